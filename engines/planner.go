@@ -1,0 +1,46 @@
+package engines
+
+// Planner is the pure half of an engine: it knows its dialect and no server. The
+// same kind name means the same thing on every engine.
+type Planner interface {
+	// Supports reports whether the engine plans this kind and stage.
+	Supports(kind, stage string) bool
+	// Plan turns what is known into actions. Same request, same bytes. It
+	// performs no I/O and reads no clock.
+	Plan(r Request) (Parts, error)
+	// GaugeNames lists the gauges the engine's Reader gives, for lint.
+	GaugeNames() []string
+}
+
+// Request is what a planner knows.
+type Request struct {
+	Kind, Stage string
+	Run         string // short run id; tokens are built from it
+	Attempt     int
+	On          TargetID
+	From, To    TargetID // which side has the writes, which gets them
+	Params      map[string]string
+	Lists       map[string][]string
+	Args        map[string]string
+	Vars        map[string]string // captured values
+	Known       map[TargetID]Identity
+	InBlock     bool // the plan is part of a block: unknown values must be binds
+}
+
+// Param returns a parameter or the fallback.
+func (r Request) Param(name, fallback string) string {
+	if v := r.Params[name]; v != "" {
+		return v
+	}
+	return fallback
+}
+
+// Engine is one row of the registry.
+type Engine struct {
+	Name    string
+	Planner Planner
+	// Open opens the executor's connection, session "" or a named second one.
+	Open func(o OpenRequest) (Conn, error)
+	// OpenReader opens the sampler's own connection; nil for engines without one.
+	OpenReader func(o OpenRequest) (Reader, error)
+}

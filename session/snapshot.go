@@ -1,0 +1,290 @@
+package session
+
+import (
+	"time"
+
+	"github.com/turquoise-db/turquoise/checks"
+	"github.com/turquoise-db/turquoise/engines"
+	"github.com/turquoise-db/turquoise/runbooks"
+	"github.com/turquoise-db/turquoise/steps"
+)
+
+// Mode says what is at stake, by what the servers answered.
+type Mode int
+
+// The modes. Unproved is the zero value and looks like Production.
+const (
+	Unproved Mode = iota
+	Production
+	Rehearsal
+)
+
+// String returns the word on the banner.
+func (m Mode) String() string {
+	switch m {
+	case Production:
+		return "PRODUCTION"
+	case Rehearsal:
+		return "REHEARSAL"
+	}
+	return "UNPROVED"
+}
+
+// Snapshot is everything a screen shows: finished values, copied when published,
+// never changed after. Slices and maps in it are shared between screens and must
+// not be written.
+type Snapshot struct {
+	Seq          uint64
+	Now, Started time.Time // Now: clock of the session, the only clock on the screen
+	Sid          string
+	Plan, Late   time.Duration // planned length of the walk; how late it is
+	Mode         Mode
+	Change       string // ticket
+	Book         BookRef
+	Operator     string
+	Sides        [2]Side // blue, green
+	Router       Side
+	Link         Link
+	Freeze       Freeze
+	Phases       []PhaseRow
+	Current      runbooks.StepID
+	Finished     bool
+	Result       string // cut_over, rolled_back, aborted when Finished
+	Cards        map[runbooks.StepID]Card
+	Gauges       map[engines.GaugeID]Gauge
+	Clients      [2]ClientTable
+	Seqs         SeqTile
+	Rows         RowTile
+	Outage       *Outage // client-side meter, where there is one
+	Way          WayBack
+	Alarms       []Alarm
+	Record       RecordTail
+	Holding      string   // reason of a hold, empty if none
+	Status       []string // K10: skipped, overridden, unclear, unacknowledged
+	Denied       string   // newest refusal, "not run: …"
+}
+
+// BookRef names the runbook.
+type BookRef struct{ Name, Title, Digest string }
+
+// Side is one server in the header.
+type Side struct {
+	Target  engines.TargetID
+	Name    string // printed name: "orders-blue"
+	Version string // "PG 15.20"
+	Colour  string
+	Badge   string // WRITES, FROZEN, standby, closed, unreachable, paused
+	Login   string // as who we are there, "turquoise @ host:port/db"
+	Reached bool
+}
+
+// Link is the replication between the sides.
+type Link struct {
+	Forward bool   // blue to green; false: green to blue
+	State   string // "streaming", "stopped", "none", "unknown"
+	Stale   bool
+}
+
+// Freeze is the freeze clock.
+type Freeze struct {
+	State    string // off, frozen, open
+	Since    time.Time
+	Elapsed  time.Duration
+	Budget   time.Duration
+	Position string // freeze LSN
+}
+
+// PhaseRow is one phase in the runbook pane.
+type PhaseRow struct {
+	Number int
+	Name   string
+	Back   bool // part of a way back
+	Done   int
+	Total  int
+	Steps  []StepRow
+}
+
+// StepRow is one step in the runbook pane. A block is one row with Parts.
+type StepRow struct {
+	ID      runbooks.StepID
+	Title   string
+	Phase   steps.Phase
+	Risk    runbooks.Risk
+	Hold    bool // a planned stop
+	Took    time.Duration
+	Planned time.Duration
+	Current bool
+	Parts   []StepRow
+}
+
+// CheckRow is one line of BEFORE or AFTER on the card.
+type CheckRow struct {
+	Name, Want, Is string
+	Status         checks.Status
+	Age            time.Duration
+	Stale          bool
+	Reason         string
+}
+
+// Card is all that is known about a step.
+type Card struct {
+	ID         runbooks.StepID
+	Title, Why string
+	Risk       runbooks.Risk
+	Phase      steps.Phase
+	PhaseName  string
+	On         engines.TargetID
+	RunAs      string // "turquoise @ host:port/db"
+	PlanText   string // the bytes that are hashed; empty until planned
+	PlanErr    string // why there is no plan yet
+	Digest     string // hex sha256 of PlanText
+	Armed      bool   // the box is open: this plan is frozen and recorded
+	Word       string // what must be typed ("y" for READ)
+	Statements []Statement
+	Abort      []Statement
+	UndoText   []Statement
+	Before     []CheckRow
+	After      []CheckRow
+	Expect     string
+	Undo       string // one line
+	Block      bool
+	Budget     time.Duration
+	Predicted  time.Duration // from rehearsals and gauges; 0 if unknown
+	Started    time.Time
+	Elapsed    time.Duration
+	Planned    time.Duration
+	Output     []OutputLine
+	Outcome    string // done, refused, unsent, unclear with cause
+	CanVerify  bool   // Unclear: v asks the proof
+	CanDecide  bool
+	Need       int // signatures besides the operator's
+	Attempt    int
+}
+
+// Statement is one verbatim text on the card.
+type Statement struct {
+	N      int
+	Target engines.TargetID
+	Verb   string
+	Title  string
+	Text   string
+	Note   string // binds, want, "if action 9 was begun"
+	State  string // "", running, done, refused, unsent, unclear, skipped
+	Took   time.Duration
+}
+
+// OutputLine is a line of what happened in the step.
+type OutputLine struct {
+	At   time.Time
+	Text string
+	Bad  bool
+}
+
+// Gauge is one instrument.
+type Gauge struct {
+	ID       engines.GaugeID
+	Value    float64
+	Text     string
+	Unit     engines.Unit
+	At       time.Time
+	Age      time.Duration
+	Stale    bool // also when never read
+	Err      string
+	History  []float64 // newest last, NaN = no sample; at most 60
+	Gate     string    // "< 2 s" if a gate of the current step watches it
+	Verdict  checks.Status
+	Held     time.Duration
+	NeedHold time.Duration
+}
+
+// ClientTable is who is connected to a side.
+type ClientTable struct {
+	Total int
+	Rows  []ClientRow // by application, most first
+	Age   time.Duration
+	Stale bool
+}
+
+// ClientRow is the sessions of one application.
+type ClientRow struct {
+	App   string
+	Count int
+}
+
+// SeqTile sums up the sequences.
+type SeqTile struct {
+	Known, Behind int
+	MaxGap        int64
+	Worst         string
+	Age           time.Duration
+	Stale         bool
+}
+
+// RowTile sums up row counts; Exact is false for the server's estimates.
+type RowTile struct {
+	Tables      int
+	Blue, Green int64
+	Differ      int
+	Exact       bool
+	Age         time.Duration
+	Stale       bool
+}
+
+// Outage is what the clients of the lab's workload saw.
+type Outage struct {
+	Acked, Failed, Unknown int64
+	Gap, LongestGap, Worst time.Duration
+	TPS                    float64
+	Lost, Duplicated       int64 // after the comparison
+	Compared               bool
+}
+
+// WayBack is the tile that is on every layout.
+type WayBack struct {
+	State string // OPEN, OPEN UNTIL, CLOSES HERE, CLOSED, LOSES DATA, UNKNOWN
+	Name  string // of the way back that b would take
+	Now   string // "now 0.2 s (abort)"
+	Loses string
+	Until string
+	After string // after the armed step
+}
+
+// AlarmLevel orders alarms.
+type AlarmLevel int
+
+// The two levels.
+const (
+	CautionLevel AlarmLevel = iota
+	WarningLevel
+)
+
+// Alarm is one condition that asks for a person.
+type Alarm struct {
+	ID          string
+	Level       AlarmLevel
+	Since       time.Time
+	Text        string // what
+	Consequence string
+	Acked       bool
+	Over        bool // kept for recall
+}
+
+// RecordTail is the newest part of the record.
+type RecordTail struct {
+	Count int
+	Head  string // short hash
+	State string // "chain unbroken, synced" or why nothing runs
+	OK    bool
+	Path  string
+	Lines []RecordLine
+}
+
+// RecordLine is one entry for the audit pane.
+type RecordLine struct {
+	Seq  int
+	At   time.Time
+	By   string
+	Step string
+	Text string
+	Hash string
+}

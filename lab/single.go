@@ -1,0 +1,32 @@
+package lab
+
+import (
+	"context"
+	"errors"
+	"io"
+)
+
+// Single is one PostgreSQL server by itself.
+type Single struct {
+	*Postgres
+	run *runDir
+}
+
+// StartSingle starts one empty server. dir is where its run folder is made;
+// empty means the system's folder for temporary files.
+func StartSingle(ctx context.Context, s Servers, major int, dir string) (*Single, error) {
+	run, err := openRunDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	p, err := startPostgres(ctx, s, major, run, "server", map[string]string{Superuser: password()})
+	if err != nil {
+		return nil, errors.Join(err, run.close())
+	}
+	return &Single{Postgres: p, run: run}, nil
+}
+
+// Close stops the server and removes its run folder.
+func (s *Single) Close() error { return errors.Join(s.Stop(), s.run.close()) }
+
+var _ io.Closer = (*Single)(nil)

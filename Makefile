@@ -1,0 +1,54 @@
+# Turquoise. Needs Go and make; the tests also need apt on Debian, from which
+# they fetch the database servers, and a C compiler for the race detector.
+
+GO         ?= go
+GOFLAGS    ?=
+CC_FOUND   := $(shell command -v $$($(GO) env CC) 2>/dev/null)
+# Two cores run the whole suite; packages that start servers must not starve
+# each other, so the packages run two at a time.
+TESTFLAGS  ?= -shuffle=on -p 2 -timeout 15m
+GORELEASER := github.com/goreleaser/goreleaser/v2@v2.12.7
+
+.PHONY: all build demo test lint bench e2e fuzz release-check man clean
+
+all: lint test build
+
+build:
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o turquoise .
+
+demo: ## a guided cutover between two real servers on this machine
+	$(GO) run . demo
+
+test: ## everything, with the race detector where a C compiler is found
+ifeq ($(CC_FOUND),)
+	@echo '*** make test: no C compiler found: running WITHOUT the race detector; apt-get install gcc libc6-dev ***' >&2
+	CGO_ENABLED=0 $(GO) test $(TESTFLAGS) ./...
+	@echo '*** make test: passed WITHOUT the race detector ***' >&2
+else
+	CGO_ENABLED=1 $(GO) test -race $(TESTFLAGS) ./...
+endif
+
+lint: ## format, vet, staticcheck, go.mod, and the layers of the house
+	@bad=$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go')); \
+	if [ -n "$$bad" ]; then echo "gofmt: not formatted:" $$bad >&2; echo "next: gofmt -w" $$bad >&2; exit 1; fi
+	$(GO) vet ./...
+	$(GO) tool staticcheck ./...
+	$(GO) mod verify
+	$(GO) test -count=1 -run '^TestHouse' .
+
+bench:
+	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+e2e: ## the built program against real servers; fails where a server is missing
+	TURQUOISE_LAB_REQUIRE=1 $(GO) test -count=1 -timeout 15m ./lab/... ./cli/...
+
+release-check: ## the release description, read by the releaser itself (heavy: builds it first)
+	$(GO) run $(GORELEASER) check
+
+man: ## man pages into man/, completions into completions/
+	$(GO) run . man man
+	@mkdir -p completions
+	@for s in bash zsh fish; do $(GO) run . completion $$s > completions/turquoise.$$s || exit 1; done
+
+clean:
+	rm -rf turquoise dist man completions

@@ -1,0 +1,58 @@
+package cli
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// The exit statuses. Those of verify are the verdicts of audit.Report.
+const (
+	ExitOK      = 0
+	ExitFailed  = 1
+	ExitRefused = 2
+	ExitUsage   = 64
+)
+
+// exitCode is one row of the table that the help and the operating guide show.
+type exitCode struct {
+	code          int
+	verbs, result string
+	meaning       string
+}
+
+func exitCodes() []exitCode {
+	return []exitCode{
+		{ExitOK, "all", "ok", "done, and nothing to report"},
+		{ExitFailed, "all but verify", "failed", "it went wrong, or something was found: read the message"},
+		{ExitRefused, "all but verify", "not run", "not allowed now, or the runbook cannot be used: nothing was changed"},
+		{0, "verify", "VERIFIED", "no finding"},
+		{1, "verify", "TAMPERED", "bytes, seals, signatures or anchors contradict each other"},
+		{2, "verify", "INCOMPLETE", "open, torn, in doubt, withheld or owed"},
+		{3, "verify", "RULE BROKEN", "authentic, but rules of the procedure were broken"},
+		{4, "verify", "UNVERIFIED", "a key, anchor or file that the verdict needs is missing"},
+		{ExitUsage, "all", "usage", "the command line makes no sense: nothing was done"},
+	}
+}
+
+// exitTable is the table as Markdown.
+func exitTable() string {
+	var s strings.Builder
+	s.WriteString("| exit | verbs | result | meaning |\n|---|---|---|---|\n")
+	for _, c := range exitCodes() {
+		fmt.Fprintf(&s, "| %d | %s | %s | %s |\n", c.code, c.verbs, c.result, c.meaning)
+	}
+	return s.String()
+}
+
+// exitCodesTopic has no action of its own, which makes it a help topic.
+func exitCodesTopic(*App) *cobra.Command {
+	var s strings.Builder
+	s.WriteString("What each exit status means:\n\n")
+	for _, c := range exitCodes() {
+		fmt.Fprintf(&s, "  %2d  %-15s %-12s %s\n", c.code, c.verbs, c.result, c.meaning)
+	}
+	s.WriteString("\nIf several verdicts of verify apply, the worst wins, in the order 1, 3, 2, 4.")
+	return &cobra.Command{Use: "exit-codes", Short: "what each exit status means", Long: s.String()}
+}

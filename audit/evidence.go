@@ -1,0 +1,86 @@
+package audit
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+)
+
+// saltBytes in front of the content keep a short content from being guessed
+// from its hash once the file is erased.
+const saltBytes = 32
+
+var evidenceName = regexp.MustCompile(`^[0-9a-f]{64}$`)
+
+// AddEvidence stores content beside the record, durable before it returns. The
+// line that names it must be appended after that. Secrets are refused.
+func (l *Log) AddEvidence(content []byte, media, what string) (Evidence, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.fault != nil {
+		return Evidence{}, l.refuse()
+	}
+	for _, s := range l.secrets {
+		if s.in(content) {
+			return Evidence{}, &Error{Op: "add evidence", Object: what, Err: fmt.Errorf("%w: %s", ErrSecret, s.slot)}
+		}
+	}
+	data := make([]byte, saltBytes, saltBytes+len(content))
+	if _, err := io.ReadFull(l.o.Rand, data); err != nil {
+		return Evidence{}, fmt.Errorf("salt evidence: %w", err)
+	}
+	data = append(data, content...)
+	sum := sha256.Sum256(data)
+	ev := Evidence{Bytes: int64(len(content)), Media: media, SHA256: hex.EncodeToString(sum[:]), What: what}
+	dir := filepath.Join(l.dir, "evidence")
+	if err := writeEvidence(dir, ev.SHA256, data); err != nil {
+		return Evidence{}, &Error{Op: "add evidence", Object: what, Err: err}
+	}
+	return ev, nil
+}
+
+func writeEvidence(dir, name string, data []byte) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	f, err := os.OpenFile(filepath.Join(dir, name), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	return errors.Join(syncDir(dir), syncDir(filepath.Dir(dir)))
+}
+
+var (
+	errEvidenceGone  = errors.New("evidence is not in the bundle")
+	errEvidenceOther = errors.New("evidence has other content")
+)
+
+// ReadEvidence gives the content that ev names, checked against its hash.
+func ReadEvidence(dir string, ev Evidence) ([]byte, error) {
+	if !evidenceName.MatchString(ev.SHA256) {
+		return nil, errEvidenceOther
+	}
+	data, err := os.ReadFile(filepath.Join(dir, "evidence", ev.SHA256))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, errEvidenceGone
+	}
+	if err != nil {
+		return nil, err
+	}
+	sum := sha256.Sum256(data)
+	want, _ := hex.DecodeString(ev.SHA256)
+	if !bytes.Equal(sum[:], want) || int64(len(data)) != ev.Bytes+saltBytes {
+		return nil, errEvidenceOther
+	}
+	return data[saltBytes:], nil
+}

@@ -36,16 +36,6 @@ func exitCodes() []exitCode {
 	}
 }
 
-// exitTable is the table as Markdown.
-func exitTable() string {
-	var s strings.Builder
-	s.WriteString("| exit | verbs | result | meaning |\n|---|---|---|---|\n")
-	for _, c := range exitCodes() {
-		fmt.Fprintf(&s, "| %d | %s | %s | %s |\n", c.code, c.verbs, c.result, c.meaning)
-	}
-	return s.String()
-}
-
 // exitCodesTopic has no action of its own, which makes it a help topic.
 func exitCodesTopic(*App) *cobra.Command {
 	var s strings.Builder

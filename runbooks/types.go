@@ -80,6 +80,9 @@ type Target struct {
 	Colour string // blue, green, turquoise, router
 	DSN    Ref
 	Params map[string]string // file, database, …; may refer to environment variables by ${env:NAME}
+
+	engineParam string // parameter that names the engine
+	path        string
 }
 
 // Secret names a slot that plans may refer to as ${secret:name}.
@@ -110,6 +113,8 @@ type Step struct {
 	Phrase   string // what is typed for NO RETURN
 	Word     string // what is typed for TRAFFIC if not the side of On
 	Line     int    // in the source
+
+	path string // of the step in the source, for findings of Lint
 }
 
 // Phase groups steps. A Block is confirmed once and run back to back.
@@ -123,6 +128,9 @@ type Phase struct {
 	Title  string        // of the block
 	Why    string
 	Steps  []Step
+
+	budgetParam string // parameter that gives the budget
+	path        string
 }
 
 // WayBack is a walk that takes the cutover back, offered while the newest Done
@@ -135,6 +143,8 @@ type WayBack struct {
 	Loses  string // "nothing", …
 	Ends   string // who has the writes afterwards
 	Phases []Phase
+
+	path string
 }
 
 // Runbook is the plan of the night.
@@ -148,6 +158,8 @@ type Runbook struct {
 	Targets          []Target
 	Phases           []Phase
 	Back             []WayBack
+
+	marks map[string]pos // where each value stands in the source, by path
 }
 
 // Target returns a target by id.
@@ -162,8 +174,9 @@ func (b *Runbook) Target(id engines.TargetID) (Target, bool) {
 
 // Values are the parameters of one run, resolved.
 type Values struct {
-	Text  map[string]string
-	Lists map[string][]string
+	Text    map[string]string
+	Lists   map[string][]string
+	Targets map[engines.TargetID]map[string]string // parameters of the targets, environment filled in
 }
 
 // Finding is what an author of a runbook is told, all at once.

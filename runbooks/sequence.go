@@ -1,0 +1,116 @@
+package runbooks
+
+import (
+	"slices"
+	"strconv"
+	"time"
+)
+
+// Item is one thing of the walk that has an own confirmation: a step, or a block
+// whose parts run back to back.
+type Item struct {
+	Phase     int
+	PhaseName string
+	Back      bool // part of a way back
+	Step      Step
+	Parts     []Step
+	Budget    time.Duration
+}
+
+// Gates returns what must hold before the item may start: its own gates and
+// those of its parts.
+func (it Item) Gates() []Gate {
+	gs := slices.Clone(it.Step.Before)
+	for _, p := range it.Parts {
+		for _, g := range p.Before {
+			if !slices.Contains(gs, g) {
+				gs = append(gs, g)
+			}
+		}
+	}
+	return gs
+}
+
+// Sequence returns the walk. Stepwise, the steps of a block stand for themselves.
+func Sequence(b *Runbook, stepwise bool) []Item { return flatten(b.Phases, stepwise, false) }
+
+// Sequence returns the walk of a way back.
+func (w WayBack) Sequence(stepwise bool) []Item { return flatten(w.Phases, stepwise, true) }
+
+func flatten(ps []Phase, stepwise, back bool) []Item {
+	var its []Item
+	for _, p := range ps {
+		if p.Block && !stepwise && len(p.Steps) > 0 {
+			its = append(its, Item{Phase: p.Number, PhaseName: p.Name, Back: back, Step: p.step(), Parts: slices.Clone(p.Steps), Budget: p.Budget})
+			continue
+		}
+		for _, s := range p.Steps {
+			its = append(its, Item{Phase: p.Number, PhaseName: p.Name, Back: back, Step: s, Budget: p.Budget})
+		}
+	}
+	return its
+}
+
+// step is the block as one step. What only the last part can promise (gates
+// after it, expectation) is the block's promise.
+func (p Phase) step() Step {
+	first, last := p.Steps[0], p.Steps[len(p.Steps)-1]
+	s := Step{
+		ID: p.blockID(), Title: p.Title, Why: p.Why, Kind: "block", On: first.To, From: first.From, To: first.To,
+		Risk: p.Risk, Word: p.Word, After: last.After, Expect: last.Expect, Line: first.Line,
+	}
+	if s.Title == "" {
+		s.Title = p.Name
+	}
+	if s.Word == "" {
+		s.Word = string(s.To)
+	}
+	s.UndoNone = "until writes are open its abort plan takes it back; after that the way back does"
+	for _, q := range p.Steps {
+		s.Planned += q.Planned
+		s.Signers = max(s.Signers, q.Signers)
+	}
+	return s
+}
+
+// blockID is the phase's number, with the way's letter.
+func (p Phase) blockID() StepID {
+	letter := ""
+	if m := stepForm.FindStringSubmatch(string(p.Steps[0].ID)); m != nil {
+		letter = m[1]
+	}
+	return StepID(letter + strconv.Itoa(p.Number))
+}
+
+// WayAt returns the way back that is right while newest is the newest step that
+// is done. A block counts as its last part.
+func (b *Runbook) WayAt(newest StepID) (WayBack, bool) {
+	n := b.place(newest)
+	if n < 0 {
+		return WayBack{}, false
+	}
+	for _, w := range b.Back {
+		until := b.place(w.Until)
+		if n >= b.place(w.After) && (w.Until == "" || n < until) {
+			return w, true
+		}
+	}
+	return WayBack{}, false
+}
+
+// place counts the steps of the walk; -1 if there is no such step.
+func (b *Runbook) place(id StepID) int {
+	n := 0
+	for _, p := range b.Phases {
+		for _, s := range p.Steps {
+			if s.ID == id {
+				return n
+			}
+			n++
+		}
+		if len(p.Steps) > 0 && p.blockID() == id {
+			return n - 1
+		}
+	}
+	return -1
+}

@@ -34,8 +34,8 @@ func (it Item) Gates() []Gate {
 // Sequence returns the walk. Stepwise, the steps of a block stand for themselves.
 func Sequence(b *Runbook, stepwise bool) []Item { return flatten(b.Phases, stepwise, false) }
 
-// Sequence returns the walk of a way back.
-func (w WayBack) Sequence(stepwise bool) []Item { return flatten(w.Phases, stepwise, true) }
+// SequenceBack returns the walk of a way back.
+func SequenceBack(w WayBack, stepwise bool) []Item { return flatten(w.Phases, stepwise, true) }
 
 func flatten(ps []Phase, stepwise, back bool) []Item {
 	var its []Item

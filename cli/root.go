@@ -20,6 +20,7 @@ type App struct {
 // and its line here.
 func verbs() []func(*App) *cobra.Command {
 	return []func(*App) *cobra.Command{
+		lintCmd,
 		verifyCmd,
 		versionCmd,
 		manCmd,

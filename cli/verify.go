@@ -54,8 +54,8 @@ func (a *App) verify(dir string, opts audit.VerifyOptions, asJSON bool) error {
 	if opts.Quorum < 0 {
 		return usage("give 0 or more", "--quorum %d: there is no such number of anchors", opts.Quorum)
 	}
-	opts.Types, opts.Tool = entries.Types(), Tool()
-	report := audit.Verify(dir, opts)
+	opts.Tool = Tool()
+	report := entries.Verify(dir, opts)
 	print := report.Text
 	if asJSON {
 		print = report.JSON

@@ -1,0 +1,45 @@
+package engines
+
+import "context"
+
+// Sequencer is the ability of a Reader to list sequences with their states. A
+// Reader without it has no sequences to compare.
+type Sequencer interface {
+	SequenceStates(ctx context.Context) ([]SequenceState, error)
+}
+
+// SequenceState is one sequence as it stands. Compare next values, not last
+// ones: a sequence that was never called hands out Last itself.
+type SequenceState struct {
+	Schema, Name string
+	Last         int64
+	Called       bool
+	Increment    int64
+	Min, Max     int64
+	Cycle        bool
+}
+
+// String returns the sequence's name for a screen, unquoted.
+func (s SequenceState) String() string { return s.Schema + "." + s.Name }
+
+// RowCounter is the ability of a Reader to count the rows of user tables.
+type RowCounter interface {
+	RowCounts(ctx context.Context) ([]TableRows, error)
+}
+
+// TableRows is a table's number of rows: counted, or the server's estimate.
+type TableRows struct {
+	Schema, Name string
+	Rows         int64
+	Exact        bool
+}
+
+// Departure is the ability of a Conn to name its session on the server and to
+// ask, on a new connection, whether an earlier one has ended. A proof after a
+// lost answer waits for that: a statement whose client is gone may still run.
+type Departure interface {
+	// Session names this connection's session on the server.
+	Session() string
+	// Gone reports whether the named session has ended.
+	Gone(ctx context.Context, session string) (bool, error)
+}

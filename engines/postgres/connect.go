@@ -1,0 +1,74 @@
+package postgres
+
+import (
+	"context"
+	"net"
+	"strconv"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/turquoise-db/turquoise/engines"
+)
+
+// AppPrefix starts the application_name of every session of ours. Together with
+// our own role it tells them from clients; alone it is only the client's claim.
+const AppPrefix = "turquoise/"
+
+// connectLimit is longer than a restart throttle of one second and short enough
+// that an operator still watches the line.
+const connectLimit = 10 * time.Second
+
+// readerStatementLimit keeps a slow gauge from holding up the tick after it: the
+// sampler asks each second.
+const readerStatementLimit = 800 * time.Millisecond
+
+// config reads the DSN and adds the settings every session of ours runs under.
+// Startup parameters beat settings of the role and of the database, so a
+// read-only database cannot lock its own rescuer out.
+func config(o engines.OpenRequest, reader bool) (*pgconn.Config, error) {
+	cfg, err := pgconn.ParseConfig(o.DSN)
+	if err != nil {
+		// The parser's own message may quote the string, and it holds a password.
+		return nil, &engines.Error{Op: "read the connection string", Object: string(o.Target), Err: errDSN,
+			Next: "check the target's connection string; it is not printed because it may hold a password"}
+	}
+	if cfg.ConnectTimeout == 0 {
+		cfg.ConnectTimeout = connectLimit
+	}
+	set := map[string]string{
+		"application_name":                    AppPrefix + o.Run + "/" + o.Person,
+		"default_transaction_read_only":       "off",
+		"synchronous_commit":                  "on",
+		"lock_timeout":                        "2s",
+		"idle_in_transaction_session_timeout": "30s",
+		"search_path":                         "pg_catalog",
+		"TimeZone":                            "UTC",
+		"DateStyle":                           "ISO",
+		"IntervalStyle":                       "postgres",
+		"extra_float_digits":                  "1",
+		"bytea_output":                        "hex",
+		"client_encoding":                     "UTF8",
+	}
+	if reader {
+		set["default_transaction_read_only"] = "on"
+		set["statement_timeout"] = strconv.FormatInt(readerStatementLimit.Milliseconds(), 10)
+	}
+	for k, v := range set {
+		cfg.RuntimeParams[k] = v
+	}
+	return cfg, nil
+}
+
+// dial connects with the bytes counted from the first statement on.
+func dial(ctx context.Context, cfg *pgconn.Config, m *engines.Meter) (*pgconn.PgConn, error) {
+	cfg = cfg.Copy()
+	cfg.AfterNetConnect = func(_ context.Context, _ *pgconn.Config, c net.Conn) (net.Conn, error) {
+		return m.Wrap(c), nil
+	}
+	return pgconn.ConnectConfig(ctx, cfg)
+}
+
+func object(t engines.TargetID, cfg *pgconn.Config) string {
+	return string(t) + " (" + cfg.Host + ":" + strconv.Itoa(int(cfg.Port)) + "/" + cfg.Database + ")"
+}

@@ -1,0 +1,15 @@
+package postgres
+
+import "github.com/turquoise-db/turquoise/engines"
+
+// Name is the engine's name in runbooks.
+const Name = "postgres"
+
+// Engine returns the row of the registry.
+func Engine() engines.Engine {
+	return engines.Engine{
+		Name:    Name,
+		Planner: Planner{},
+		Open:    func(o engines.OpenRequest) (engines.Conn, error) { return Open(o) },
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -50,6 +51,7 @@ type PairLab struct {
 
 	run       *runDir
 	passwords map[string]string
+	close     func() error
 }
 
 // Pair starts blue, filled, and green, empty but for its roles and database,
@@ -77,6 +79,7 @@ func Pair(ctx context.Context, o Options) (_ *PairLab, err error) {
 		return nil, err
 	}
 	l := &PairLab{RunID: password()[:12], Dir: run.path, run: run, passwords: map[string]string{}}
+	l.close = sync.OnceValue(l.end)
 	for _, r := range []string{Superuser, RoleTurquoise, RoleReplication, RoleApp, RoleBatch} {
 		l.passwords[r] = password()
 	}
@@ -188,7 +191,9 @@ func (l *PairLab) Env() map[string]string {
 
 // Close stops the servers that run, the pooler first, and removes the run
 // folder. It is safe to call twice.
-func (l *PairLab) Close() error {
+func (l *PairLab) Close() error { return l.close() }
+
+func (l *PairLab) end() error {
 	var errs []error
 	if l.Pooler != nil {
 		errs = append(errs, l.Pooler.Stop())

@@ -3,13 +3,13 @@ package lab
 import (
 	"context"
 	"errors"
-	"io"
+	"sync"
 )
 
 // Single is one PostgreSQL server by itself.
 type Single struct {
 	*Postgres
-	run *runDir
+	close func() error
 }
 
 // StartSingle starts one empty server. dir is where its run folder is made;
@@ -23,10 +23,9 @@ func StartSingle(ctx context.Context, s Servers, major int, dir string) (*Single
 	if err != nil {
 		return nil, errors.Join(err, run.close())
 	}
-	return &Single{Postgres: p, run: run}, nil
+	end := func() error { return errors.Join(p.Stop(), run.close()) }
+	return &Single{Postgres: p, close: sync.OnceValue(end)}, nil
 }
 
-// Close stops the server and removes its run folder.
-func (s *Single) Close() error { return errors.Join(s.Stop(), s.run.close()) }
-
-var _ io.Closer = (*Single)(nil)
+// Close stops the server and removes its run folder. It is safe to call twice.
+func (s *Single) Close() error { return s.close() }

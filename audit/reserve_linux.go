@@ -26,7 +26,7 @@ func checkDisk(dir string) error {
 		return &Error{Op: "open record", Object: dir, Err: errors.New("the directory is on NFS"),
 			Next: "choose a directory on a local disk"}
 	}
-	if free := int64(s.Bavail) * s.Bsize; free < minFree {
+	if free := int64(s.Bavail) * int64(s.Bsize); free < minFree {
 		return &Error{Op: "open record", Object: dir, Err: fmt.Errorf("%d MiB are free, %d MiB are needed", free>>20, minFree>>20),
 			Next: "make room on this disk or choose another directory"}
 	}

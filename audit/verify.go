@@ -56,9 +56,7 @@ func (w *walker) end() {
 	if w.stopped || len(w.entries) == 0 {
 		return
 	}
-	if m := w.mustSeal; m != nil && !w.broken {
-		w.find(Incomplete, "I54-unsealed", "the last %d entries are not under a seal", int64(len(w.entries))-w.sealed)
-	} else if n := int64(len(w.entries)) - w.sealed; n > 0 && !w.broken {
+	if n := int64(len(w.entries)) - w.sealed; n > 0 && !w.broken {
 		w.find(Incomplete, "I54-unsealed", "the last %d entries are not under a seal", n)
 	}
 	if w.torn != nil {
@@ -73,7 +71,7 @@ func (w *walker) end() {
 			}
 		}
 	}
-	if w.closedAt < 0 {
+	if w.closedAt < 0 && !w.broken {
 		w.find(Incomplete, "I53-not-closed", "no session.close: the session was never closed, or its end was cut off")
 	}
 	if w.endorsed && w.closedAt >= 0 {

@@ -1,0 +1,336 @@
+package tui
+
+import (
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/turquoise-db/turquoise/runbooks"
+	"github.com/turquoise-db/turquoise/session"
+	"github.com/turquoise-db/turquoise/steps"
+)
+
+// maxReason is how long a reason may be: one line of the record.
+const maxReason = 200
+
+// box is what is open over the frame.
+type box struct {
+	opened   time.Time
+	card     session.Card // as it was when the box opened
+	typed    string
+	complete time.Time // when the phrase became complete
+	note     string    // one line of feedback
+	scroll   int
+	seenEnd  bool
+	kind     string // of a reason: skip, hold, note, back, interrupt, settle, end
+	next     string // of a decision
+}
+
+func (m *Model) open(to mode) {
+	m.mode = to
+	m.box = box{opened: m.now(), card: m.shown.Cards[m.shown.Current]}
+	m.dead = m.box.opened
+}
+
+func (m *Model) closeBox(why string) {
+	if m.mode == looking {
+		return
+	}
+	m.mode, m.box = looking, box{}
+	m.look.toast = why
+}
+
+// openConfirm opens the box, or first the pager if the box cannot show all.
+func (m *Model) openConfirm(c session.Card) {
+	m.open(confirming)
+	m.box.card = c
+	if !m.boxHoldsAll() {
+		m.mode = paging
+	}
+	m.markEnd()
+}
+
+func boxWidth(w int) int { return min(74, w-4) }
+
+// drawBox returns the open box and where the cursor stands in it.
+func (m Model) drawBox(w, h int) ([]line, int, int) {
+	bw := boxWidth(w)
+	if m.mode == paging || m.mode == detailing || m.mode == recording || m.mode == helping || m.mode == recalling {
+		bw = max(bw, min(w-4, 110))
+		return m.drawPager(bw, h)
+	}
+	title, t, head, middle, tail := m.boxParts(bw - 6)
+	room := h - 2 - len(head) - len(tail)
+	if len(middle) > room {
+		middle = window(middle, 0, max(room, 1), " were shown before")
+	}
+	body := append(append(head, middle...), tail...)
+	ls := drawDouble(title, t, body, bw)
+	cx, cy := 4, len(ls)-2
+	for i, l := range body {
+		for j, s := range l {
+			if s.s == caret {
+				cx, cy = 3+l[:j].width(), i+1
+			}
+		}
+	}
+	if len(ls) > h {
+		ls = append(ls[:h-1:h-1], ls[len(ls)-1])
+	}
+	return ls, cx, cy
+}
+
+// caret is the cell in the typed line where the next character goes.
+const caret = "█"
+
+// drawDouble is the border of a box; its title is filled in the box's own colour.
+func drawDouble(title string, t tok, body []line, w int) []line {
+	fill := map[tok]tok{turq: fillTurq, amber: fillAmber, red: fillRed}[t]
+	head := one(fill, " "+clean(title)+" ").fit(min(width(clean(title))+2, w-5))
+	rest := w - 3 - head.width()
+	out := []line{append(append(line{{t, "╔═"}}, head...), seg{t, strings.Repeat("═", rest) + "╗"})}
+	for _, l := range body {
+		row := line{{t, "║"}, {text, "  "}}
+		row = append(row, l.fit(w-6)...)
+		out = append(out, append(row, seg{text, "  "}, seg{t, "║"}))
+	}
+	return append(out, one(t, "╚"+strings.Repeat("═", w-2)+"╝"))
+}
+
+// boxParts are the rows of a box: the head and the tail are always on screen.
+func (m Model) boxParts(w int) (title string, t tok, head, middle, tail []line) {
+	switch m.mode {
+	case confirming:
+		return m.confirmParts(w)
+	case interrupting:
+		return m.interruptParts(w)
+	case reasoning:
+		return m.reasonParts(w)
+	case deciding:
+		return m.decideParts(w)
+	}
+	return m.leaveParts(w)
+}
+
+func (m Model) cardHead(w int) []line {
+	c := m.box.card
+	l := line{{text | bold, strings.ToUpper(c.Title)}, {text, "  "}}
+	if sg, ok := targetSeg(m.shown, c.On); ok {
+		l = append(l, sg, seg{text, " "})
+	}
+	l = append(l, riskFill(c.Risk))
+	if l.width() > w {
+		l[0].s = one(text, l[0].s).fit(max(w-l.width()+width(l[0].s), 8)).plain()
+	}
+	return []line{l, one(dim, c.RunAs+"   plan "+short(c.Digest, 8))}
+}
+
+func riskTok(r runbooks.Risk) tok {
+	switch r {
+	case runbooks.Read, runbooks.Change:
+		return turq
+	case runbooks.Traffic:
+		return amber
+	}
+	return red
+}
+
+func (m Model) confirmParts(w int) (string, tok, []line, []line, []line) {
+	c := m.box.card
+	title := "RUN " + string(c.ID) + "?"
+	if c.Block {
+		title = "RUN BLOCK " + string(c.ID) + "?"
+	}
+	if c.Risk == runbooks.NoReturn {
+		title = "POINT OF NO RETURN  " + string(c.ID)
+	}
+	head := append(m.cardHead(w), nil)
+	middle := append(everything(c, 0, w), nil)
+	var tail []line
+	if c.Block {
+		tail = append(tail, windowLine(c))
+	}
+	if c.Risk == runbooks.NoReturn {
+		tail = append(tail, line{{red | bold, "There is no undo. "}, {text, c.Undo}})
+	} else {
+		tail = append(tail, line{{dim, "undo      "}, {text, c.Undo}})
+	}
+	way := line{{dim, "way back  "}, {wayTok(m.shown.Way.State), wayState(m.shown.Way)}, {text, " " + m.shown.Way.Now}}
+	way = append(append(way, seg{text, " · "}), loses(m.shown.Way)...)
+	tail = append(tail, way)
+	if c.Need > 0 {
+		tail = append(tail, line{{dim, "second person  "}, {amber, "? " + strconv.Itoa(c.Need) + " more " + plural(c.Need, "signature") + "; the session checks"}})
+	}
+	tail = append(tail, checksLine(m.shown.Cards[c.ID]))
+	tail = append(tail, nil, m.askLine(w), line{{turq | bold, "esc"}, {dim, " cancel, nothing has run"}})
+	return title, riskTok(c.Risk), head, middle, tail
+}
+
+func checksLine(c session.Card) line {
+	n, bad := len(c.Before), failing(c.Before)
+	if n == 0 {
+		return one(dim, "no check stands before this step")
+	}
+	newest := time.Duration(-1)
+	for _, r := range c.Before {
+		if newest < 0 || r.Age < newest {
+			newest = r.Age
+		}
+	}
+	return one(dim, strconv.Itoa(n-bad)+" of "+strconv.Itoa(n)+" checks pass, newest "+brief(newest)+" old")
+}
+
+// askLine is the typed line of the confirm box.
+func (m Model) askLine(w int) line {
+	c := m.box.card
+	if m.box.note != "" && m.box.typed == "" {
+		return line{{amber | bold, m.box.note}}
+	}
+	if byKey(c) {
+		return line{{text, "Press "}, {text | bold, "y"}, {text, " to run  "}, {turq, caret}}
+	}
+	l := line{{text, "Type "}, {text | bold, c.Word}, {text, " to run:  "}, {text | bold, m.box.typed}, {turq, caret}}
+	switch {
+	case m.box.typed == c.Word:
+		l = append(l, seg{turq | bold, "  matches"}, seg{dim, "  enter runs"})
+	case !strings.HasPrefix(c.Word, m.box.typed):
+		l = append(l, seg{red | bold, "  differs"})
+	default:
+		l = append(l, seg{faint, strings.Repeat("_", max(width(c.Word)-width(m.box.typed)-1, 0))})
+	}
+	return l
+}
+
+// byKey says that the step only reads: y is enough.
+func byKey(c session.Card) bool { return c.Risk == runbooks.Read }
+
+// boxHoldsAll says whether the confirm box shows all of the text at this size.
+func (m Model) boxHoldsAll() bool {
+	if layoutOf(m.w, m.h) == tiny {
+		return false
+	}
+	mm := m
+	mm.mode = confirming
+	_, _, head, middle, tail := mm.confirmParts(boxWidth(m.w) - 6)
+	return len(head)+len(middle)+len(tail)+2 <= m.h-layoutOf(m.w, m.h).lit()
+}
+
+func (m Model) interruptParts(w int) (string, tok, []line, []line, []line) {
+	c := m.shown.Cards[m.shown.Current]
+	head := []line{
+		{{text | bold, string(c.ID) + " " + c.Title}},
+		{{dim, "runs for "}, {text, clock(c.Elapsed)}, {dim, " of " + clock(c.Planned) + " planned"}},
+		append(line{{dim, "clock    "}}, freezeSegs(m.shown.Freeze, true)...),
+		nil,
+	}
+	var middle []line
+	for _, s := range words(meansStop(c), w) {
+		middle = append(middle, one(text, s))
+	}
+	tail := []line{nil, m.typeLine("stop", "to stop it"), {{turq | bold, "esc"}, {dim, " let it go on"}}}
+	if c.Risk == runbooks.Read {
+		tail[1] = line{{turq | bold, "i"}, {text, " stop it "}, {turq, caret}}
+	}
+	return "INTERRUPT?", amber, head, middle, tail
+}
+
+// meansStop is what stopping means, from the plan.
+func meansStop(c session.Card) string {
+	switch {
+	case c.Risk == runbooks.Read:
+		return "It only reads: stopping changes nothing."
+	case c.Block:
+		return "The running statement is cancelled where it can be, and the abort plan that was confirmed with the block runs by itself. Once writes are open on the other side nothing is taken back by itself."
+	}
+	return "The statement is cancelled on the server where it can be. If it was sent and no answer comes, the outcome is Unclear."
+}
+
+func (m Model) typeLine(word, what string) line {
+	l := line{{text, "Type "}, {text | bold, word}, {text, " " + what + ":  "}, {text | bold, m.box.typed}, {turq, caret}}
+	if m.box.note != "" && m.box.typed == "" {
+		l = append(l, seg{amber, "  " + m.box.note})
+	}
+	if !strings.HasPrefix(word, m.box.typed) {
+		l = append(l, seg{red | bold, "  differs"})
+	}
+	return l
+}
+
+func (m Model) reasonParts(w int) (string, tok, []line, []line, []line) {
+	s := m.shown
+	title, t := "NOTE", turq
+	var say string
+	switch m.box.kind {
+	case "skip":
+		title, t, say = "SKIP "+string(s.Current)+"?", amber, "The step does not run. What relies on it is not there; the record says who skipped it and why."
+	case "hold":
+		title, say = "HOLD?", "No step starts until the hold is taken back. What runs ends by itself."
+	case "resume":
+		title, say = "RESUME?", "The hold ends: "+s.Holding
+	case "back":
+		title, t = "BACK OUT?", amber
+		say = "Goes over to the way back: " + s.Way.Name + ". Each of its steps has its own confirm; nothing runs now. " + wayState(s.Way) + ", " + s.Way.Now + ", " + loses(s.Way).plain() + ", " + until(s.Way) + "."
+	case "end":
+		title, t, say = "END THE SESSION?", red, "The session is closed for good; it cannot be resumed."
+	case "settle":
+		title, t, say = "DECIDE: "+strings.ReplaceAll(m.box.next, "_", " "), amber, "This is your word, signed into the record, in place of a proof."
+	default:
+		say = "One line into the record."
+	}
+	var middle []line
+	for _, l := range words(say, w) {
+		middle = append(middle, one(text, l))
+	}
+	shown := m.box.typed
+	if room := w - 12; width(shown) > room {
+		rs := []rune(shown)
+		shown = "…" + string(rs[max(len(rs)-room/2, 0):])
+	}
+	tail := []line{nil, {{dim, "Reason:  "}, {text | bold, shown}, {turq, caret}}, {{amber, m.box.note}}, {{turq | bold, "enter"}, {dim, " writes it   "}, {turq | bold, "esc"}, {dim, " nothing happens"}}}
+	return title, t, nil, middle, tail
+}
+
+func (m Model) decideParts(w int) (string, tok, []line, []line, []line) {
+	c := m.shown.Cards[m.shown.Current]
+	head := []line{{{text | bold, string(c.ID) + " " + c.Title}}, {{amber | bold, "UNCLEAR "}, {text, c.Outcome}}, nil}
+	var middle []line
+	for _, o := range c.Output {
+		middle = append(middle, line{{dim, utc(o.At) + "  "}, {text, o.Text}})
+	}
+	tail := []line{nil,
+		{{turq | bold, "esc"}, {dim, " decide nothing now "}, {turq, caret}},
+		{{turq | bold, "1"}, {text, " it happened: go on after it"}},
+		{{turq | bold, "2"}, {text, " it did not: run again, with a fresh plan"}},
+		{{turq | bold, "3"}, {text, " roll back"}},
+		{{turq | bold, "4"}, {text, " stop here"}}}
+	return "DECIDE " + string(c.ID), amber, head, middle, tail
+}
+
+func (m Model) leaveParts(w int) (string, tok, []line, []line, []line) {
+	c := m.shown.Cards[m.shown.Current]
+	say := "Leaving only closes this screen; the session stays."
+	switch {
+	case running(c) && m.shown.Freeze.State == "frozen":
+		say = string(c.ID) + " is running, the freeze is on. " + say
+	case running(c):
+		say = string(c.ID) + " is running. " + say
+	case m.shown.Freeze.State == "frozen":
+		say = "The freeze is on. " + say
+	}
+	var middle []line
+	for _, l := range words(say, w) {
+		middle = append(middle, one(text, l))
+	}
+	end := line{{turq | bold, "e"}, {text, " end the session for good, with a reason…"}}
+	if running(c) {
+		end = one(dim, "(e end the session: off while a step runs)")
+	}
+	tail := []line{nil, {{turq | bold, "esc"}, {dim, " stay "}, {turq, caret}}, {{turq | bold, "l"}, {text, " leave, session goes on"}}, end}
+	return "LEAVE?", turq, nil, middle, tail
+}
+
+// leaveAsks says whether q has something to ask.
+func leaveAsks(s session.Snapshot) bool {
+	c := s.Cards[s.Current]
+	return !s.Finished && (running(c) || s.Freeze.State == "frozen" || s.Holding != "" || c.Phase == steps.Unclear)
+}

@@ -1,0 +1,302 @@
+package tui
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/turquoise-db/turquoise/checks"
+	"github.com/turquoise-db/turquoise/runbooks"
+	"github.com/turquoise-db/turquoise/session"
+	"github.com/turquoise-db/turquoise/steps"
+)
+
+func viewed(s session.Snapshot, k look) session.Card {
+	if k.at != "" {
+		if c, ok := s.Cards[k.at]; ok {
+			return c
+		}
+	}
+	return s.Cards[s.Current]
+}
+
+func running(c session.Card) bool { return c.Phase == steps.Running || c.Phase == steps.Proving }
+
+// passes is what a check counts as: a stale one is unknown whatever it said.
+func passes(c session.CheckRow) bool { return c.Status == checks.Pass && !c.Stale }
+
+func failing(rows []session.CheckRow) int {
+	n := 0
+	for _, r := range rows {
+		if !passes(r) {
+			n++
+		}
+	}
+	return n
+}
+
+// cardPane draws the step, giving up the less needed until it fits.
+func cardPane(th *Theme, s session.Snapshot, k look, w, h int, foot line) []line {
+	c := viewed(s, k)
+	focus := k.pane == paneCard
+	t := dim | bold
+	if focus {
+		t = turq | bold
+	}
+	title, right := one(t, "STEP "+string(c.ID)), one(dim, "phase "+c.PhaseName)
+	if c.Block {
+		title = one(t, "BLOCK "+string(c.ID))
+	}
+	var body []line
+	if s.Finished && k.at == "" {
+		title, right = one(t, "THE END"), nil
+		body = summary(s, w-4, h-2)
+	} else {
+		body = cardBody(s, k, c, w-4, h-2)
+	}
+	return panel{title: title, right: right, foot: foot, focus: focus}.draw(th, w, h, body)
+}
+
+// maxLevel is the last of the levels at which a card gives something up.
+const maxLevel = 5
+
+func cardBody(s session.Snapshot, k look, c session.Card, w, h int) []line {
+	tail := []line{one(faint, strings.Repeat("─", w)), actionLine(s, k, c, w)}
+	room := h - len(tail)
+	for lv := range maxLevel + 1 {
+		ls := cardLevel(s, c, lv, w, room)
+		if len(ls) > room && lv < maxLevel {
+			continue
+		}
+		ls = ls[:min(len(ls), max(room, 0))]
+		for len(ls) < room {
+			ls = append(ls, nil)
+		}
+		return append(ls, tail...)
+	}
+	return tail
+}
+
+// cardLevel is the card without its action line. Level 5 windows the text so
+// that everything that may never be given up still fits into room rows.
+func cardLevel(s session.Snapshot, c session.Card, lv, w, room int) []line {
+	head := cardHead(s, c, lv, w)
+	rest := cardRest(s, c, lv, w)
+	run, at := willRun(c, s.Now.Second(), w)
+	abort := abortLines(s, c, lv, w)
+	if lv < maxLevel {
+		run = append(run, abort...)
+	} else {
+		run = window(run, at, max(room-len(head)-len(rest)-len(abort), 2), "; x shows all before it asks")
+		run = append(run, abort...)
+	}
+	if c.PlanErr != "" && len(c.Statements) == 0 {
+		run = nil
+		for _, l := range words("no plan yet: "+c.PlanErr, w) {
+			run = append(run, one(amber|bold, l))
+		}
+	}
+	var out []line
+	out = append(out, head...)
+	out = append(out, run...)
+	if lv < 4 && lv != maxLevel {
+		out = append(out, nil)
+	}
+	return append(out, rest...)
+}
+
+func cardHead(s session.Snapshot, c session.Card, lv, w int) []line {
+	right := line{}
+	if sg, ok := targetSeg(s, c.On); ok {
+		right = append(right, sg, seg{text, " "})
+	}
+	right = append(right, riskFill(c.Risk))
+	out := []line{spread(one(text|bold, strings.ToUpper(c.Title)), right, w)}
+	why := words(c.Why, w)
+	switch {
+	case lv >= 4 || c.Why == "":
+	case lv >= 2 && len(why) > 1:
+		out = append(out, one(dim, c.Why).fit(w))
+	default:
+		for _, l := range why {
+			out = append(out, one(dim, l))
+		}
+	}
+	if lv < 2 {
+		out = append(out, nil)
+	}
+	label := "WILL RUN, VERBATIM"
+	switch {
+	case c.Block && c.Phase == steps.Pending:
+		label = "WILL RUN BACK TO BACK, VERBATIM"
+	case running(c):
+		label = "RUNNING"
+	case c.Phase == steps.Done:
+		label = "HAS RUN"
+	}
+	return append(out, spread(one(dim|bold, label), one(dim, c.RunAs), w))
+}
+
+func riskFill(r runbooks.Risk) seg {
+	switch r {
+	case runbooks.Read:
+		return seg{dim, "read only"}
+	case runbooks.Change:
+		return seg{turq | bold, "CHANGE"}
+	case runbooks.Traffic:
+		return seg{fillAmber, " TRAFFIC "}
+	}
+	return seg{fillRed, " NO RETURN "}
+}
+
+func abortLines(s session.Snapshot, c session.Card, lv, w int) []line {
+	if len(c.Abort) == 0 {
+		return nil
+	}
+	if lv > 0 {
+		var titles []string
+		for _, a := range c.Abort {
+			titles = append(titles, a.Title)
+		}
+		n := strconv.Itoa(len(c.Abort))
+		return []line{{{amber | bold, "ABORT  "}, {text, n + " " + plural(len(c.Abort), "statement") + " by itself if it fails: "}, {dim, strings.Join(titles, ", ")}}}
+	}
+	ls, _ := grouped(c.Abort, s.Now.Second(), w)
+	return append([]line{nil, one(amber|bold, "IF IT FAILS, BY ITSELF")}, ls...)
+}
+
+func cardRest(s session.Snapshot, c session.Card, lv, w int) []line {
+	var out []line
+	out = append(out, outputLines(c, lv, w)...)
+	out = append(out, checkLines(c, lv, w)...)
+	out = append(out, line{{dim | bold, "EXPECT "}, {text, c.Expect}}.fit(w))
+	undo := c.Undo
+	if undo == "" {
+		undo = "none"
+	}
+	out = append(out, line{{dim | bold, "UNDO   "}, {text, undo}}.fit(w))
+	if c.Block {
+		out = append(out, windowLine(c).fit(w))
+	} else if lv < 1 && c.Planned > 0 {
+		out = append(out, line{{dim, "       planned "}, {text, clock(c.Planned)}})
+	}
+	if c.Need > 0 {
+		out = append(out, line{{amber | bold, "SIGN   "}, {text, strconv.Itoa(c.Need) + " more " + plural(c.Need, "signature")}})
+	}
+	return out
+}
+
+// windowLine is what clients will see of a block, said before the keypress.
+func windowLine(c session.Card) line {
+	l := line{{amber | bold, "WINDOW "}}
+	if c.Predicted > 0 {
+		l = append(l, seg{text | bold, brief(c.Predicted)}, seg{dim, " predicted"})
+	} else {
+		l = append(l, seg{amber, "not predicted"})
+	}
+	return append(l, seg{dim, ", budget "}, seg{text | bold, brief(c.Budget)}, seg{dim, ", then it aborts by itself"})
+}
+
+// outputRows is how much of the output each level keeps.
+var outputRows = [maxLevel + 1]int{6, 3, 2, 1, 1, 1}
+
+func outputLines(c session.Card, lv, w int) []line {
+	if c.Started.IsZero() && len(c.Output) == 0 {
+		return nil
+	}
+	right := line{{text | bold, clock(c.Elapsed)}}
+	if c.Planned > 0 {
+		right = append(right, seg{dim, " of " + clock(c.Planned) + " planned"})
+	}
+	out := []line{spread(one(dim|bold, "OUTPUT"), right, w)}
+	ls := c.Output
+	if n := outputRows[lv]; len(ls) > n {
+		ls = ls[len(ls)-n:]
+	}
+	for _, o := range ls {
+		t := text
+		if o.Bad {
+			t = red | bold
+		}
+		out = append(out, line{{faint, "▏"}, {dim, utc(o.At) + "  "}, {t, o.Text}})
+	}
+	if running(c) && c.Planned > 0 && lv < 4 {
+		out = append(out, bar(turq, "━", float64(c.Elapsed)/float64(c.Planned), w))
+	}
+	return out
+}
+
+// sorted puts what does not pass to the top.
+func sorted(rows []session.CheckRow) []session.CheckRow {
+	var bad, good []session.CheckRow
+	for _, r := range rows {
+		if passes(r) {
+			good = append(good, r)
+		} else {
+			bad = append(bad, r)
+		}
+	}
+	return append(bad, good...)
+}
+
+func checkLines(c session.Card, lv, w int) []line {
+	rows, label := c.Before, "BEFORE"
+	if c.Phase == steps.Proving || c.Phase == steps.Done || c.Phase == steps.Failed && len(c.After) > 0 {
+		rows, label = c.After, "AFTER"
+	}
+	if len(rows) == 0 {
+		return nil
+	}
+	a := min(max(w*26/100, 12), 30)
+	b := min(max(w*25/100, 12), 30)
+	var out []line
+	if lv < maxLevel {
+		out = append(out, line{{dim | bold, one(text, label).fit(a + 2).plain()}, {dim, one(dim, " want").fit(b + 2).plain()}, {dim, "is"}})
+	}
+	bad := failing(rows)
+	show := sorted(rows)
+	if lv >= 3 {
+		show = show[:bad]
+	}
+	if lv >= maxLevel {
+		limit := 3
+		if running(c) {
+			limit = 0
+		}
+		show = show[:min(len(show), limit)]
+	}
+	for _, r := range show {
+		out = append(out, checkLine(r, a, b, w))
+	}
+	if hidden := bad - min(bad, len(show)); hidden > 0 {
+		out = append(out, one(red|bold, strconv.Itoa(hidden)+" more do not pass"))
+	}
+	if good := len(rows) - bad; lv >= 3 && good > 0 {
+		out = append(out, line{{text, "✓ "}, {text, strconv.Itoa(good) + " of " + strconv.Itoa(len(rows)) + " pass"}, {dim, "   enter: all"}})
+	}
+	return out
+}
+
+func checkLine(r session.CheckRow, a, b, w int) line {
+	mark, t := seg{text, "✓ "}, text
+	is := r.Is
+	switch {
+	case r.Stale || r.Status == checks.Unknown:
+		mark, t = seg{amber | bold, "? "}, amber|bold
+		is = "unknown"
+		if r.Reason != "" {
+			is += ", " + r.Reason
+		} else if r.Age > 0 {
+			is += ", " + age(r.Age) + " old"
+		}
+	case r.Status == checks.Fail:
+		mark, t = seg{red | bold, "✗ "}, red|bold
+		if r.Reason != "" && w > 70 {
+			is += "  " + r.Reason
+		}
+	}
+	l := line{mark}
+	l = append(l, one(text, r.Name).fit(a)...)
+	l = append(l, seg{text, " "})
+	l = append(l, one(dim, r.Want).fit(b)...)
+	return append(l, seg{text, "  "}, seg{t, is})
+}

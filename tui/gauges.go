@@ -1,0 +1,299 @@
+package tui
+
+import (
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/turquoise-db/turquoise/checks"
+	"github.com/turquoise-db/turquoise/engines"
+	"github.com/turquoise-db/turquoise/session"
+)
+
+// freshness is the badge in a tile's border: the age of the datum, or STALE.
+func freshness(d time.Duration, stale bool) line {
+	if stale {
+		return one(fillAmber, " STALE "+age(d)+" ")
+	}
+	return one(dim, age(d)+" ago")
+}
+
+// tile draws a gauge panel whose title gives way before its age does.
+func tile(th *Theme, titles []string, fresh line, w, h int, focus bool, body []line) []line {
+	title := titles[len(titles)-1]
+	for _, t := range titles {
+		if width(t)+fresh.width()+9 <= w {
+			title = t
+			break
+		}
+	}
+	t := dim | bold
+	if focus {
+		t = turq | bold
+	}
+	return panel{title: one(t, title), right: fresh, focus: focus}.draw(th, w, h, body)
+}
+
+// lagGauges finds the lag in bytes and in seconds: on the sending side, where
+// the link is measured, else wherever there is one.
+func lagGauges(s session.Snapshot) (bytes, secs session.Gauge, ok bool) {
+	from := s.Sides[0].Target
+	if !s.Link.Forward && s.Link.State != "none" && s.Link.State != "" {
+		from = s.Sides[1].Target
+	}
+	find := func(names ...string) (session.Gauge, bool) {
+		for _, n := range names {
+			if g, ok := s.Gauges[engines.Gauge(from, n)]; ok {
+				return g, true
+			}
+		}
+		var ids []engines.GaugeID
+		for id := range s.Gauges {
+			if _, n := id.Split(); slices.Contains(names, n) {
+				ids = append(ids, id)
+			}
+		}
+		if len(ids) == 0 {
+			return session.Gauge{}, false
+		}
+		slices.Sort(ids)
+		return s.Gauges[ids[0]], true
+	}
+	b, okB := find("behind_bytes", "lag_bytes")
+	c, okS := find("lag_seconds")
+	return b, c, okB || okS
+}
+
+func value(g session.Gauge) string {
+	switch {
+	case g.ID == "":
+		return ""
+	case g.Text != "":
+		return g.Text
+	case g.Stale && g.At.IsZero():
+		return "-"
+	case g.Unit == engines.Bytes:
+		return size(g.Value)
+	case g.Unit == engines.Seconds:
+		return strconv.FormatFloat(g.Value, 'f', 2, 64) + " s"
+	case g.Unit == engines.Bool:
+		if g.Value != 0 {
+			return "yes"
+		}
+		return "no"
+	case math.IsNaN(g.Value) || math.Abs(g.Value) > 1e15:
+		return "-"
+	case g.Value == math.Trunc(g.Value):
+		return count(int64(g.Value))
+	}
+	return strconv.FormatFloat(g.Value, 'f', 2, 64)
+}
+
+// mainLag is the gauge whose value and history the tile shows: the gated one first.
+func mainLag(s session.Snapshot) (head, other session.Gauge, ok bool) {
+	b, c, ok := lagGauges(s)
+	if b.ID == "" || (b.Gate == "" && c.Gate != "") {
+		return c, b, ok
+	}
+	return b, c, ok
+}
+
+func lagTile(th *Theme, s session.Snapshot, w, h int, focus bool) []line {
+	g, o, ok := mainLag(s)
+	if !ok {
+		return tile(th, []string{"LAG"}, one(fillAmber, " STALE never "), w, h, focus, []line{one(amber, "not measured yet")})
+	}
+	inner := w - 4
+	head := line{{text | bold, value(g)}}
+	right := one(dim, value(o))
+	if g.Stale {
+		head = one(amber|bold, "was "+value(g))
+		right = one(amber, "unknown")
+	}
+	body := []line{spread(head, right, inner)}
+	levels, over := levelsOf(g)
+	top, low := spark(levels, over, inner)
+	if g.Stale {
+		low = gapTail(low)
+		top = top.cut(0, max(len(top)-staleCells, 0))
+	}
+	if h >= 7 {
+		body = append(body, nil)
+	}
+	if h >= 6 {
+		body = append(body, top)
+	}
+	body = append(body, low, gateLine(s, g, inner))
+	to := map[bool]string{true: "LAG blue→green", false: "LAG green→blue"}[s.Link.Forward]
+	return tile(th, []string{to, "LAG"}, freshness(g.Age, g.Stale), w, h, focus, body)
+}
+
+// staleCells is the gap that a stale gauge shows at the right of its history.
+const staleCells = 6
+
+func gapTail(l line) line {
+	for i := max(len(l)-staleCells, 0); i < len(l); i++ {
+		l[i] = seg{amber, "╌"}
+	}
+	return l
+}
+
+func levelsOf(g session.Gauge) ([]float64, []bool) {
+	levels, over := make([]float64, len(g.History)), make([]bool, len(g.History))
+	for i, v := range g.History {
+		levels[i] = level(v, g.Unit == engines.Seconds)
+		over[i] = g.Gate != "" && g.Verdict == checks.Fail && i == len(g.History)-1
+	}
+	return levels, over
+}
+
+// gateLine is the condition that watches the gauge, and how long it has held.
+func gateLine(s session.Snapshot, g session.Gauge, w int) line {
+	if s.Freeze.State == "frozen" && s.Freeze.Position != "" {
+		return spread(one(dim, "≥ "+s.Freeze.Position), one(text, ""), w)
+	}
+	if g.Gate == "" {
+		return one(dim, "no gate here")
+	}
+	short, verdict := held(g)
+	a := one(dim, "gate "+g.Gate)
+	if a.width()+verdict.width() >= w {
+		a = one(dim, g.Gate)
+	}
+	if a.width()+verdict.width() >= w {
+		verdict = short
+	}
+	return spread(a, verdict, w)
+}
+
+func held(g session.Gauge) (short, long line) {
+	switch {
+	case g.Stale || g.Verdict == checks.Unknown:
+		l := line{{amber | bold, "? "}, {amber, "not met"}}
+		return l, l
+	case g.Verdict == checks.Fail:
+		l := line{{red | bold, "✗ "}, {red, "not met"}}
+		if g.NeedHold > 0 && g.Held > 0 {
+			return l, line{{amber | bold, "○ "}, {amber, "held " + clock(g.Held) + "/" + clock(g.NeedHold)}}
+		}
+		return l, l
+	}
+	return one(text|bold, "✓ met"), line{{text | bold, "✓ "}, {text, "held " + clock(g.Held)}}
+}
+
+func connTile(th *Theme, s session.Snapshot, w, h int, focus bool) []line {
+	body := connBody(s, w-4, h-2)
+	worstAge, stale := s.Clients[0].Age, s.Clients[0].Stale || s.Clients[1].Stale
+	if s.Clients[1].Age > worstAge {
+		worstAge = s.Clients[1].Age
+	}
+	return tile(th, []string{"CONNECTIONS", "CONN"}, freshness(worstAge, stale), w, h, focus, body)
+}
+
+// connBody lists the applications with their sessions on both sides, on one
+// scale; what does not fit is joined. The outage that clients saw comes last.
+func connBody(s session.Snapshot, w, h int) []line {
+	var foot []line
+	if s.Outage != nil && h >= 3 {
+		foot = []line{outageLine(*s.Outage, w)}
+	}
+	apps := joinApps(s, h-1-len(foot))
+	name, bars := 4, 0
+	for _, a := range apps {
+		name = max(name, width(clean(a.name)))
+	}
+	num := max(len(count(int64(s.Clients[0].Total))), len(count(int64(s.Clients[1].Total))), 3)
+	name = min(name, max(w-2*num-6, 4), 24)
+	bars = max((w-name-2*num-6)/2, 0)
+	bars = min(bars, 10)
+	peak := 1
+	for _, a := range apps {
+		peak = max(peak, a.n[0], a.n[1])
+	}
+	head := line{{text, blanks(name + 1)}}
+	for i, sd := range s.Sides {
+		c, _ := sideTok(sd.Colour)
+		label := string(sd.Target)
+		if bars < len(label) {
+			label = strings.ToUpper(short(label, 1))
+		}
+		head = append(head, seg{c | bold, padLeft(count(int64(s.Clients[i].Total)), num)}, seg{dim, one(dim, " "+label).fit(bars + 2).plain()})
+	}
+	body := []line{head}
+	for _, a := range apps {
+		l := append(line{}, line{{text, a.name}}.fit(name)...)
+		l = append(l, seg{text, " "})
+		for i, sd := range s.Sides {
+			c, _ := sideTok(sd.Colour)
+			t := text
+			if a.n[i] == 0 {
+				t = dim
+			}
+			l = append(l, seg{t, padLeft(count(int64(a.n[i])), num) + " "})
+			k := (a.n[i]*bars + peak - 1) / peak
+			l = append(l, seg{c, strings.Repeat("▬", k)}, seg{text, blanks(bars - k + 1)})
+		}
+		body = append(body, l)
+	}
+	for len(body) < h-len(foot) {
+		body = append(body, nil)
+	}
+	return append(body, foot...)
+}
+
+func padLeft(s string, w int) string { return blanks(w-width(s)) + s }
+
+type appRow struct {
+	name string
+	n    [2]int
+}
+
+func joinApps(s session.Snapshot, room int) []appRow {
+	at := map[string]int{}
+	var rows []appRow
+	for side, t := range s.Clients {
+		for _, r := range t.Rows {
+			i, ok := at[r.App]
+			if !ok {
+				i = len(rows)
+				at[r.App] = i
+				rows = append(rows, appRow{name: r.App})
+			}
+			rows[i].n[side] += r.Count
+		}
+	}
+	slices.SortStableFunc(rows, func(a, b appRow) int { return b.n[0] + b.n[1] - a.n[0] - a.n[1] })
+	room = max(room, 1)
+	if len(rows) <= room {
+		return rows
+	}
+	rest := appRow{name: strconv.Itoa(len(rows)-room+1) + " others"}
+	for _, r := range rows[room-1:] {
+		rest.n[0] += r.n[0]
+		rest.n[1] += r.n[1]
+	}
+	return append(rows[:room-1:room-1], rest)
+}
+
+// outageLine is what the clients themselves saw, measured at their end.
+func outageLine(o session.Outage, w int) line {
+	t := text | bold
+	word := "longest gap "
+	gap := o.LongestGap
+	if o.Gap > time.Second {
+		t, word, gap = amber|bold, "no answer for ", o.Gap
+	}
+	l := line{{dim, "clients: " + word}, {t, brief(gap)}, {dim, " · failed "}, {failTok(o.Failed), count(o.Failed)}}
+	brieferL := line{{dim, "gap "}, {t, brief(gap)}, {dim, " · failed "}, {failTok(o.Failed), count(o.Failed)}}
+	full := append(append(line{}, l...), seg{dim, " · "}, seg{text, strconv.FormatFloat(o.TPS, 'f', 0, 64)}, seg{dim, " tx/s"})
+	return pick(w, full, l, brieferL)
+}
+
+func failTok(n int64) tok {
+	if n > 0 {
+		return amber | bold
+	}
+	return text | bold
+}

@@ -1,0 +1,401 @@
+package tui
+
+import (
+	"strings"
+	"unicode"
+
+	tea "charm.land/bubbletea/v2"
+
+	"github.com/turquoise-db/turquoise/runbooks"
+	"github.com/turquoise-db/turquoise/session"
+	"github.com/turquoise-db/turquoise/steps"
+)
+
+// deadNow reports whether keys are dropped at this moment.
+func (m Model) deadNow() bool { return m.now().Sub(m.dead) < deadFor }
+
+// onKey routes a key: box first, then the global keys, then the pane in focus.
+func (m Model) onKey(k tea.KeyPressMsg) (tea.Model, tea.Cmd) {
+	key := k.String()
+	if m.mode != looking {
+		if k.IsRepeat && !scrolls(key) || m.deadNow() {
+			return m, nil
+		}
+		return m.onBoxKey(key, k)
+	}
+	b, ok := find(keyTable(), key)
+	if !ok {
+		if key == "ctrl+z" {
+			m.look.toast = "ctrl+z does nothing here; q leaves"
+		}
+		return m, nil
+	}
+	if b.effect != looks {
+		if k.IsRepeat || m.deadNow() {
+			return m, nil
+		}
+		if why := whyOff(b, m.snap, m.look); why != "" {
+			m.look.toast = string(b.id) + " is off: " + why
+			return m, nil
+		}
+	}
+	m.look.toast = ""
+	if b.effect == looks {
+		return m.onLook(key)
+	}
+	return m.onAct(b.id)
+}
+
+func scrolls(key string) bool {
+	switch key {
+	case "up", "down", "j", "k", "pgup", "pgdown", "home", "end":
+		return true
+	}
+	return false
+}
+
+// onLook handles keys that change only this screen.
+func (m Model) onLook(key string) (tea.Model, tea.Cmd) {
+	switch key {
+	case "tab":
+		m.look.pane, m.look.scroll = (m.look.pane+1)%numPanes, 0
+	case "shift+tab":
+		m.look.pane, m.look.scroll = (m.look.pane+numPanes-1)%numPanes, 0
+	case "1", "2", "3", "4":
+		m.look.pane, m.look.scroll = int(key[0]-'1'), 0
+	case ".":
+		m.look.at, m.look.scroll = "", 0
+	case "z":
+		m.look.zoom = !m.look.zoom
+	case "p":
+		m.look.paused = !m.look.paused
+		m.shown = m.snap
+	case "enter":
+		m.open(detailing)
+	case "?":
+		m.open(helping)
+	case "R":
+		m.open(recalling)
+	case "L":
+		m.open(recording)
+	case "y":
+		return m.copyCard()
+	case "ctrl+l":
+		return m, tea.ClearScreen
+	case "q":
+		if !leaveAsks(m.snap) {
+			m.result = Left
+			return m, tea.Quit
+		}
+		m.open(leaving)
+	default:
+		m.step(key)
+	}
+	return m, nil
+}
+
+// step moves the look through the runbook, or scrolls the audit.
+func (m *Model) step(key string) {
+	if m.look.pane == paneAudit {
+		d := map[string]int{"up": 1, "k": 1, "pgup": 10, "home": 1 << 20, "down": -1, "j": -1, "pgdown": -10, "end": -1 << 20}[key]
+		m.look.scroll = min(max(m.look.scroll+d, 0), len(m.shown.Record.Lines))
+		return
+	}
+	var ids []runbooks.StepID
+	at := 0
+	for _, p := range m.shown.Phases {
+		for _, r := range p.Steps {
+			if r.ID == m.look.at || (m.look.at == "" && r.ID == m.shown.Current) {
+				at = len(ids)
+			}
+			ids = append(ids, r.ID)
+		}
+	}
+	if len(ids) == 0 {
+		return
+	}
+	d := map[string]int{"up": -1, "k": -1, "pgup": -10, "home": -len(ids), "down": 1, "j": 1, "pgdown": 10, "end": len(ids)}[key]
+	at = min(max(at+d, 0), len(ids)-1)
+	m.look.at = ids[at]
+	if m.look.at == m.shown.Current {
+		m.look.at = ""
+	}
+}
+
+func (m Model) copyCard() (tea.Model, tea.Cmd) {
+	c := viewed(m.shown, m.look)
+	txt := c.PlanText
+	if txt == "" {
+		var parts []string
+		for _, st := range c.Statements {
+			parts = append(parts, st.Text)
+		}
+		txt = strings.Join(parts, "\n")
+	}
+	m.look.toast = "copied to the clipboard, where the terminal allows it"
+	if m.copyTo == nil {
+		return m, tea.SetClipboard(txt)
+	}
+	keep := m.copyTo
+	return m, tea.Batch(tea.SetClipboard(txt), func() tea.Msg {
+		path, err := keep(txt)
+		return copiedMsg{path, err}
+	})
+}
+
+// onAct handles keys that open a box or leave a line in the record. None of
+// them runs a step.
+func (m Model) onAct(id keyID) (tea.Model, tea.Cmd) {
+	s := m.snap
+	switch id {
+	case "x":
+		m.arming = s.Current
+		m.look.toast = "planning " + clean(string(s.Current)) + "…"
+		return m, m.do(steps.Arm{Step: s.Current}, "")
+	case "v":
+		m.look.toast = "looking again…"
+		return m, m.do(steps.Verify{Step: s.Current}, "")
+	case "a":
+		if a, _, ok := worst(s.Alarms); ok {
+			return m, m.do(steps.Ack{Alarm: a.ID}, "")
+		}
+	case "ctrl+c":
+		m.open(interrupting)
+	case "d":
+		m.open(deciding)
+	case "h":
+		m.openReason("hold")
+		if s.Holding != "" {
+			m.box.kind = "resume"
+		}
+	case "n":
+		m.openReason("note")
+	case "s":
+		m.openReason("skip")
+	case "b":
+		m.openReason("back")
+	}
+	return m, nil
+}
+
+func (m *Model) openReason(kind string) {
+	m.open(reasoning)
+	m.box.kind = kind
+}
+
+// onBoxKey handles keys while a box is open. esc always means: nothing happens.
+func (m Model) onBoxKey(key string, k tea.KeyPressMsg) (tea.Model, tea.Cmd) {
+	if layoutOf(m.w, m.h) == tiny && key != "esc" {
+		return m, nil // the box cannot be read
+	}
+	if key == "esc" {
+		return m.cancelBox()
+	}
+	m.box.note = ""
+	switch m.mode {
+	case confirming:
+		return m.onConfirmKey(key, k)
+	case paging:
+		return m.onPagerKey(key)
+	case reasoning:
+		return m.onReasonKey(key, k)
+	case interrupting:
+		return m.onInterruptKey(key, k)
+	case deciding:
+		next, ok := map[string]string{"1": "done", "2": "run_again", "3": "roll_back", "4": "stop"}[key]
+		if ok {
+			m.openReason("settle")
+			m.box.next = next
+		}
+	case leaving:
+		return m.onLeaveKey(key)
+	default:
+		m.onScrollKey(key)
+		if key == "q" || key == "?" && m.mode == helping {
+			m.closeBox("")
+		}
+	}
+	return m, nil
+}
+
+func (m Model) cancelBox() (tea.Model, tea.Cmd) {
+	if m.mode == confirming || m.mode == paging {
+		cmd := m.do(steps.Disarm{}, "")
+		m.closeBox("cancelled, nothing has run")
+		return m, cmd
+	}
+	m.closeBox("")
+	return m, nil
+}
+
+func (m *Model) onScrollKey(key string) {
+	page := m.pagerRoom(m.h-layoutOf(m.w, m.h).lit()) - 1
+	if d, ok := map[string]int{"up": -1, "k": -1, "down": 1, "j": 1, "pgup": -page, "pgdown": page, "space": page, "home": -1 << 20, "end": 1 << 20}[key]; ok {
+		m.scrollBy(d)
+	}
+}
+
+func (m Model) onPagerKey(key string) (tea.Model, tea.Cmd) {
+	if key == "enter" && m.box.seenEnd {
+		card := m.box.card
+		m.open(confirming)
+		m.box.card, m.box.seenEnd = card, true
+		return m, nil
+	}
+	m.onScrollKey(key)
+	return m, nil
+}
+
+// mayConfirm is asked again at the moment of the act: the screen may have gone
+// quiet, or the role away, since the box opened.
+func (m Model) mayConfirm() string {
+	switch {
+	case m.look.closed || m.now().Sub(m.newsAt) >= noNewsAfter:
+		return "no news from the session: nothing has run"
+	case !m.snap.Record.OK:
+		return "the record cannot be written: nothing has run"
+	case m.look.paused:
+		return "display paused: nothing has run"
+	}
+	return ""
+}
+
+func (m Model) onConfirmKey(key string, k tea.KeyPressMsg) (tea.Model, tea.Cmd) {
+	c := m.box.card
+	if byKey(c) {
+		if key == "y" {
+			return m.confirm("y")
+		}
+		return m, nil
+	}
+	if key != "enter" {
+		m.edit(key, k, 256)
+		if m.box.typed == c.Word {
+			m.box.complete = m.now()
+		}
+		return m, nil
+	}
+	switch {
+	case m.box.typed != c.Word || c.Word == "":
+		m.box.note, m.box.typed = "differs: type "+c.Word, ""
+	case m.now().Sub(m.box.complete) < settleFor:
+		m.box.note = "too fast"
+	default:
+		return m.confirm(m.box.typed)
+	}
+	return m, nil
+}
+
+func (m Model) confirm(typed string) (tea.Model, tea.Cmd) {
+	if why := m.mayConfirm(); why != "" {
+		m.box.note, m.box.typed = why, ""
+		return m, nil
+	}
+	c := m.box.card
+	cmd := m.do(steps.Confirm{Step: c.ID, Digest: c.Digest}, typed)
+	m.closeBox("confirmed " + clean(string(c.ID)))
+	return m, cmd
+}
+
+// edit is the whole of the typed field: characters, backspace, ctrl+u. No paste,
+// no history, no completion.
+func (m *Model) edit(key string, k tea.KeyPressMsg, limit int) {
+	switch {
+	case key == "backspace":
+		if rs := []rune(m.box.typed); len(rs) > 0 {
+			m.box.typed = string(rs[:len(rs)-1])
+		}
+	case key == "ctrl+u":
+		m.box.typed = ""
+	case k.Text != "" && len([]rune(m.box.typed))+len([]rune(k.Text)) <= limit:
+		for _, r := range k.Text {
+			if unicode.IsGraphic(r) && (!harmful(r) || r < 0x80) {
+				m.box.typed += string(r)
+			}
+		}
+	}
+}
+
+func (m Model) onReasonKey(key string, k tea.KeyPressMsg) (tea.Model, tea.Cmd) {
+	if key != "enter" {
+		m.edit(key, k, maxReason)
+		return m, nil
+	}
+	reason := strings.TrimSpace(m.box.typed)
+	if reason == "" {
+		m.box.note = "a reason is needed"
+		return m, nil
+	}
+	var c steps.Command
+	switch cur := m.snap.Current; m.box.kind {
+	case "skip":
+		c = steps.Skip{Step: cur, Reason: reason}
+	case "hold":
+		c = steps.Hold{On: true, Reason: reason}
+	case "resume":
+		c = steps.Hold{On: false, Reason: reason}
+	case "back":
+		c = steps.BackOut{Reason: reason}
+	case "settle":
+		c = steps.Settle{Step: cur, Next: m.box.next, Reason: reason}
+	case "end":
+		c = steps.End{Reason: reason}
+	default:
+		c = steps.Note{Text: reason}
+	}
+	if m.box.kind != "note" && m.box.card.ID != m.snap.Current {
+		m.closeBox("the current step changed, nothing was done")
+		return m, nil
+	}
+	cmd := m.do(c, reason)
+	m.closeBox("")
+	return m, cmd
+}
+
+func (m Model) onInterruptKey(key string, k tea.KeyPressMsg) (tea.Model, tea.Cmd) {
+	c := m.snap.Cards[m.snap.Current]
+	if !running(c) || c.ID != m.box.card.ID {
+		m.closeBox("the step has ended by itself")
+		return m, nil
+	}
+	stop := false
+	switch {
+	case c.Risk == runbooks.Read:
+		stop = key == "i"
+	case key == "enter":
+		stop = m.box.typed == "stop"
+	default:
+		m.edit(key, k, 16)
+	}
+	if !stop {
+		return m, nil
+	}
+	cmd := m.do(steps.Interrupt{}, m.box.typed)
+	m.closeBox("asked the step to stop")
+	return m, cmd
+}
+
+func (m Model) onLeaveKey(key string) (tea.Model, tea.Cmd) {
+	switch key {
+	case "l":
+		m.result = Left
+		return m, tea.Quit
+	case "e":
+		if !running(m.snap.Cards[m.snap.Current]) && m.me.Role == roleOperator {
+			m.openReason("end")
+		}
+	}
+	return m, nil
+}
+
+// legendRows is one row per sign of a step.
+func legendRows() []session.StepRow {
+	rows := []session.StepRow{
+		{Title: "current", Current: true},
+		{Title: "a planned stop", Hold: true},
+	}
+	for p := range steps.Undone + 1 {
+		rows = append(rows, session.StepRow{Title: p.String(), Phase: p})
+	}
+	return rows
+}

@@ -109,7 +109,7 @@ func (d *decoder) param(name string, v *value) Param {
 	}
 	if !p.isList() && !strings.Contains(p.Default, "${env:") {
 		if why := fits(p.Type, p.Default); why != "" {
-			d.refuse(def.pos, why, "parameter %s: %q is no %s", name, p.Default, p.Type)
+			d.refuse(def.pos, why, "parameter %s: the default %q does not fit type %s", name, p.Default, p.Type)
 		}
 	}
 	return p

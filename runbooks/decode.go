@@ -293,7 +293,7 @@ func (d *decoder) object(n ast.Node, s *shape, v *value, where, what string) *va
 		}
 	}
 	if s.single && len(v.keys) != 1 {
-		d.refuse(v.pos, "name one of: "+strings.Join(fieldNames(s), ", "), "%s%s must have exactly one key", where, what)
+		d.refuse(v.pos, "name one of: "+strings.Join(fieldNames(s), ", "), "%smust have exactly one key", where)
 		return nil
 	}
 	return v

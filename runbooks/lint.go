@@ -57,9 +57,69 @@ func (b *Runbook) finding(path string, line int, next, format string, args ...an
 	}
 }
 
+// Lint returns what the book gets wrong about the house and what is known to
+// lose data or to leave a cutover stuck. A book without findings may still be a
+// bad plan; a book with one is not run.
+func Lint(b *Runbook, cat Catalog) []Finding {
+	l := &linter{book: b, cat: cat}
+	for _, t := range b.Targets {
+		if _, ok := cat.engine(t.Engine); !ok {
+			l.refuse(t.path+".engine", 0, suggest(t.Engine, cat.engineNames()), "target %s: unknown engine %q", t.ID, t.Engine)
+		}
+	}
+	l.walk(b.Phases, true)
+	for _, w := range b.Back {
+		l.walk(w.Phases, false)
+	}
+	l.cover()
+	sortFindings(l.found)
+	return l.found
+}
+
 // linter collects the findings of one book.
 type linter struct {
 	book  *Runbook
 	cat   Catalog
 	found []Finding
+}
+
+func (l *linter) refuse(path string, line int, next, format string, args ...any) {
+	l.found = append(l.found, l.book.finding(path, line, next, format, args...))
+}
+
+// step is refuse for a key of a step; the message names the step.
+func (l *linter) step(s Step, key, next, format string, args ...any) {
+	path := s.path
+	if key != "" {
+		if _, ok := l.book.marks[path+"."+key]; ok {
+			path += "." + key
+		}
+	}
+	l.refuse(path, s.Line, next, "step %s: "+format, append([]any{s.ID}, args...)...)
+}
+
+func (c Catalog) engineNames() []string {
+	var names []string
+	for _, e := range c.Engines {
+		names = append(names, e.Name)
+	}
+	return names
+}
+
+func (c Catalog) kindNames() []string {
+	var names []string
+	for _, k := range c.Kinds {
+		names = append(names, k.Name)
+	}
+	return names
+}
+
+// planned reports whether any engine plans the kind at that stage.
+func (c Catalog) planned(kind, stage string) bool {
+	for _, e := range c.Engines {
+		if e.Supports != nil && e.Supports(kind, stage) {
+			return true
+		}
+	}
+	return false
 }

@@ -86,7 +86,7 @@ func Resolve(b *Runbook, given map[string]string, env func(string) (string, bool
 			continue
 		}
 		if why := fits(p.Type, got); why != "" {
-			refuse(path, why, "parameter %s: not a %s", p.Name, p.Type)
+			refuse(path, why, "parameter %s does not fit its type %s", p.Name, p.Type)
 			continue
 		}
 		v.Text[p.Name] = got

@@ -82,22 +82,6 @@ func (p Phase) blockID() StepID {
 	return StepID(letter + strconv.Itoa(p.Number))
 }
 
-// WayAt returns the way back that is right while newest is the newest step that
-// is done. A block counts as its last part.
-func (b *Runbook) WayAt(newest StepID) (WayBack, bool) {
-	n := b.place(newest)
-	if n < 0 {
-		return WayBack{}, false
-	}
-	for _, w := range b.Back {
-		until := b.place(w.Until)
-		if n >= b.place(w.After) && (w.Until == "" || n < until) {
-			return w, true
-		}
-	}
-	return WayBack{}, false
-}
-
 // place counts the steps of the walk; -1 if there is no such step.
 func (b *Runbook) place(id StepID) int {
 	n := 0

@@ -1,0 +1,25 @@
+package runbooks
+
+import "slices"
+
+// testCatalog is the house as these tests see it: the kinds and gauges that the
+// language reference promises. The registry of the program is linted against
+// the same catalogue where engines are known.
+func testCatalog() Catalog {
+	kinds := []KindInfo{{Name: "preflight"}, {Name: "probe"}, {Name: "hold"},
+		{Name: "control", Stages: []string{"create", "drop"}}, {Name: "role", Stages: []string{"create", "drop"}},
+		{Name: "publish", Stages: []string{"create", "drop"}}, {Name: "seed", Stages: []string{"schema"}},
+		{Name: "attach", Stages: []string{"copy", "define", "drop"}}, {Name: "steady", Stages: []string{"on"}},
+		{Name: "guard", Stages: []string{"on", "off"}}, {Name: "reverse", Stages: []string{"publish", "define", "slot", "enable", "drop"}},
+		{Name: "capture"}, {Name: "freeze"}, {Name: "catchup"}, {Name: "sequences", Stages: []string{"", "margin"}},
+		{Name: "route"}, {Name: "open"}, {Name: "detach", Stages: []string{"disable", "drop"}}, {Name: "lock"}, {Name: "close"},
+		{Name: "sql", Needs: []string{"text"}}}
+	reads := []string{"preflight", "probe", "hold", "sql"}
+	pg := EngineInfo{Name: "postgres", Supports: func(k, _ string) bool { return !slices.Contains(reads, k) && k != "open" },
+		Gauges: []string{"lag_seconds", "behind_bytes", "retained_bytes", "slot_state", "oldest_writer_seconds", "prepared_count",
+			"app_sessions_count", "worker_state", "pending_tables_count", "apply_errors_count", "sequences_behind_count",
+			"rev_lag_seconds", "rev_slot_state", "rev_worker_state", "rev_apply_errors_count"}}
+	pool := EngineInfo{Name: "pgbouncer", Supports: func(k, _ string) bool { return slices.Contains([]string{"freeze", "route", "open", "capture"}, k) },
+		Gauges: []string{"paused_count", "query_wait_seconds"}}
+	return Catalog{Kinds: kinds, Engines: []EngineInfo{pg, pool}}
+}

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -89,6 +90,9 @@ func (p *Postgres) init(ctx context.Context, as owner, run string) error {
 	cmd := exec.CommandContext(ctx, filepath.Join(p.Bin, "initdb"), "-D", p.Data, "-U", Superuser, "--pwfile="+secret.Name(),
 		"-A", "scram-sha-256", "-E", "UTF8", "--locale=C", "-k", "--no-sync")
 	cmd.Dir, cmd.Env, cmd.SysProcAttr = run, serverEnv(), serverAttr(as, syscall.SIGKILL)
+	// As with start: the thread that starts the child must outlive it.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("initdb: %w: %s", err, strings.TrimSpace(string(out)))
 	}

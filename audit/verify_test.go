@@ -61,7 +61,9 @@ func TestTampering(t *testing.T) {
 	drop := func(keep func(string) bool) func([]string) []string {
 		return func(l []string) []string { return slices.DeleteFunc(l, func(s string) bool { return !keep(s) }) }
 	}
-	cut := func(i int) func([]string) []string { return func(l []string) []string { return slices.Delete(l, i, i+1) } }
+	cut := func(i int) func([]string) []string {
+		return func(l []string) []string { return slices.Delete(l, i, i+1) }
+	}
 	for _, row := range []struct {
 		name   string
 		change func([]string) []string

@@ -1,6 +1,9 @@
 package entries
 
-import "strings"
+import (
+	"strconv"
+	"strings"
+)
 
 // planned is one statement as a plan text lists it.
 type planned struct {
@@ -10,12 +13,17 @@ type planned struct {
 	text   string
 }
 
-// part of the plan this statement belongs to, in the words of stmt.begin.
+// part of the plan this statement belongs to, in the words of stmt.begin; empty
+// for a line that only looks like one, as "undo: steps 3.1 3.2" does.
 func (p planned) part() string {
-	switch name, _, _ := strings.Cut(p.label, ": "); name {
+	name, number, _ := strings.Cut(p.label, ": ")
+	if _, err := strconv.Atoi(number); err != nil && name != PartProof {
+		return ""
+	}
+	switch name {
 	case "action":
 		return PartMain
-	case "abort", "undo", "proof":
+	case PartAbort, PartUndo, PartProof:
 		return name
 	}
 	return ""

@@ -11,5 +11,8 @@ func Engine() engines.Engine {
 		Name:    Name,
 		Planner: Planner{},
 		Open:    func(o engines.OpenRequest) (engines.Conn, error) { return Open(o) },
+		OpenReader: func(o engines.OpenRequest) (engines.Reader, error) {
+			return OpenReader(o)
+		},
 	}
 }

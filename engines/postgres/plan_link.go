@@ -186,8 +186,7 @@ func (p plan) reverseSlot() (engines.Parts, error) {
 // send each change round in a circle.
 func (p plan) reverseEnable() (engines.Parts, error) {
 	l, f := p.back(), p.ahead()
-	off := `SELECT count(*) FROM pg_catalog.pg_subscription s LEFT JOIN pg_catalog.pg_stat_subscription w ON w.subid = s.oid
- WHERE s.subname = ` + lit(f.sub) + ` AND (s.subenabled OR w.pid IS NOT NULL)`
+	off := linkOff(f)
 	wait := proven(act(f.to, "the other direction is off", off), until(ask(f.to, "the other direction is off", off, "0"), workerEvery, stopLimit))
 	a := proven(act(l.to, "subscription "+l.sub+" on", "ALTER SUBSCRIPTION "+ident(l.sub)+" ENABLE"), subscribed(l, "t"))
 	slot := proven(act(l.from, "slot "+l.slot+" is there", slotStands(l).Text), slotStands(l))
@@ -200,12 +199,19 @@ func (p plan) reverseDrop() (engines.Parts, error) {
 	return engines.Parts{Actions: append(unlink(l), unpublish(l)), UndoNone: "the link back is made again by its own steps"}, nil
 }
 
-// disable stops a subscription and waits until its worker has let go.
+// linkOff counts a subscription that is enabled or whose worker still lives.
+func linkOff(l link) string {
+	return `SELECT count(*) FROM pg_catalog.pg_subscription s LEFT JOIN pg_catalog.pg_stat_subscription w ON w.subid = s.oid
+ WHERE s.subname = ` + lit(l.sub) + ` AND (s.subenabled OR w.pid IS NOT NULL)`
+}
+
+// disable stops a subscription and waits until its worker has let go. One that
+// is not there is off: a way back may begin after it was dropped.
 func disable(l link) engines.Action {
-	gone := `SELECT s.subenabled, count(w.pid) FROM pg_catalog.pg_subscription s LEFT JOIN pg_catalog.pg_stat_subscription w ON w.subid = s.oid
- WHERE s.subname = ` + lit(l.sub) + ` GROUP BY s.subenabled`
-	return proven(act(l.to, "subscription "+l.sub+" off", "ALTER SUBSCRIPTION "+ident(l.sub)+" DISABLE"),
-		until(ask(l.to, "the worker is gone", gone, "f / 0"), workerEvery, stopLimit))
+	text := body("BEGIN\n  IF EXISTS (SELECT FROM pg_catalog.pg_subscription WHERE subname = " + lit(l.sub) + ") THEN\n    ALTER SUBSCRIPTION " +
+		ident(l.sub) + " DISABLE;\n  END IF;\nEND")
+	return proven(act(l.to, "subscription "+l.sub+" off", text),
+		until(ask(l.to, "subscription on, or its worker alive", linkOff(l), "0"), workerEvery, stopLimit))
 }
 
 func (p plan) detachDisable() (engines.Parts, error) {

@@ -1,0 +1,59 @@
+package session
+
+import (
+	"log/slog"
+	"time"
+
+	"github.com/turquoise-db/turquoise/audit"
+	"github.com/turquoise-db/turquoise/engines"
+	"github.com/turquoise-db/turquoise/runbooks"
+)
+
+// Config is all that a session depends on.
+type Config struct {
+	Book     *runbooks.Runbook
+	Values   runbooks.Values
+	Stepwise bool
+	Engines  map[string]engines.Engine
+	DSN      map[engines.TargetID]string            // secrets; never printed
+	Params   map[engines.TargetID]map[string]string // of the targets, resolved
+	Secrets  map[string]string                      // slot to value
+	Dir      string                                 // of the record
+	Sid      string
+	Run      string // short id of the run; tokens and names are built from it
+	Person   string
+	Scripted bool // confirmations come from a script; the record says so
+	LabOnly  bool // refuse targets that are not of the lab
+	Change   string
+	Record   audit.Options // First, Secrets, Sid and Origin are filled in here
+	Tool     Tool
+	Now      func() time.Time
+	Every    time.Duration // sampling interval; 0: one second
+	Meter    func() *Outage
+	Log      *slog.Logger
+	// Crash, if set, is called with the name of each boundary that a crash test
+	// may stop at; it is nil outside of tests.
+	Crash func(point string)
+	// Fail, if set, says which proof of which main action is to be taken as not
+	// holding. It exists for rehearsals of the abort and is refused outside the lab.
+	Fail func(action int) bool
+}
+
+// Tool names the running program for the record.
+type Tool struct{ Version, Revision, ExeSHA256 string }
+
+// sampleEvery is the interval of the gauges where nothing else is configured.
+const sampleEvery = time.Second
+
+func (c *Config) every() time.Duration {
+	if c.Every > 0 {
+		return c.Every
+	}
+	return sampleEvery
+}
+
+func (c *Config) crash(point string) {
+	if c.Crash != nil {
+		c.Crash(point)
+	}
+}

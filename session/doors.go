@@ -1,0 +1,73 @@
+package session
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"github.com/turquoise-db/turquoise/engines"
+)
+
+// doors holds the executor's open connections, one per target and session name.
+// They are opened before they are needed: a connect inside the window is slow
+// and a new way to fail.
+type doors struct {
+	open func(ctx context.Context, t engines.TargetID, session string) (engines.Conn, error)
+	mu   sync.Mutex
+	all  map[door]engines.Conn
+}
+
+type door struct {
+	target  engines.TargetID
+	session string
+}
+
+func newDoors(open func(context.Context, engines.TargetID, string) (engines.Conn, error)) *doors {
+	return &doors{open: open, all: map[door]engines.Conn{}}
+}
+
+// conn returns the open connection, or opens it. The server behind it is asked
+// who it is and compared with the bound identity.
+func (d *doors) conn(ctx context.Context, t engines.TargetID, session string, bound engines.Identity) (engines.Conn, error) {
+	d.mu.Lock()
+	c := d.all[door{t, session}]
+	d.mu.Unlock()
+	if c == nil {
+		var err error
+		if c, err = d.open(ctx, t, session); err != nil {
+			return nil, err
+		}
+		d.mu.Lock()
+		d.all[door{t, session}] = c
+		d.mu.Unlock()
+	}
+	is, err := c.Identify(ctx)
+	if err != nil {
+		d.drop(t, session)
+		return nil, &engines.Error{Op: "check identity", Object: string(t), Err: err, Next: "see whether the server answers, then confirm again"}
+	}
+	if bound.System != "" && !is.Same(bound) {
+		return nil, &engines.Error{Op: "check identity", Object: string(t), Err: fmt.Errorf("%s", difference(bound, is)), Next: "find out which server answers there"}
+	}
+	return c, nil
+}
+
+// drop closes a connection nobody can trust any more.
+func (d *doors) drop(t engines.TargetID, session string) {
+	d.mu.Lock()
+	c := d.all[door{t, session}]
+	delete(d.all, door{t, session})
+	d.mu.Unlock()
+	if c != nil {
+		_ = c.Close() // it is being given up because it failed
+	}
+}
+
+func (d *doors) closeAll() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for k, c := range d.all {
+		_ = c.Close() // the session ends
+		delete(d.all, k)
+	}
+}

@@ -1,0 +1,52 @@
+package session
+
+import (
+	"context"
+)
+
+// Handle is one person's door to the session. It knows who the person is; a
+// screen cannot name another.
+type Handle struct {
+	s   *Session
+	who Person
+}
+
+// Handle returns a door for a person.
+func (s *Session) Handle(p Person) *Handle { return &Handle{s, p} }
+
+// Do sends what the person asks. It returns when that is recorded or refused.
+func (h *Handle) Do(ctx context.Context, in Intent) error { return h.s.do(ctx, h.who, in) }
+
+// Subscribe returns a channel of snapshots and a function that ends it. The
+// channel holds the newest one only: a slow screen misses frames, never blocks.
+func (h *Handle) Subscribe() (<-chan Snapshot, func()) {
+	s := h.s
+	ch := make(chan Snapshot, 1)
+	s.mu.Lock()
+	s.subs[ch] = struct{}{}
+	ch <- s.snapshot()
+	s.mu.Unlock()
+	return ch, func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if _, ok := s.subs[ch]; ok {
+			delete(s.subs, ch)
+			close(ch)
+		}
+	}
+}
+
+// publish never blocks, whatever a terminal does. s.mu is held.
+func (s *Session) publish() {
+	if len(s.subs) == 0 {
+		return
+	}
+	snap := s.snapshot()
+	for c := range s.subs {
+		select {
+		case <-c: // the frame that nobody took
+		default:
+		}
+		c <- snap
+	}
+}

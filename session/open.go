@@ -1,0 +1,263 @@
+package session
+
+import (
+	"context"
+	"fmt"
+	"sort"
+
+	"github.com/turquoise-db/turquoise/audit"
+	"github.com/turquoise-db/turquoise/audit/entries"
+	"github.com/turquoise-db/turquoise/engines"
+	"github.com/turquoise-db/turquoise/runbooks"
+	"github.com/turquoise-db/turquoise/steps"
+)
+
+// Start begins a cutover: it asks every target who it is, opens the record and
+// writes down runbook, parameters and servers before anything else may happen.
+func Start(ctx context.Context, cfg Config) (*Session, error) {
+	s, err := prepare(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	o := s.recordOptions(nil)
+	if s.log, err = audit.Create(cfg.Dir, o); err != nil {
+		return nil, s.giveUp(err)
+	}
+	rec, err := audit.Load(cfg.Dir)
+	if err != nil {
+		return nil, s.giveUp(err)
+	}
+	s.replay(rec.Entries)
+	if err := s.introduce(); err != nil {
+		return nil, s.giveUp(err)
+	}
+	s.begin()
+	return s, nil
+}
+
+// Resume goes on with a record: the state is the recorded one, a step that was
+// running is unclear, and the servers are asked again who they are.
+func Resume(ctx context.Context, cfg Config, reason string) (*Session, error) {
+	s, err := prepare(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	o := s.recordOptions(&reason)
+	var rec audit.Recovery
+	if s.log, rec, err = audit.Resume(cfg.Dir, o); err != nil {
+		return nil, s.giveUp(err)
+	}
+	s.replay(rec.Record.Entries)
+	s.state = steps.Apply(s.state, steps.Event{Seq: s.state.Newest + 1, At: cfg.Now(), Body: entries.SessionResume{}})
+	s.mu.Lock()
+	err = s.compare()
+	s.mu.Unlock()
+	if err != nil {
+		return nil, s.giveUp(err)
+	}
+	s.begin()
+	return s, nil
+}
+
+// prepare opens the readers and asks every server who it is. Nothing is written.
+func prepare(ctx context.Context, cfg Config) (*Session, error) {
+	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	s := &Session{cfg: cfg, ctx: run, stop: cancel, known: map[engines.TargetID]engines.Identity{},
+		state: steps.New(cfg.Book, cfg.Stepwise), subs: map[chan Snapshot]struct{}{},
+		stepCh: make(chan struct{}), tickCh: make(chan struct{}), started: cfg.Now(), lab: true}
+	s.conns = newDoors(s.openConn)
+	readers := map[engines.TargetID]engines.Reader{}
+	for _, t := range cfg.Book.Targets {
+		e, ok := cfg.Engines[t.Engine]
+		if !ok {
+			return nil, s.giveUp(&engines.Error{Op: "open target", Object: string(t.ID), Err: fmt.Errorf("no engine %q", t.Engine), Next: "see turquoise lint"})
+		}
+		if e.OpenReader != nil {
+			r, err := e.OpenReader(s.request(ctx, t.ID, "sampler"))
+			if err != nil {
+				return nil, s.giveUp(err)
+			}
+			readers[t.ID] = r
+		}
+		c, err := s.conns.conn(ctx, t.ID, "", engines.Identity{})
+		if err != nil {
+			return nil, s.giveUp(err)
+		}
+		who, err := c.Identify(ctx)
+		if err != nil {
+			return nil, s.giveUp(err)
+		}
+		s.known[t.ID] = who
+		s.lab = s.lab && who.Lab != ""
+	}
+	s.sampler = newSampler(cfg.every(), cfg.Now, readers)
+	s.peers = readers
+	return s, s.apart()
+}
+
+// apart refuses what must not be: blue and green the same server, and targets
+// that are not of the lab where only the lab is allowed.
+func (s *Session) apart() error {
+	b, g := s.known["blue"], s.known["green"]
+	if b.System != "" && b.System == g.System && b.Host == g.Host && b.Port == g.Port {
+		return s.giveUp(&engines.Error{Op: "bind targets", Object: "blue and green", Err: fmt.Errorf("both are %s", b), Next: "check the two connection strings"})
+	}
+	if s.cfg.LabOnly && !s.lab {
+		return s.giveUp(&engines.Error{Op: "rehearse", Object: s.cfg.Book.Name, Err: fmt.Errorf("a target is not a server of the lab"), Next: "use turquoise run for real servers: every step asks for its own confirmation"})
+	}
+	if s.cfg.Fail != nil && !s.lab {
+		return s.giveUp(fmt.Errorf("bug: proofs made to fail outside the lab"))
+	}
+	return nil
+}
+
+func (s *Session) request(ctx context.Context, t engines.TargetID, role string) engines.OpenRequest {
+	return engines.OpenRequest{Ctx: ctx, Target: t, DSN: s.cfg.DSN[t], Params: s.cfg.Params[t], Run: s.cfg.Run, Person: s.cfg.Person, Role: role}
+}
+
+func (s *Session) openConn(ctx context.Context, t engines.TargetID, session string) (engines.Conn, error) {
+	target, _ := s.cfg.Book.Target(t)
+	role := "executor"
+	if session != "" {
+		role = session
+	}
+	return s.cfg.Engines[target.Engine].Open(s.request(ctx, t, role))
+}
+
+func (s *Session) giveUp(err error) error {
+	s.stop()
+	s.conns.closeAll()
+	for _, r := range s.peers {
+		_ = r.Close() // the reason for giving up is the error that counts
+	}
+	if s.log != nil {
+		_ = s.log.Release()
+	}
+	return err
+}
+
+// recordOptions completes the record's dependencies with its first line.
+func (s *Session) recordOptions(resume *string) audit.Options {
+	o := s.cfg.Record
+	o.Sid, o.Secrets, o.Types = s.cfg.Sid, s.secretValues(), entries.Types()
+	tool := entries.Tool{Name: "turquoise", Version: s.cfg.Tool.Version, Revision: s.cfg.Tool.Revision, ExeSHA256: s.cfg.Tool.ExeSHA256}
+	o.First = func(op audit.Opening) audit.Line {
+		m := audit.Meta{By: s.cfg.Person}
+		if op.Recovery != nil {
+			after := "crash"
+			if op.Recovery.Suspended {
+				after = "suspend"
+			}
+			b := entries.SessionResume{After: after, Tool: tool, VKey: op.VKey, Torn: op.Recovery.Torn, Host: hostOf(o.From)}
+			if resume != nil {
+				b.Reason = *resume
+			}
+			for _, d := range op.Recovery.InDoubt {
+				b.InDoubt = append(b.InDoubt, entries.Doubt{Attempt: d.Attempt, Seq: d.Seq, Step: d.Step})
+			}
+			return audit.Line{Meta: m, Body: b}
+		}
+		mode := "production"
+		if s.lab {
+			mode = "lab"
+		}
+		if s.cfg.Scripted {
+			mode = "rehearsal"
+		}
+		return audit.Line{Meta: m, Body: entries.SessionOpen{Origin: op.Origin, VKey: op.VKey, Mode: mode, Tool: tool, Host: hostOf(o.From),
+			Change: entries.Change{Ticket: s.cfg.Change}, MaxSkewMS: 500, ReserveBytes: 16 << 20}}
+	}
+	return o
+}
+
+// secretValues are the values no line of the record may hold.
+func (s *Session) secretValues() map[string]string {
+	out := map[string]string{}
+	for k, v := range s.cfg.Secrets {
+		out[k] = v
+	}
+	for t, p := range dsnPasswords(s.cfg.DSN) {
+		out["password_of_"+string(t)] = p
+	}
+	return out
+}
+
+// introduce writes down what the session stands on: runbook, parameters, servers.
+func (s *Session) introduce() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	b := s.cfg.Book
+	ev, err := s.log.AddEvidence(b.Source, "application/yaml", "runbook "+b.Name)
+	if err != nil {
+		return err
+	}
+	op := audit.Meta{By: s.cfg.Person}
+	evs := []steps.Event{{Meta: op, Body: entries.RunbookLoaded{Name: b.Name, Title: b.Title, SHA256: b.Digest, Author: "-", Evidence: []audit.Evidence{ev}}}}
+	names := make([]string, 0, len(s.cfg.Values.Text))
+	for n := range s.cfg.Values.Text {
+		names = append(names, n)
+	}
+	sort.Strings(names)
+	for _, n := range names {
+		v := s.cfg.Values.Text[n]
+		evs = append(evs, steps.Event{Meta: op, Body: entries.ParamSet{Name: n, Source: "resolved", Value: &v}})
+	}
+	window := "block"
+	if s.cfg.Stepwise {
+		window = "stepwise"
+	}
+	evs = append(evs, steps.Event{Meta: op, Body: entries.ParamSet{Name: "window", Source: "session", Value: &window}})
+	for _, t := range b.Targets {
+		evs = append(evs, steps.Event{Meta: audit.Meta{By: audit.System, Target: string(t.ID)}, Body: boundBody(t, s.known[t.ID])})
+	}
+	if s.cfg.Scripted {
+		evs = append(evs, steps.Event{Meta: op, Body: entries.Deviation{What: "confirmations are scripted", Reason: "rehearsal in the lab: no person read the plans"}})
+	}
+	_, err = s.commit(evs...)
+	return err
+}
+
+func boundBody(t runbooks.Target, id engines.Identity) entries.TargetBound {
+	ro := !id.Writable
+	return entries.TargetBound{Role: t.Colour, Engine: id.Engine, Version: id.Version, Host: id.Host, Port: int64(id.Port), Database: id.Database,
+		SystemID: id.System, Login: id.Login, Backend: id.Started, ReadOnly: &ro, Trace: "none"}
+}
+
+// compare checks on resume that the servers are the recorded ones. s.mu is held.
+func (s *Session) compare() error {
+	for id, was := range s.state.Bound {
+		is, ok := s.known[id]
+		if !ok || is.Same(was) {
+			continue
+		}
+		ev := steps.Event{Meta: audit.Meta{By: audit.System, Target: string(id), OK: audit.OK(false)},
+			Body: entries.TargetChanged{Field: "identity", Was: was.String() + " " + was.Started, Is: is.String() + " " + is.Started}}
+		if is.System == was.System && is.Host == was.Host && is.Port == was.Port {
+			// The same server after a restart: what a plan knows is bound anew, with
+			// its own line, and plans made before are void because their digest moves.
+			t, _ := s.cfg.Book.Target(id)
+			ev = steps.Event{Meta: audit.Meta{By: audit.System, Target: string(id)}, Body: boundBody(t, is)}
+		}
+		if _, err := s.commit(ev); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// replay folds recorded lines into the state.
+func (s *Session) replay(es []audit.Entry) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, e := range es {
+		s.lines = append(s.lines, recordLine(e))
+		b, err := entries.Types().Decode(e)
+		if err != nil {
+			continue // Load and Resume have checked every line
+		}
+		s.state = steps.Apply(s.state, steps.Event{Meta: e.Meta, Seq: e.Seq, At: e.Time, Body: b})
+	}
+	if !s.state.Started.IsZero() {
+		s.started = s.state.Started
+	}
+}

@@ -1,0 +1,265 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"net/url"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/turquoise-db/turquoise/audit"
+	"github.com/turquoise-db/turquoise/audit/entries"
+	"github.com/turquoise-db/turquoise/engines"
+	"github.com/turquoise-db/turquoise/steps"
+)
+
+// begin starts the sampler and the clock of the screens.
+func (s *Session) begin() {
+	s.sampler.scope = s.scope
+	s.sampler.tick = s.roundDone
+	s.sampler.run(s.ctx, &s.wg)
+	s.wg.Add(1)
+	go func() {
+		defer s.wg.Done()
+		t := time.NewTicker(time.Second) // the screens' clock: at least one frame a second
+		defer t.Stop()
+		for {
+			select {
+			case <-t.C:
+				s.mu.Lock()
+				s.watch()
+				s.publish()
+				s.mu.Unlock()
+			case <-s.ctx.Done():
+				return
+			}
+		}
+	}()
+}
+
+func (s *Session) roundDone() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	close(s.tickCh)
+	s.tickCh = make(chan struct{})
+}
+
+// sampled is closed after the next round of samples.
+func (s *Session) sampled() <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.tickCh
+}
+
+// Suspend ends the process' part in the session: the running step ends by
+// itself and is recorded, no other starts, and the record can be resumed.
+func (s *Session) Suspend(reason string) error {
+	s.mu.Lock()
+	ended := s.ended
+	already := s.closed
+	s.leaving = reason
+	s.mu.Unlock()
+	if already {
+		return nil
+	}
+	if ended != nil {
+		<-ended
+	}
+	s.mu.Lock()
+	var err error
+	if s.log.Fault() == nil {
+		_, err = s.commit(steps.Event{Meta: audit.Meta{By: audit.System}, Body: entries.SessionSuspend{Reason: reason}})
+	}
+	s.mu.Unlock()
+	return errors.Join(err, s.Close())
+}
+
+// end writes the closing line. s.mu is held.
+func (s *Session) end(evs []steps.Event) error {
+	last := evs[len(evs)-1]
+	if len(evs) > 1 {
+		if _, err := s.commit(evs[:len(evs)-1]...); err != nil {
+			return err
+		}
+	}
+	body := last.Body.(entries.SessionClose)
+	if s.cfg.Scripted && body.Result == "cut_over" {
+		body.Result = "rehearsed"
+	}
+	stmts := int64(0)
+	for _, x := range s.state.Steps {
+		stmts += int64(len(x.Stmts))
+	}
+	body.Counts = entries.Counts{Entries: s.state.Newest + 1, Statements: stmts}
+	if err := s.log.Close(last.Meta, body); err != nil {
+		s.fault(err)
+		return err
+	}
+	last.Body, last.Seq, last.At = body, s.state.Newest+1, s.cfg.Now()
+	s.state = steps.Apply(s.state, last)
+	s.changed()
+	return nil
+}
+
+// Close stops the probes and gives the record free. A step that runs is waited
+// for. It writes nothing.
+func (s *Session) Close() error {
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return nil
+	}
+	s.closed = true
+	ended := s.ended
+	s.mu.Unlock()
+	if ended != nil {
+		<-ended
+	}
+	s.stop()
+	s.wg.Wait()
+	s.conns.closeAll()
+	var errs []error
+	for _, r := range s.peers {
+		errs = append(errs, r.Close())
+	}
+	errs = append(errs, s.log.Release())
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for c := range s.subs {
+		delete(s.subs, c)
+		close(c)
+	}
+	close(s.stepCh)
+	s.stepCh = make(chan struct{})
+	return errors.Join(errs...)
+}
+
+func (s *Session) bound(t engines.TargetID) engines.Identity {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.known[t]
+}
+
+// Warm opens every connection that the current plan will use.
+func (s *Session) warm(ctx context.Context, p steps.Plan) error {
+	seen := map[door]bool{}
+	for _, as := range [][]engines.Action{p.Parts.Actions, p.Parts.Abort} {
+		for _, a := range as {
+			k := door{a.Target, a.Session}
+			if seen[k] {
+				continue
+			}
+			seen[k] = true
+			if _, err := s.conns.conn(ctx, a.Target, a.Session, s.bound(a.Target)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// say adds a line to the output of the running step. s.mu is held.
+func (s *Session) say(at time.Time, bad bool, text string) {
+	s.out = append(s.out, OutputLine{At: at, Text: text, Bad: bad})
+	if len(s.out) > keepLines {
+		s.out = s.out[len(s.out)-keepLines:]
+	}
+}
+
+func (s *Session) debug(msg string, args ...any) {
+	if s.cfg.Log != nil {
+		s.cfg.Log.Error(msg, args...)
+	}
+}
+
+// short cuts a value for a line of output.
+func short(v string) string {
+	const most = 60
+	if r := []rune(v); len(r) > most {
+		return string(r[:most-1]) + "…"
+	}
+	return v
+}
+
+// maskedError keeps of an error what the engine left in it: engines mask.
+func maskedError(err error) *entries.Error {
+	var c interface{ SQLState() string }
+	e := &entries.Error{Class: "engine", Masked: true, Message: short(strings.ToValidUTF8(err.Error(), "\uFFFD"))}
+	if errors.As(err, &c) {
+		e.Class, e.Code = "sqlstate", c.SQLState()
+	}
+	return e
+}
+
+var slotForm = regexp.MustCompile(`\$\{secret:([a-z0-9_]+)\}`)
+
+func secretUses(text string) entries.List[entries.SecretUse] {
+	var out entries.List[entries.SecretUse]
+	for _, m := range slotForm.FindAllStringSubmatch(text, -1) {
+		out = append(out, entries.SecretUse{Slot: m[1]})
+	}
+	return out
+}
+
+func hostOf(from string) entries.Host {
+	p := strings.SplitN(from, "/", 2)
+	return entries.Host{Name: p[0]}
+}
+
+var passwordForm = regexp.MustCompile(`password='?([^' ]+)`)
+
+// dsnPasswords finds the passwords inside connection strings, so that the
+// record's scanner knows them.
+func dsnPasswords(dsn map[engines.TargetID]string) map[engines.TargetID]string {
+	out := map[engines.TargetID]string{}
+	for t, d := range dsn {
+		if u, err := url.Parse(d); err == nil && u.User != nil {
+			if p, ok := u.User.Password(); ok && p != "" {
+				out[t] = p
+			}
+		} else if m := passwordForm.FindStringSubmatch(d); m != nil {
+			out[t] = m[1]
+		}
+	}
+	return out
+}
+
+// intentRefs points the intent at the confirm and the gates of its own batch.
+func intentRefs(e steps.Event) func([]audit.Entry) (audit.Meta, audit.Body) {
+	return func(batch []audit.Entry) (audit.Meta, audit.Body) {
+		b := e.Body.(entries.StepIntent)
+		for _, l := range batch {
+			switch l.Type {
+			case "step.confirm":
+				b.Confirm = l.Seq
+			case "check.result":
+				b.Gates = append(b.Gates, l.Seq)
+			}
+		}
+		return e.Meta, b
+	}
+}
+
+func denied(c steps.Command, why error) audit.Body {
+	name := "command"
+	switch c.(type) {
+	case steps.Arm:
+		name = "arm"
+	case steps.Confirm:
+		name = "confirm"
+	case steps.Skip:
+		name = "skip"
+	case steps.Hold:
+		name = "hold"
+	case steps.Settle:
+		name = "decide"
+	case steps.BackOut:
+		name = "back out"
+	case steps.Interrupt:
+		name = "interrupt"
+	case steps.End:
+		name = "end"
+	}
+	return entries.CommandDenied{Command: name, Why: why.Error()}
+}

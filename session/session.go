@@ -1,0 +1,303 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/turquoise-db/turquoise/audit"
+	"github.com/turquoise-db/turquoise/checks"
+	"github.com/turquoise-db/turquoise/engines"
+	"github.com/turquoise-db/turquoise/runbooks"
+	"github.com/turquoise-db/turquoise/steps"
+)
+
+// Session is one cutover: its state, its record, its connections.
+type Session struct {
+	cfg  Config
+	log  *audit.Log
+	ctx  context.Context
+	stop context.CancelFunc
+	wg   sync.WaitGroup
+
+	mu      sync.Mutex // state and everything below; held while a line is written
+	state   steps.State
+	known   map[engines.TargetID]engines.Identity
+	lab     bool
+	lines   []RecordLine
+	started time.Time
+	cancel  context.CancelFunc // of the running step
+	ended   chan struct{}      // closed when the running step has ended
+	leaving string             // set when the process wants to end
+	peers   map[engines.TargetID]engines.Reader
+	tickCh  chan struct{} // closed and replaced after each round of samples
+	out     []OutputLine
+	denied  string
+	alarms  alarmBoard
+	seq     uint64
+	closed  bool
+	stepCh  chan struct{} // closed and replaced on every event: what waits for a change waits here
+
+	subs map[chan Snapshot]struct{}
+
+	sampler *sampler
+	conns   *doors
+}
+
+// ErrClosed is a session that has ended.
+var ErrClosed = errors.New("the session has ended")
+
+// State returns the present state. It must not be written.
+func (s *Session) State() steps.State {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.state
+}
+
+// Dir is the folder of the record.
+func (s *Session) Dir() string { return s.cfg.Dir }
+
+// inputs is what a plan may depend on now. s.mu is held.
+func (s *Session) inputs(attempt int, vars map[string]string) steps.Inputs {
+	planners := make(map[string]engines.Planner, len(s.cfg.Engines))
+	for n, e := range s.cfg.Engines {
+		planners[n] = e.Planner
+	}
+	book := *s.cfg.Book
+	book.Targets = append([]runbooks.Target(nil), book.Targets...)
+	for i, t := range book.Targets {
+		book.Targets[i].Params = s.cfg.Params[t.ID]
+	}
+	return steps.Inputs{Book: &book, Values: s.cfg.Values, Planners: planners, Known: s.known,
+		Vars: vars, Run: s.cfg.Run, Attempt: attempt}
+}
+
+// plan makes the current item's plan as of now. s.mu is held.
+func (s *Session) plan(it runbooks.Item) (*steps.Plan, error) {
+	x := s.state.Step(it.Step.ID)
+	attempt := x.Attempt + 1
+	vars := s.state.Vars
+	if x.Phase == steps.Armed || x.Phase == steps.Running || x.Phase == steps.Proving || x.Phase == steps.Unclear {
+		attempt, vars = x.Attempt, x.Vars
+	}
+	p, err := steps.Make(s.inputs(attempt, vars), it)
+	if err != nil {
+		return nil, err
+	}
+	return &p, nil
+}
+
+// commit makes events durable and then lets them count. s.mu is held.
+func (s *Session) commit(evs ...steps.Event) ([]audit.Entry, error) {
+	lines := make([]audit.Line, len(evs))
+	for i, e := range evs {
+		lines[i] = audit.Line{Meta: e.Meta, Body: e.Body}
+	}
+	es, err := s.log.AppendAll(lines...)
+	if err != nil {
+		s.fault(err)
+		return nil, err
+	}
+	s.adopt(evs, es)
+	return es, nil
+}
+
+// adopt applies written events. The record may have put lines of its own
+// between them, so they are matched by type in order.
+func (s *Session) adopt(evs []steps.Event, es []audit.Entry) {
+	i := 0
+	for _, e := range es {
+		if i < len(evs) && e.Type == evs[i].Body.Type() {
+			evs[i].Seq, evs[i].At = e.Seq, e.Time
+			s.state = steps.Apply(s.state, evs[i])
+			i++
+		}
+		s.lines = append(s.lines, recordLine(e))
+	}
+	if n := len(s.lines); n > keepLines {
+		s.lines = append([]RecordLine(nil), s.lines[n-keepLines:]...)
+	}
+	s.changed()
+}
+
+// keepLines is how much of the record the screens can look back at without
+// reading the file.
+const keepLines = 400
+
+// changed wakes whoever waits for the state and sends a snapshot. s.mu is held.
+func (s *Session) changed() {
+	close(s.stepCh)
+	s.stepCh = make(chan struct{})
+	s.publish()
+}
+
+// fault stops the session after the record could not be written: nothing runs
+// that is not on record. s.mu is held.
+func (s *Session) fault(err error) {
+	s.alarms.raise(s.cfg.Now(), Alarm{ID: "record", Level: WarningLevel,
+		Text: "THE RECORD CANNOT BE WRITTEN: " + err.Error(), Consequence: "nothing runs; free the disk, then turquoise resume"})
+	s.publish()
+}
+
+// Do carries out what a person asks. It returns when the intent is on record or
+// refused, not when the step has ended.
+func (s *Session) do(ctx context.Context, who Person, in Intent) error {
+	if v, ok := in.Command.(steps.Verify); ok {
+		return s.verify(ctx, who, v)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return ErrClosed
+	}
+	if a, ok := in.Command.(steps.Ack); ok {
+		return s.ack(who, a)
+	}
+	ev := s.evidence(who, in)
+	evs, err := steps.Decide(s.state, in.Command, ev)
+	if errors.Is(err, steps.ErrNothing) {
+		return nil
+	}
+	if err != nil {
+		return s.deny(who, in, err)
+	}
+	s.denied = ""
+	switch c := in.Command.(type) {
+	case steps.Confirm:
+		return s.confirm(evs, ev)
+	case steps.Settle:
+		if c.Next == steps.NextRollBack {
+			return s.rollBack(evs, c)
+		}
+	case steps.Interrupt:
+		if _, err := s.commit(evs...); err != nil {
+			return err
+		}
+		if s.cancel != nil {
+			s.cancel()
+		}
+		return nil
+	case steps.End:
+		return s.end(evs)
+	}
+	_, err = s.commit(evs...)
+	return err
+}
+
+// evidence is what the session knows at this moment. s.mu is held.
+func (s *Session) evidence(who Person, in Intent) steps.Evidence {
+	ev := steps.Evidence{
+		By: who.Name, Operator: who.Role == "operator", Typed: in.Typed,
+		Seen: int64(in.Seen.Entry), SeenStep: in.Seen.Step, Attempt: in.Seen.Attempt,
+		ShownMS: in.ShownMS, W: in.Width, H: in.Height, Way: s.wayBack().State,
+	}
+	it, ok := s.state.Current()
+	if !ok {
+		return ev
+	}
+	switch in.Command.(type) {
+	case steps.Arm, steps.Confirm:
+		p, err := s.plan(it)
+		ev.Plan, ev.PlanErr = p, err
+		if p != nil {
+			ev.Verdicts = s.verdicts(p.Needs)
+		}
+	}
+	if _, ok := in.Command.(steps.Confirm); ok {
+		ev.Same = s.sampler.changed(s.known)
+	}
+	return ev
+}
+
+// verdicts evaluates gates on the newest samples.
+func (s *Session) verdicts(gates []runbooks.Gate) []checks.Verdict {
+	out := make([]checks.Verdict, 0, len(gates))
+	now := s.cfg.Now()
+	for _, g := range gates {
+		out = append(out, s.sampler.eval(g, now))
+	}
+	return out
+}
+
+// deny records a refusal and returns it. s.mu is held.
+func (s *Session) deny(who Person, in Intent, why error) error {
+	s.denied = why.Error()
+	ev := steps.Event{Meta: audit.Meta{By: who.Name, OK: audit.OK(false)}, Body: denied(in.Command, why)}
+	if _, err := s.commit(ev); err != nil {
+		return errors.Join(why, err)
+	}
+	return why
+}
+
+// confirm writes the intent and starts the step. s.mu is held.
+func (s *Session) confirm(evs []steps.Event, ev steps.Evidence) error {
+	last := evs[len(evs)-1]
+	if last.Body.Type() != "step.intent" {
+		if _, err := s.commit(evs...); err != nil {
+			return err
+		}
+		s.denied = "not run: a gate closed since the card was drawn"
+		s.publish()
+		return &steps.Refusal{Why: "a gate closed since the card was drawn", Next: "press v to look again"}
+	}
+	s.cfg.crash("before-intent")
+	lines := make([]audit.Line, len(evs))
+	for i := range evs {
+		lines[i] = audit.Line{Meta: evs[i].Meta, Body: evs[i].Body}
+	}
+	lines[len(lines)-1].Build = intentRefs(last)
+	sealed, err := s.log.Intent(lines...)
+	if err != nil {
+		s.fault(err)
+		return err
+	}
+	base := sealed.Seq() - int64(len(evs)) + 1
+	for i := range evs {
+		evs[i].Seq, evs[i].At = base+int64(i), s.cfg.Now()
+		s.state = steps.Apply(s.state, evs[i])
+	}
+	s.cfg.crash("after-intent")
+	it, _ := s.state.Current()
+	s.out = nil
+	s.launch(it, *ev.Plan, sealed)
+	s.changed()
+	return nil
+}
+
+// launch runs a confirmed plan in its own goroutine, on the session's context:
+// no screen can take it along when it goes. s.mu is held.
+func (s *Session) launch(it runbooks.Item, p steps.Plan, sealed audit.Sealed) {
+	ctx, cancel := context.WithCancel(s.ctx)
+	s.cancel, s.ended = cancel, make(chan struct{})
+	ended := s.ended
+	s.wg.Add(1)
+	go func() {
+		defer s.wg.Done()
+		defer close(ended)
+		defer cancel()
+		x := newExecution(s, it, p, sealed)
+		x.run(ctx)
+	}()
+}
+
+// Wait blocks until cond holds for the state, the context ends or the session does.
+func (s *Session) Wait(ctx context.Context, cond func(steps.State) bool) error {
+	for {
+		s.mu.Lock()
+		ok, ch, closed := cond(s.state), s.stepCh, s.closed
+		s.mu.Unlock()
+		if ok {
+			return nil
+		}
+		if closed {
+			return ErrClosed
+		}
+		select {
+		case <-ch:
+		case <-ctx.Done():
+			return fmt.Errorf("wait for the session: %w", ctx.Err())
+		}
+	}
+}

@@ -1,0 +1,236 @@
+package session
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/turquoise-db/turquoise/audit"
+	"github.com/turquoise-db/turquoise/engines"
+	"github.com/turquoise-db/turquoise/runbooks"
+	"github.com/turquoise-db/turquoise/steps"
+)
+
+func engineID(s string) engines.TargetID { return engines.TargetID(s) }
+
+// snapshot is everything a screen shows, as of now. s.mu is held.
+func (s *Session) snapshot() Snapshot {
+	s.seq++
+	now := s.cfg.Now()
+	st := s.state
+	snap := Snapshot{
+		Seq: s.seq, Now: now, Started: s.started, Sid: s.cfg.Sid, Mode: s.mode(), Change: s.cfg.Change,
+		Book:     BookRef{Name: st.Book.Name, Title: st.Book.Title, Digest: st.Book.Digest},
+		Operator: s.cfg.Person, Finished: st.Result != "", Result: st.Result, Holding: st.Holding, Denied: s.denied,
+		Freeze: s.freezeView(now), Alarms: s.alarms.list(), Way: s.wayBack(),
+		Record: RecordTail{Count: int(st.Newest + 1), Head: s.headHash(), OK: s.log.Fault() == nil, State: "chain unbroken, synced", Path: s.cfg.Dir, Lines: s.lines[:len(s.lines):len(s.lines)]},
+		Cards:  map[runbooks.StepID]Card{}, Gauges: map[engines.GaugeID]Gauge{},
+	}
+	if err := s.log.Fault(); err != nil {
+		snap.Record.State = "FENCED: " + err.Error()
+	}
+	if s.cfg.Meter != nil {
+		snap.Outage = s.cfg.Meter()
+	}
+	it, ok := st.Current()
+	if ok {
+		snap.Current = it.Step.ID
+	}
+	s.phaseRows(&snap, now)
+	for _, id := range s.sampler.ids() {
+		if g, ok := s.sampler.gauge(id, now); ok {
+			s.gateOn(&g, it, now)
+			snap.Gauges[id] = g
+		}
+	}
+	for _, w := range st.Walk {
+		snap.Cards[w.Step.ID] = s.card(w, w.Step.ID == snap.Current, now)
+	}
+	s.tiles(&snap, now)
+	s.sides(&snap)
+	snap.Status = s.status()
+	return snap
+}
+
+func (s *Session) mode() Mode {
+	if s.lab {
+		return Rehearsal
+	}
+	return Production
+}
+
+func (s *Session) headHash() string {
+	if n := len(s.lines); n > 0 {
+		return s.lines[n-1].Hash
+	}
+	return ""
+}
+
+func (s *Session) freezeView(now time.Time) Freeze {
+	f := s.state.Freeze
+	v := Freeze{State: "off", Since: f.Since, Elapsed: f.Elapsed, Budget: s.budget(), Position: s.state.Vars["freeze_lsn"]}
+	switch {
+	case f.On:
+		v.State, v.Elapsed = "frozen", now.Sub(f.Since)
+	case !f.Ended.IsZero():
+		v.State = "open"
+	}
+	return v
+}
+
+func (s *Session) phaseRows(snap *Snapshot, now time.Time) {
+	for _, it := range s.state.Walk {
+		if n := len(snap.Phases); n == 0 || snap.Phases[n-1].Number != it.Phase || snap.Phases[n-1].Back != it.Back {
+			snap.Phases = append(snap.Phases, PhaseRow{Number: it.Phase, Name: it.PhaseName, Back: it.Back})
+		}
+		row := &snap.Phases[len(snap.Phases)-1]
+		x := s.state.Step(it.Step.ID)
+		r := StepRow{ID: it.Step.ID, Title: it.Step.Title, Phase: x.Phase, Risk: it.Step.Risk, Hold: it.Step.Kind == "hold",
+			Took: took(x, now), Planned: it.Step.Planned, Current: it.Step.ID == snap.Current}
+		for _, p := range it.Parts {
+			r.Parts = append(r.Parts, StepRow{ID: p.ID, Title: p.Title, Risk: p.Risk, Planned: p.Planned, Phase: x.Phase})
+		}
+		row.Steps = append(row.Steps, r)
+		row.Total++
+		if x.Phase == steps.Done || x.Phase == steps.Skipped {
+			row.Done++
+		} else {
+			snap.Plan += it.Step.Planned
+		}
+	}
+}
+
+func took(x steps.StepState, now time.Time) time.Duration {
+	switch {
+	case x.Started.IsZero():
+		return 0
+	case x.Ended.Before(x.Started):
+		return now.Sub(x.Started)
+	}
+	return x.Ended.Sub(x.Started)
+}
+
+// gateOn marks a gauge that a gate of the current step watches.
+func (s *Session) gateOn(g *Gauge, it runbooks.Item, now time.Time) {
+	for _, gate := range append(it.Gates(), it.Step.After...) {
+		if gate.Gauge == g.ID {
+			v := s.sampler.eval(gate, now)
+			g.Gate, g.Verdict, g.Held, g.NeedHold = string(gate.Op)+" "+gate.Want, v.Status, v.Held, gate.For
+			return
+		}
+	}
+}
+
+// tiles fills connections, sequences and rows.
+func (s *Session) tiles(snap *Snapshot, now time.Time) {
+	stale := 3 * s.cfg.every()
+	for i, id := range []engines.TargetID{"blue", "green"} {
+		c := s.sampler.clientsOf(id)
+		t := &snap.Clients[i]
+		t.Age = now.Sub(c.at)
+		t.Stale = c.at.IsZero() || c.err != nil || t.Age > stale
+		byApp := map[string]int{}
+		for _, g := range c.groups {
+			name := g.App
+			if name == "" {
+				name = g.User
+			}
+			byApp[name] += g.Count
+			t.Total += g.Count
+		}
+		t.Rows = appRows(byApp)
+	}
+	if g, ok := snap.Gauges["green/sequences_behind_count"]; ok {
+		snap.Seqs.Behind, snap.Seqs.Age, snap.Seqs.Stale = int(g.Value), g.Age, g.Stale
+	} else {
+		snap.Seqs.Stale = true
+	}
+	if g, ok := snap.Gauges["blue/sequence_count"]; ok {
+		snap.Seqs.Known = int(g.Value)
+	}
+	b, bok := snap.Gauges["blue/row_estimate_count"]
+	g, gok := snap.Gauges["green/row_estimate_count"]
+	snap.Rows = RowTile{Blue: int64(b.Value), Green: int64(g.Value), Age: max(b.Age, g.Age), Stale: !bok || !gok || b.Stale || g.Stale}
+	if t, ok := snap.Gauges["blue/table_count"]; ok {
+		snap.Rows.Tables = int(t.Value)
+	}
+}
+
+// sides fills the header.
+func (s *Session) sides(snap *Snapshot) {
+	for i, id := range []engines.TargetID{"blue", "green"} {
+		snap.Sides[i] = s.side(id, snap)
+	}
+	for _, t := range s.state.Book.Targets {
+		if t.Colour == "router" {
+			snap.Router = s.side(t.ID, snap)
+			if g, ok := snap.Gauges[engines.Gauge(t.ID, "paused_count")]; ok && !g.Stale && g.Value > 0 {
+				snap.Router.Badge = "paused"
+			}
+		}
+	}
+	l, ok := snap.Gauges["green/worker_state"]
+	r, rok := snap.Gauges["blue/rev_worker_state"]
+	snap.Link = Link{Forward: true, State: "unknown", Stale: true}
+	switch {
+	case ok && !l.Stale && l.Text == "running":
+		snap.Link = Link{Forward: true, State: "streaming"}
+	case rok && !r.Stale && r.Text == "running":
+		snap.Link = Link{Forward: false, State: "streaming"}
+	case ok && !l.Stale:
+		snap.Link = Link{Forward: true, State: l.Text}
+	}
+}
+
+func (s *Session) side(id engines.TargetID, snap *Snapshot) Side {
+	who := s.known[id]
+	t, _ := s.state.Book.Target(id)
+	v := Side{Target: id, Name: string(id), Version: who.Version, Colour: t.Colour, Reached: s.sampler.lostWhy(id) == nil,
+		Login: fmt.Sprintf("%s @ %s:%d/%s", who.Login, who.Host, who.Port, who.Database)}
+	if who.Engine == "postgres" {
+		v.Version = "PG " + who.Version
+	}
+	switch {
+	case !v.Reached:
+		v.Badge = "unreachable"
+	case t.Colour == "router":
+		v.Badge = "routing"
+	case s.state.Freeze.On:
+		v.Badge = "FROZEN"
+		if it, ok := s.state.Current(); ok && it.Step.To == id {
+			v.Badge = "waiting"
+		}
+	case s.state.Writes == id:
+		v.Badge = "WRITES"
+	case s.state.Opened:
+		v.Badge = "closed"
+	default:
+		v.Badge = "standby"
+	}
+	return v
+}
+
+// status is the list that must be empty at a good end.
+func (s *Session) status() []string {
+	var out []string
+	for _, it := range s.state.Walk {
+		x := s.state.Step(it.Step.ID)
+		switch x.Phase {
+		case steps.Skipped:
+			out = append(out, fmt.Sprintf("step %s skipped: %s", it.Step.ID, x.Why))
+		case steps.Unclear:
+			out = append(out, fmt.Sprintf("step %s unclear: %s", it.Step.ID, x.Why))
+		case steps.Undone:
+			out = append(out, fmt.Sprintf("step %s %s", it.Step.ID, x.Why))
+		}
+	}
+	for _, a := range s.alarms.all {
+		if !a.Acked {
+			out = append(out, "alarm not acknowledged: "+a.Text)
+		}
+	}
+	return out
+}
+
+func recordLine(e audit.Entry) RecordLine {
+	return RecordLine{Seq: int(e.Seq), At: e.Time, By: e.By, Step: e.Step, Text: lineText(e), Hash: e.Leaf.String()[:6]}
+}

@@ -1,0 +1,243 @@
+package session
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"sort"
+	"strings"
+	"time"
+
+	"github.com/turquoise-db/turquoise/audit"
+	"github.com/turquoise-db/turquoise/checks"
+	"github.com/turquoise-db/turquoise/engines"
+	"github.com/turquoise-db/turquoise/runbooks"
+	"github.com/turquoise-db/turquoise/steps"
+)
+
+// card is all that is known about a step. Only the current step has its plan,
+// gates and output worked out: the others are looked at seldom. s.mu is held.
+func (s *Session) card(it runbooks.Item, current bool, now time.Time) Card {
+	x := s.state.Step(it.Step.ID)
+	st := it.Step
+	c := Card{ID: st.ID, Title: st.Title, Why: st.Why, Risk: st.Risk, Phase: x.Phase, PhaseName: it.PhaseName, On: st.On,
+		Expect: st.Expect, Block: len(it.Parts) > 0, Budget: it.Budget, Planned: st.Planned, Attempt: x.Attempt, Digest: x.Digest, PlanText: x.Text,
+		Started: x.Started, Elapsed: took(x, now), Outcome: outcome(x), Undo: undoLine(st), Need: max(0, st.Signers-1)}
+	who := s.known[st.On]
+	c.RunAs = fmt.Sprintf("%s @ %s:%d/%s", who.Login, who.Host, who.Port, who.Database)
+	if !current {
+		return c
+	}
+	c.Armed = x.Phase == steps.Armed
+	c.CanVerify, c.CanDecide = x.Phase == steps.Unclear, x.Phase == steps.Unclear
+	c.Output = s.out[:len(s.out):len(s.out)]
+	p, err := s.plan(it)
+	if err != nil {
+		c.PlanErr = err.Error()
+	} else {
+		c.Word = p.Word
+		if x.Phase == steps.Pending || x.Phase == steps.Failed || x.Phase == steps.Undone {
+			c.PlanText, c.Digest = p.Text, p.Digest
+		}
+		c.Statements = statements(p.Parts.Actions, x, "main")
+		c.Abort = statements(p.Parts.Abort, x, "abort")
+		c.UndoText = statements(p.Parts.Undo, x, "undo")
+		if len(p.Parts.Undo) == 0 && len(st.Undo) == 0 && p.Parts.UndoNone != "" {
+			c.Undo = "none needed: " + p.Parts.UndoNone
+		}
+	}
+	for _, g := range it.Gates() {
+		c.Before = append(c.Before, s.checkRow(g, now))
+	}
+	for _, g := range st.After {
+		c.After = append(c.After, s.checkRow(g, now))
+	}
+	return c
+}
+
+func outcome(x steps.StepState) string {
+	switch x.Phase {
+	case steps.Done:
+		return "done"
+	case steps.Failed:
+		return strings.TrimSuffix(x.Outcome.String()+": "+x.Why, ": ")
+	case steps.Unclear:
+		return "unclear: " + x.Why
+	case steps.Undone:
+		return x.Why
+	case steps.Skipped:
+		return "skipped: " + x.Why
+	}
+	return ""
+}
+
+func undoLine(st runbooks.Step) string {
+	switch {
+	case len(st.Undo) > 0:
+		ids := make([]string, len(st.Undo))
+		for i, id := range st.Undo {
+			ids[i] = string(id)
+		}
+		return "steps " + strings.Join(ids, ", ")
+	case st.UndoNone != "":
+		return "none: " + st.UndoNone
+	}
+	return ""
+}
+
+func (s *Session) checkRow(g runbooks.Gate, now time.Time) CheckRow {
+	v := s.sampler.eval(g, now)
+	want := string(g.Op) + " " + g.Want
+	if g.For > 0 {
+		want += " for " + g.For.String()
+	}
+	r := CheckRow{Name: string(g.Gauge), Want: want, Is: v.Is, Status: v.Status, Reason: v.Reason, Stale: v.Status == checks.Unknown}
+	if !v.Basis.At.IsZero() {
+		r.Age = now.Sub(v.Basis.At)
+	}
+	return r
+}
+
+func statements(as []engines.Action, x steps.StepState, part string) []Statement {
+	out := make([]Statement, 0, len(as))
+	for i, a := range as {
+		t := Statement{N: i + 1, Target: a.Target, Verb: a.Verb.String(), Title: a.Title, Text: a.Text, Note: note(a)}
+		for _, st := range x.Stmts {
+			if st.Part != part || st.N != i+1 {
+				continue
+			}
+			t.State, t.Took = "running", 0
+			if st.Ended {
+				t.State, t.Took = st.Outcome.String(), st.Took
+			}
+		}
+		out = append(out, t)
+	}
+	return out
+}
+
+func note(a engines.Action) string {
+	var n []string
+	for i, b := range a.Binds {
+		n = append(n, fmt.Sprintf("$%d := %s (%s)", i+1, b.Var, b.Why))
+	}
+	if a.Undoes > 0 {
+		n = append(n, fmt.Sprintf("if action %d was begun", a.Undoes))
+	}
+	if a.Proof != nil {
+		n = append(n, "proof: "+title(*a.Proof)+": want "+a.Proof.Want)
+	}
+	return strings.Join(n, "; ")
+}
+
+// wayBack is the tile: can we go back now, and what does it cost. s.mu is held.
+func (s *Session) wayBack() WayBack {
+	w, ok := s.state.WayBackNow()
+	it, current := s.state.Current()
+	x := s.state.Step(it.Step.ID)
+	switch {
+	case s.state.Back != "":
+		return WayBack{State: "OPEN", Name: s.state.Back, Now: "being walked", Loses: "nothing", Until: "-"}
+	case !ok && s.state.Opened:
+		return WayBack{State: "CLOSED", Now: "restore or export only", Loses: "commits since the switch"}
+	case !ok:
+		return WayBack{State: "OPEN", Now: "nothing was changed yet", Loses: "nothing", Until: "the first change"}
+	}
+	v := WayBack{State: "OPEN", Name: w.Name, Now: w.Title, Loses: w.Loses, Until: string(w.Until)}
+	if v.Until == "" {
+		v.Until = "the end"
+	}
+	if s.state.Opened {
+		for _, id := range []engines.GaugeID{"green/rev_slot_state"} {
+			if g, ok := s.sampler.gauge(id, s.cfg.Now()); !ok || g.Stale {
+				v.State = "UNKNOWN"
+			} else if g.Text == "lost" || g.Text == "none" {
+				v.State, v.Loses = "LOSES DATA", "commits on green since the switch"
+			}
+		}
+	}
+	if current && it.Step.Risk == runbooks.NoReturn && x.Phase != steps.Done {
+		v.After = "CLOSES HERE"
+	}
+	return v
+}
+
+func gaugeOf(id engines.GaugeID, h *checks.History, now time.Time, every time.Duration) Gauge {
+	g := Gauge{ID: id, Stale: true, History: h.Values(60)}
+	last, ok := h.Newest()
+	if !ok {
+		return g
+	}
+	g.Value, g.Text, g.Unit, g.At = last.Value, last.Text, last.Unit, last.At
+	g.Age = now.Sub(last.At)
+	g.Stale = last.Err != nil || g.Age > 3*every || math.IsNaN(last.Value)
+	if last.Err != nil {
+		g.Err = last.Err.Error()
+	}
+	return g
+}
+
+func appRows(by map[string]int) []ClientRow {
+	out := make([]ClientRow, 0, len(by))
+	for a, n := range by {
+		out = append(out, ClientRow{App: a, Count: n})
+	}
+	sort.Slice(out, func(i, j int) bool {
+		if out[i].Count != out[j].Count {
+			return out[i].Count > out[j].Count
+		}
+		return out[i].App < out[j].App
+	})
+	return out
+}
+
+// lineText is one line of the record in words.
+func lineText(e audit.Entry) string {
+	var b map[string]any
+	if json.Unmarshal(e.Body, &b) != nil {
+		return e.Type
+	}
+	str := func(k string) string { v, _ := b[k].(string); return v }
+	switch e.Type {
+	case "step.confirm":
+		return fmt.Sprintf("CONFIRMED typed %q", str("typed"))
+	case "step.plan":
+		return "plan " + short(str("title"))
+	case "stmt.begin":
+		return fmt.Sprintf("send %v to %s: %s", b["i"], e.Target, short(firstLine(str("text"))))
+	case "stmt.end", "step.outcome":
+		return strings.TrimPrefix(e.Type, "step.") + " " + str("outcome") + suffix(str("why"))
+	case "check.result":
+		ok := "unknown"
+		if e.OK != nil {
+			ok = map[bool]string{true: "pass", false: "FAIL"}[*e.OK]
+		}
+		return fmt.Sprintf("%s %s: %s", str("kind"), short(str("check")), ok)
+	case "command.denied":
+		return short(str("why"))
+	case "var.captured":
+		return str("name") + " captured"
+	case "seal":
+		return "sealed"
+	}
+	for _, k := range []string{"reason", "text", "what", "verdict", "name"} {
+		if v := str(k); v != "" {
+			return e.Type + ": " + short(v)
+		}
+	}
+	return e.Type
+}
+
+func suffix(s string) string {
+	if s == "" {
+		return ""
+	}
+	return ": " + short(s)
+}
+
+func firstLine(s string) string {
+	if i := strings.IndexByte(s, '\n'); i >= 0 {
+		return s[:i]
+	}
+	return s
+}

@@ -1,0 +1,98 @@
+package steps
+
+import (
+	"fmt"
+
+	"github.com/turquoise-db/turquoise/audit"
+	"github.com/turquoise-db/turquoise/audit/entries"
+	"github.com/turquoise-db/turquoise/checks"
+	"github.com/turquoise-db/turquoise/runbooks"
+)
+
+// decideConfirm is the one way to an intent: the armed plan, its digest, its
+// word, nothing newer than what was on the screen, the bound servers, and every
+// gate open now.
+func decideConfirm(s State, c Confirm, ev Evidence) ([]Event, error) {
+	it, err := free(s)
+	if err != nil {
+		return nil, err
+	}
+	id := it.Step.ID
+	x := s.Steps[id]
+	if err := sameAsShown(s, c, ev, it, x); err != nil {
+		return nil, err
+	}
+	confirm := event(ev.By, id, x.Attempt, entries.StepConfirm{
+		PlanSHA256: c.Digest, Seen: ev.Seen, ShownMS: ev.ShownMS, Typed: ev.Typed,
+		Screen: entries.Screen{H: int64(ev.H), W: int64(ev.W)}, WayBack: ev.Way,
+	})
+	confirm.Ref = audit.Ref(x.PlanSeq)
+	out := []Event{confirm}
+	closed := ""
+	for _, v := range ev.Verdicts {
+		out = append(out, gateEvent(id, x.Attempt, v))
+		if v.Status != checks.Pass && closed == "" {
+			closed = fmt.Sprintf("gate %s %s %s: is %s%s", v.Gate.Gauge, v.Gate.Op, v.Gate.Want, orDash(v.Is), because(v.Reason))
+		}
+	}
+	if closed != "" {
+		dis := event(audit.System, id, x.Attempt, entries.StepDisarmed{Reason: "gate"})
+		dis.Ref = audit.Ref(x.PlanSeq)
+		return append(out, dis), nil
+	}
+	intent := event(ev.By, id, x.Attempt, entries.StepIntent{
+		PlanSHA256: c.Digest, Approvals: []int64{}, Gates: []int64{},
+	})
+	intent.Ref = audit.Ref(x.PlanSeq)
+	return append(out, intent), nil
+}
+
+// sameAsShown refuses a confirm of anything but what the person had in front of
+// him.
+func sameAsShown(s State, c Confirm, ev Evidence, it runbooks.Item, x StepState) error {
+	id := it.Step.ID
+	switch {
+	case c.Step != id || ev.SeenStep != id:
+		return refuse("look at the current step", "step %s is not the current one, %s is", c.Step, id)
+	case x.Phase != Armed:
+		return refuse("press x to see the plan", "step %s is not armed", id)
+	case ev.Attempt != 0 && ev.Attempt != x.Attempt:
+		return refuse("press x again", "the screen showed attempt %d, this is %d", ev.Attempt, x.Attempt)
+	case c.Digest != x.Digest:
+		return refuse("press x to see the plan as it is now", "the plan shown is not the plan armed")
+	case ev.Seen < s.Bearing:
+		return refuse("look at the card again", "entry %d bears on this step and was not on the screen (newest shown: %d)", s.Bearing, ev.Seen)
+	case ev.PlanErr != nil:
+		return refuse("press x again", "%v", ev.PlanErr)
+	case ev.Plan.Digest != x.Digest:
+		return refuse("press x to see the plan as it is now", "plan changed, nothing has run")
+	case ev.Typed != ev.Plan.Word:
+		return refuse("type the word as shown", "what was typed is not the word of the plan")
+	}
+	for t, what := range ev.Same {
+		return refuse("find out which server answers there", "target %s: %s", t, what)
+	}
+	if n := need(it.Step); n > 0 && it.Step.Risk == runbooks.NoReturn && !ev.hasApproval() {
+		return refuse("run it with a second person", "step %s needs %d approval of a second person", id, n)
+	}
+	return nil
+}
+
+// hasApproval reports whether a second person approved. Signed approvals are
+// not part of this build, so a NO RETURN step that asks for one is refused.
+func (ev Evidence) hasApproval() bool { return false }
+
+// gateEvent is the recorded answer of one gate.
+func gateEvent(id runbooks.StepID, attempt int, v checks.Verdict) Event {
+	e := event(audit.System, id, attempt, entries.CheckResult{
+		Check: string(v.Gate.Gauge), Kind: "gate", Want: string(v.Gate.Op) + " " + v.Gate.Want,
+		Is: orDash(v.Is), Reason: v.Reason,
+	})
+	switch v.Status {
+	case checks.Pass:
+		e.OK = audit.OK(true)
+	case checks.Fail:
+		e.OK = audit.OK(false)
+	}
+	return e
+}

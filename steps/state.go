@@ -1,0 +1,200 @@
+package steps
+
+import (
+	"maps"
+	"time"
+
+	"github.com/turquoise-db/turquoise/audit"
+	"github.com/turquoise-db/turquoise/engines"
+	"github.com/turquoise-db/turquoise/runbooks"
+)
+
+// Event is one line of the record on its way to mean something: what was
+// decided or what happened, with the place it has in the record once it is written.
+type Event struct {
+	audit.Meta
+	Seq  int64
+	At   time.Time
+	Body audit.Body
+}
+
+// Stmt is what the record knows of one statement of a step.
+type Stmt struct {
+	N       int
+	Part    string // main, abort, undo
+	Begun   int64  // seq of its stmt.begin
+	At      time.Time
+	Ended   bool
+	Outcome engines.Outcome
+	Took    time.Duration
+	Why     string
+}
+
+// StepState is one step's life so far.
+type StepState struct {
+	Phase     Phase
+	Attempt   int
+	Text      string // plan text of this attempt
+	Digest    string
+	PlanSeq   int64
+	IntentSeq int64
+	Stmts     []Stmt
+	Vars      map[string]string // what the plan knew
+	Why       string
+	Armed     time.Time
+	Started   time.Time
+	Ended     time.Time
+	Outcome   engines.Outcome
+}
+
+// FreezeState is the freeze clock as recorded.
+type FreezeState struct {
+	On      bool
+	Since   time.Time
+	Ended   time.Time
+	Elapsed time.Duration // of a freeze that is over
+}
+
+// State is a cutover at one point of its record.
+type State struct {
+	Operator string
+	Book     *runbooks.Runbook
+	Stepwise bool
+	Walk     []runbooks.Item
+	Pos      int // index of the current item; len(Walk) when the walk is over
+	Steps    map[runbooks.StepID]StepState
+	Vars     map[string]string
+	Bound    map[engines.TargetID]engines.Identity
+	Writes   engines.TargetID // who takes writes; empty while frozen
+	Opened   bool             // writes have been open on the other side
+	Freeze   FreezeState
+	Holding  string
+	HoldSeq  int64
+	Back     string // the way back being walked
+	BackSeq  int64
+	Result   string // set when closed
+	Stopped  string // why nothing may run any more
+	Bearing  int64  // newest entry that bears on the current step
+	Started  time.Time
+	Newest   int64
+}
+
+// New is the state before the first line.
+func New(book *runbooks.Runbook, stepwise bool) State {
+	return State{
+		Book: book, Stepwise: stepwise, Walk: runbooks.Sequence(book, stepwise),
+		Steps: map[runbooks.StepID]StepState{}, Vars: map[string]string{},
+		Bound: map[engines.TargetID]engines.Identity{}, Writes: "blue", Bearing: -1, Newest: -1,
+	}
+}
+
+// Current returns the item of the walk that is next, and whether there is one.
+func (s State) Current() (runbooks.Item, bool) {
+	if s.Pos >= len(s.Walk) {
+		return runbooks.Item{}, false
+	}
+	return s.Walk[s.Pos], true
+}
+
+// Step returns what is known of a step.
+func (s State) Step(id runbooks.StepID) StepState { return s.Steps[id] }
+
+// Busy reports whether a step runs now.
+func (s State) Busy() bool {
+	it, ok := s.Current()
+	if !ok {
+		return false
+	}
+	p := s.Steps[it.Step.ID].Phase
+	return p == Running || p == Proving
+}
+
+// Doubt returns the step whose outcome is not known, if there is one.
+func (s State) Doubt() (runbooks.StepID, bool) {
+	it, ok := s.Current()
+	if ok && s.Steps[it.Step.ID].Phase == Unclear {
+		return it.Step.ID, true
+	}
+	return "", false
+}
+
+// Begun reports whether main action n of a step was begun.
+func (x StepState) Begun(n int) bool {
+	for _, st := range x.Stmts {
+		if st.Part == "main" && st.N == n {
+			return true
+		}
+	}
+	return false
+}
+
+// set returns s with one step's state replaced; maps are copied, so that a
+// snapshot taken before stays what it was.
+func (s State) set(id runbooks.StepID, x StepState) State {
+	s.Steps = maps.Clone(s.Steps)
+	s.Steps[id] = x
+	return s
+}
+
+// fitting returns the way back that fits the place where the walk is.
+func (s State) fitting() (runbooks.WayBack, bool) {
+	if s.Back != "" {
+		return runbooks.WayBack{}, false
+	}
+	done := -1 // place of the newest step that may have changed something
+	for i, it := range s.Walk {
+		switch s.Steps[it.Step.ID].Phase {
+		case Done, Failed, Unclear, Running, Proving:
+			done = i
+		}
+	}
+	for _, w := range s.Book.Back {
+		from, until := s.place(w.After), len(s.Walk)
+		if w.Until != "" {
+			until = s.place(w.Until)
+		}
+		if done >= from && done < until && from >= 0 {
+			if from == s.window() && !s.Opened {
+				continue // the block ran but writes never opened: still the way before it
+			}
+			return w, true
+		}
+		if done >= until && until == s.window() && !s.Opened {
+			return w, true
+		}
+	}
+	return runbooks.WayBack{}, false
+}
+
+// place is the index in the walk of a step, or of the block that holds it.
+func (s State) place(id runbooks.StepID) int {
+	for i, it := range s.Walk {
+		if it.Step.ID == id {
+			return i
+		}
+		for _, p := range it.Parts {
+			if p.ID == id {
+				return i
+			}
+		}
+	}
+	return -1
+}
+
+// window is the index of the item that opens writes on the other side.
+func (s State) window() int {
+	for i, it := range s.Walk {
+		if it.Step.Kind == "open" {
+			return i
+		}
+		for _, p := range it.Parts {
+			if p.Kind == "open" {
+				return i
+			}
+		}
+	}
+	return -1
+}
+
+// WayBackNow names the way back that would be taken, for the tile.
+func (s State) WayBackNow() (runbooks.WayBack, bool) { return s.fitting() }

@@ -1,0 +1,171 @@
+package pgbouncer
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/turquoise-db/turquoise/engines"
+)
+
+// fileError is a refusal or a failure of a File action, with what is known of
+// its effect.
+type fileError struct {
+	outcome engines.Outcome
+	err     error
+}
+
+func (e *fileError) Error() string { return e.err.Error() }
+func (e *fileError) Unwrap() error { return e.err }
+
+func refuse(format string, args ...any) error {
+	return &fileError{engines.Refused, fmt.Errorf(format, args...)}
+}
+
+// runFile carries out one instruction on the pooler's own file.
+func runFile(text, own string) (engines.Result, error) {
+	in, err := parseInstruction(text)
+	if err != nil {
+		return engines.Result{}, refuse("%w", err)
+	}
+	if own == "" || in.path != own {
+		return engines.Result{}, refuse("%s is not the file of this target", in.path)
+	}
+	old, err := os.ReadFile(in.path)
+	if err != nil {
+		return engines.Result{}, &fileError{engines.Unsent, err}
+	}
+	lines := strings.Split(string(old), "\n")
+	switch in.verb {
+	case "read":
+		return readLines(lines)
+	case "show":
+		return showLines(lines, in.names)
+	}
+	next, err := editLines(lines, in)
+	if err != nil {
+		return engines.Result{}, err
+	}
+	res := row([]string{"before", "after"}, digest(old), digest(next))
+	res.Command = "EDIT"
+	if bytes.Equal(old, next) {
+		res.Notices = []string{"the file held the new lines already"}
+		return res, nil
+	}
+	return res, replace(in.path, next)
+}
+
+func digest(b []byte) string {
+	sum := sha256.Sum256(b)
+	return "sha256:" + hex.EncodeToString(sum[:8])
+}
+
+func row(columns []string, values ...string) engines.Result {
+	r := engines.Result{Columns: columns, Rows: [][]*string{nil}}
+	for _, v := range values {
+		r.Rows[0] = append(r.Rows[0], &v)
+	}
+	return r
+}
+
+func readLines(lines []string) (engines.Result, error) {
+	ls := []string{}
+	if err := databases(lines, func(_ int, e entry) { ls = append(ls, e.line) }); err != nil {
+		return engines.Result{}, refuse("%w", err)
+	}
+	text, err := encodeLines(ls)
+	if err != nil {
+		return engines.Result{}, refuse("%w", err)
+	}
+	return row([]string{"lines"}, text), nil
+}
+
+func showLines(lines, names []string) (engines.Result, error) {
+	found := map[string]string{}
+	if err := databases(lines, func(_ int, e entry) { found[e.name] = e.line }); err != nil {
+		return engines.Result{}, refuse("%w", err)
+	}
+	values := make([]string, len(names))
+	for i, n := range names {
+		values[i] = found[n] // an absent entry shows as nothing and matches nothing
+	}
+	return row(names, values...), nil
+}
+
+// editLines replaces each old line by its new one. Every old line must stand
+// there exactly once, or its new one already.
+func editLines(lines []string, in instruction) ([]byte, error) {
+	out := append([]string(nil), lines...)
+	for k := range in.old {
+		var at, done int
+		hits := 0
+		err := databases(lines, func(i int, e entry) {
+			switch e.line {
+			case in.old[k]:
+				at, hits = i, hits+1
+			case in.new[k]:
+				done++
+			}
+		})
+		switch {
+		case err != nil:
+			return nil, refuse("%w", err)
+		case hits == 0 && done == 1:
+			continue
+		case hits != 1 || done != 0:
+			return nil, refuse("entry %q stands there %d times, wanted once: the file changed since it was read", in.old[k], hits)
+		}
+		target, ok := parseEntry(in.new[k])
+		if !ok {
+			return nil, refuse("new line %q is not an entry", in.new[k])
+		}
+		// The shown lines have their password blanked; the real one is kept by
+		// changing host and port only.
+		next := pointAt(lines[at], target.host, target.port)
+		if redact(strings.TrimRight(next, "\r")) != in.new[k] {
+			return nil, refuse("entry %q differs in more than host and port", target.name)
+		}
+		out[at] = next
+	}
+	return []byte(strings.Join(out, "\n")), nil
+}
+
+// replace writes a file beside the old one and renames it over. Owner and mode
+// stay: a pooler that cannot read its file answers RELOAD with success and keeps
+// its old settings.
+func replace(path string, text []byte) (err error) {
+	path, err = filepath.EvalSymlinks(path)
+	if err != nil {
+		return &fileError{engines.Unsent, err}
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return &fileError{engines.Unsent, err}
+	}
+	tmp, err := os.CreateTemp(filepath.Dir(path), ".turquoise-*")
+	if err != nil {
+		return &fileError{engines.Unsent, err}
+	}
+	_, err = tmp.Write(text)
+	err = errors.Join(err, keepOwner(tmp, info))
+	err = errors.Join(err, tmp.Chmod(info.Mode().Perm()), tmp.Sync(), tmp.Close())
+	if err != nil {
+		return &fileError{engines.Unsent, errors.Join(err, os.Remove(tmp.Name()))}
+	}
+	if err := os.Rename(tmp.Name(), path); err != nil {
+		return &fileError{engines.Unclear, err}
+	}
+	dir, err := os.Open(filepath.Dir(path))
+	if err == nil {
+		err = errors.Join(dir.Sync(), dir.Close())
+	}
+	if err != nil {
+		return &fileError{engines.Unclear, err}
+	}
+	return nil
+}

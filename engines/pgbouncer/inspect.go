@@ -1,0 +1,145 @@
+package pgbouncer
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/turquoise-db/turquoise/engines"
+)
+
+// Inspect asks whether a PAUSE can work and whether we can move the pooler.
+func (r *Reader) Inspect(ctx context.Context, in engines.Scope) []engines.Finding {
+	dbs, derr := r.show(ctx, "DATABASES")
+	cfg, cerr := r.show(ctx, "CONFIG")
+	db := in.Params["router_database"]
+	if db == "" {
+		db = "app"
+	}
+	out := []engines.Finding{
+		poolMode(dbs, derr, db), paused(dbs, derr),
+		waitTimeout(cfg, cerr, in.Params["budget"]), loginRetry(cfg, cerr), r.fileFinding(),
+	}
+	for i := range out {
+		out[i].ID, out[i].Target = "G15", in.On
+	}
+	return out
+}
+
+func blind(f engines.Finding, err error) engines.Finding {
+	f.Level, f.Is = engines.Blind, "unknown: "+err.Error()
+	f.Next = "check that our role stands in admin_users or stats_users of the pooler"
+	return f
+}
+
+func poolMode(t table, err error, db string) engines.Finding {
+	f := engines.Finding{Title: "pooling mode of " + db, Want: "transaction or statement",
+		Cause: "in session mode PAUSE waits for clients to disconnect, with application pools for ever"}
+	if err != nil {
+		return blind(f, err)
+	}
+	i := slices.IndexFunc(t.rows, func(row []*string) bool { n, _ := t.text(row, "name"); return n == db })
+	if i < 0 {
+		f.Level, f.Is, f.Next = engines.Block, "the pooler has no database "+db, "set router_database to the name the applications connect to"
+		return f
+	}
+	mode, ok := t.text(t.rows[i], "pool_mode")
+	switch {
+	case !ok:
+		return blind(f, fmt.Errorf("answer has no column pool_mode"))
+	case mode == "session":
+		f.Level, f.Next = engines.Block, "change pool_mode to transaction, days before the window"
+	default:
+		f.Level = engines.Pass
+	}
+	f.Is = mode
+	return f
+}
+
+func paused(t table, err error) engines.Finding {
+	f := engines.Finding{Title: "nothing is paused", Want: "0",
+		Cause: "a pause that somebody left behind keeps clients waiting, and would be taken for ours"}
+	if err != nil {
+		return blind(f, err)
+	}
+	n, err := t.sum("name", "paused")
+	if err != nil {
+		return blind(f, err)
+	}
+	f.Level, f.Is = engines.Pass, strconv.Itoa(int(n))
+	if n != 0 {
+		f.Level, f.Next = engines.Block, "find out who paused it, then RESUME each database by name"
+	}
+	return f
+}
+
+func waitTimeout(t table, err error, budget string) engines.Finding {
+	f := engines.Finding{Title: "clients wait long enough", Want: "query_wait_timeout at least twice the budget, not 0",
+		Cause: "clients that wait longer than query_wait_timeout lose their connection with an error; with 0 they wait for ever"}
+	if err != nil {
+		return blind(f, err)
+	}
+	text, err := t.setting("query_wait_timeout")
+	if err != nil {
+		return blind(f, err)
+	}
+	have, err := strconv.ParseFloat(text, 64)
+	if err != nil {
+		return blind(f, err)
+	}
+	b, err := time.ParseDuration(budget)
+	if err != nil {
+		b = 20 * time.Second
+	}
+	f.Level, f.Is = engines.Pass, text+" s"
+	if have == 0 || have < 2*b.Seconds() {
+		f.Level, f.Next = engines.Block, fmt.Sprintf("set query_wait_timeout to %.0f in the pooler's file and RELOAD", 2*b.Seconds())
+	}
+	return f
+}
+
+func loginRetry(t table, err error) engines.Finding {
+	f := engines.Finding{Title: "a cold pool retries soon", Want: "server_login_retry at most 1",
+		Cause: "a client that meets a pool without a server connection waits this long after RESUME"}
+	if err != nil {
+		return blind(f, err)
+	}
+	text, err := t.setting("server_login_retry")
+	if err != nil {
+		return blind(f, err)
+	}
+	have, err := strconv.ParseFloat(text, 64)
+	if err != nil {
+		return blind(f, err)
+	}
+	f.Level, f.Is = engines.Pass, text+" s"
+	if have > 1 {
+		f.Level, f.Next = engines.Caution, "set server_login_retry = 1 in the pooler's file and RELOAD"
+	}
+	return f
+}
+
+func (r *Reader) fileFinding() engines.Finding {
+	f := engines.Finding{Title: "we may write the pooler's file", Want: "writable, with the entries of [databases] in it",
+		Cause: "the switch is a line of this file; without it traffic cannot be moved"}
+	if r.c.file == "" {
+		f.Level, f.Is, f.Next = engines.Block, "the target names no file", "set the parameter file of the target to the pooler's ini file"
+		return f
+	}
+	// Opened for writing and closed again: nothing is written.
+	h, err := os.OpenFile(r.c.file, os.O_RDWR, 0)
+	if err == nil {
+		err = h.Close()
+	}
+	if err == nil {
+		_, err = runFile(instruction{verb: "read", path: r.c.file}.String(), r.c.file)
+	}
+	f.Level, f.Is = engines.Pass, r.c.file
+	if err != nil {
+		f.Level, f.Is, f.Next = engines.Block, err.Error(), "run turquoise where the file is, as somebody who may write it and its folder"
+	}
+	return f
+}

@@ -218,7 +218,7 @@ func TestThereAndBack(t *testing.T) {
 	w.step("guard", "off", "green", "blue", "green")
 	w.step("control", "drop", "blue", "blue", "green")
 	w.step("role", "drop", "blue", "blue", "green")
-	if got := one(t, l.BlueDSN(), "select count(*) from pg_replication_slots")+one(t, l.GreenDSN(), "select count(*) from pg_replication_slots"); got != "00" {
+	if got := one(t, l.BlueDSN(), "select count(*) from pg_replication_slots") + one(t, l.GreenDSN(), "select count(*) from pg_replication_slots"); got != "00" {
 		t.Errorf("slots left: %s", got)
 	}
 }

@@ -1,0 +1,172 @@
+package enginetest
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net"
+	"sync"
+	"testing"
+)
+
+// Where says at which point of a request a Wire cuts.
+type Where int
+
+// The places. Before: the request never arrives. Mid: it arrives, and the line
+// is cut at once while the server works. After: the server answers, and the
+// answer is lost.
+const (
+	Before Where = iota
+	Mid
+	After
+)
+
+// Wire is a TCP proxy before a real server that loses what it is told to lose.
+type Wire struct {
+	Addr string // where to connect
+
+	to    string
+	l     net.Listener
+	wg    sync.WaitGroup
+	mu    sync.Mutex
+	open  []net.Conn
+	where Where
+	want  []byte // the request that triggers the cut; nil: none
+	cuts  int
+}
+
+// NewWire listens on a free port of the loopback address and forwards to addr
+// until the test ends.
+func NewWire(t testing.TB, addr string) *Wire {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &Wire{Addr: l.Addr().String(), to: addr, l: l}
+	w.wg.Go(w.accept)
+	t.Cleanup(func() {
+		// Connections are closed before the wait: a test that leaks one must
+		// fail, not hang.
+		_ = l.Close()
+		w.mu.Lock()
+		for _, c := range w.open {
+			_ = c.Close()
+		}
+		w.mu.Unlock()
+		w.wg.Wait()
+	})
+	return w
+}
+
+// Cut makes the next request that holds these bytes lose its way. It works once.
+func (w *Wire) Cut(where Where, request string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.where, w.want = where, []byte(request)
+}
+
+// Cuts returns how often the wire was cut.
+func (w *Wire) Cuts() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.cuts
+}
+
+func (w *Wire) accept() {
+	for {
+		client, err := w.l.Accept()
+		if err != nil {
+			return
+		}
+		server, err := net.Dial("tcp", w.to)
+		if err != nil {
+			_ = client.Close()
+			continue
+		}
+		w.mu.Lock()
+		w.open = append(w.open, client, server)
+		w.mu.Unlock()
+		p := &pair{w: w, client: client, server: server}
+		w.wg.Go(p.requests)
+		w.wg.Go(p.answers)
+	}
+}
+
+// pair is one connection through the wire.
+type pair struct {
+	w              *Wire
+	client, server net.Conn
+	lose           sync.Mutex
+	losing         bool
+}
+
+func (p *pair) close() {
+	_, _ = p.client.Close(), p.server.Close()
+}
+
+// requests forwards what the client sends. A request may arrive in pieces; the
+// tail of the piece before is looked at together with the next.
+func (p *pair) requests() {
+	defer p.close()
+	buf, tail := make([]byte, 32<<10), []byte(nil)
+	for {
+		n, err := p.client.Read(buf)
+		if n > 0 {
+			tail = append(tail, buf[:n]...)
+			where, hit := p.w.trigger(tail)
+			if hit && where == Before {
+				return
+			}
+			if hit && where == After {
+				p.lose.Lock()
+				p.losing = true
+				p.lose.Unlock()
+			}
+			if _, werr := p.server.Write(buf[:n]); werr != nil || hit && where == Mid {
+				return
+			}
+			if len(tail) > 4096 {
+				tail = append([]byte(nil), tail[len(tail)-4096:]...)
+			}
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// answers forwards what the server sends, until an answer is to be lost: then
+// its first bytes end the connection. A server that has answered has acted.
+func (p *pair) answers() {
+	defer p.close()
+	buf := make([]byte, 32<<10)
+	for {
+		n, err := p.server.Read(buf)
+		if n > 0 {
+			p.lose.Lock()
+			lost := p.losing
+			p.lose.Unlock()
+			if lost {
+				return
+			}
+			if _, werr := p.client.Write(buf[:n]); werr != nil {
+				return
+			}
+		}
+		if err != nil && (errors.Is(err, io.EOF) || n == 0) {
+			return
+		}
+	}
+}
+
+func (w *Wire) trigger(b []byte) (Where, bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.want == nil || !bytes.Contains(b, w.want) {
+		return 0, false
+	}
+	w.want = nil
+	w.cuts++
+	return w.where, true
+}

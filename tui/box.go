@@ -27,7 +27,7 @@ type box struct {
 }
 
 func (m *Model) open(to mode) {
-	m.mode = to
+	m.mode, m.look.toast = to, ""
 	m.box = box{opened: m.now(), card: m.shown.Cards[m.shown.Current]}
 	m.dead = m.box.opened
 }

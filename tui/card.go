@@ -63,7 +63,7 @@ func cardBody(s session.Snapshot, k look, c session.Card, w, h int) []line {
 	tail := []line{one(faint, strings.Repeat("─", w)), actionLine(s, k, c, w)}
 	room := h - len(tail)
 	for lv := range maxLevel + 1 {
-		ls := cardLevel(s, c, lv, w, room)
+		ls := squeeze(cardLevel(s, c, lv, w, room), room)
 		if len(ls) > room && lv < maxLevel {
 			continue
 		}
@@ -74,6 +74,16 @@ func cardBody(s session.Snapshot, k look, c session.Card, w, h int) []line {
 		return append(ls, tail...)
 	}
 	return tail
+}
+
+// squeeze takes out blank rows, from the bottom up, until the rest fits.
+func squeeze(ls []line, room int) []line {
+	for i := len(ls) - 1; i >= 0 && len(ls) > room; i-- {
+		if ls[i] == nil {
+			ls = append(ls[:i], ls[i+1:]...)
+		}
+	}
+	return ls
 }
 
 // cardLevel is the card without its action line. Level 5 windows the text so
@@ -98,7 +108,7 @@ func cardLevel(s session.Snapshot, c session.Card, lv, w, room int) []line {
 	var out []line
 	out = append(out, head...)
 	out = append(out, run...)
-	if lv < 4 && lv != maxLevel {
+	if lv < 4 {
 		out = append(out, nil)
 	}
 	return append(out, rest...)
@@ -121,7 +131,7 @@ func cardHead(s session.Snapshot, c session.Card, lv, w int) []line {
 			out = append(out, one(dim, l))
 		}
 	}
-	if lv < 2 {
+	if lv < 4 {
 		out = append(out, nil)
 	}
 	label := "WILL RUN, VERBATIM"
@@ -167,7 +177,15 @@ func abortLines(s session.Snapshot, c session.Card, lv, w int) []line {
 func cardRest(s session.Snapshot, c session.Card, lv, w int) []line {
 	var out []line
 	out = append(out, outputLines(c, lv, w)...)
-	out = append(out, checkLines(c, lv, w)...)
+	if len(out) > 0 && lv < 4 {
+		out = append(out, nil)
+	}
+	if ls := checkLines(c, lv, w); len(ls) > 0 {
+		out = append(out, ls...)
+		if lv < 4 {
+			out = append(out, nil)
+		}
+	}
 	out = append(out, line{{dim | bold, "EXPECT "}, {text, c.Expect}}.fit(w))
 	undo := c.Undo
 	if undo == "" {
@@ -250,7 +268,7 @@ func checkLines(c session.Card, lv, w int) []line {
 	b := min(max(w*25/100, 12), 30)
 	var out []line
 	if lv < maxLevel {
-		out = append(out, line{{dim | bold, one(text, label).fit(a + 2).plain()}, {dim, one(dim, " want").fit(b + 2).plain()}, {dim, "is"}})
+		out = append(out, line{{dim | bold, one(text, label).fit(a + 3).plain()}, {dim, one(dim, "want").fit(b + 2).plain()}, {dim, "is"}})
 	}
 	bad := failing(rows)
 	show := sorted(rows)

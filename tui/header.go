@@ -256,7 +256,7 @@ func alarmLine(s session.Snapshot, k look, w int) (line, bool) {
 func alarm(fill tok, what, consequence, hint string, w int) line {
 	what, consequence = clean(what), clean(consequence)
 	right := consequence + hint
-	if width(right) > w/2 || width(what)+width(right)+1 > w {
+	if width(what)+width(right)+1 > w && w-width(right) < 44 {
 		right = consequence + " "
 	}
 	if width(right) > w-24 {
@@ -270,6 +270,9 @@ func (l line) pad(t tok, right string, w int) line {
 	rw := width(right)
 	if rw >= w {
 		return one(t, right).fit(w)
+	}
+	if right != "" && rw+1 < w {
+		right, rw = " "+right, rw+1
 	}
 	left := l.fit(w - rw)
 	for i := range left {

@@ -222,5 +222,5 @@ func keyHint(th *Theme, b binding, off bool) line {
 	if th.mono() {
 		return line{{text, "(" + string(b.id) + " " + b.short + ") "}}
 	}
-	return line{{dim, string(b.id) + " " + b.short + " "}, {dim, "· "}}
+	return line{{dim, string(b.id) + " " + b.short + "   "}}
 }

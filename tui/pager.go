@@ -17,7 +17,7 @@ func (m Model) pagerText(w int) (string, []line, line) {
 		rows = append(rows, everything(c, 0, w)...)
 		foot := append(line{}, hint("esc", "cancel, nothing has run")...)
 		if m.box.seenEnd {
-			return "READ ALL OF " + string(c.ID), rows, append(foot, hint("enter", "go on to the confirm box")...)
+			return "READ ALL OF " + string(c.ID), rows, append(foot, hint("enter", "on to the box")...)
 		}
 		return "READ ALL OF " + string(c.ID), rows, append(foot, hint("pgdn end", "read on; then enter")...)
 	case helping:
@@ -83,10 +83,7 @@ func (m Model) helpRows(w int) []line {
 	rows = append(rows, statusLines(m.shown, w)...)
 	rows = append(rows, line{{dim, "way back "}, {wayTok(m.shown.Way.State), wayState(m.shown.Way)}})
 	rows = append(rows, nil, one(dim|bold, "SIGNS"))
-	for _, s := range legend() {
-		rows = append(rows, s)
-	}
-	return rows
+	return append(rows, legend()...)
 }
 
 // legend explains every sign of a step, so that none needs to be guessed.

@@ -128,7 +128,7 @@ func stepRow(s session.Snapshot, r session.StepRow, indent int, here bool, w int
 		right = one(dim, brief(r.Took))
 	case riskSeg(r.Risk).s != "" && r.Phase != steps.Done && indent == 1:
 		right = line{riskSeg(r.Risk)}
-	case r.Planned > 0 && indent == 1:
+	case r.Planned > 0 && indent == 1 && (r.Phase == steps.Pending || r.Phase == steps.Running):
 		right = one(dim, clock(r.Planned))
 	}
 	l = spread(l, right, w)

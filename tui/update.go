@@ -326,23 +326,7 @@ func (m Model) onReasonKey(key string, k tea.KeyPressMsg) (tea.Model, tea.Cmd) {
 		m.box.note = "a reason is needed"
 		return m, nil
 	}
-	var c steps.Command
-	switch cur := m.snap.Current; m.box.kind {
-	case "skip":
-		c = steps.Skip{Step: cur, Reason: reason}
-	case "hold":
-		c = steps.Hold{On: true, Reason: reason}
-	case "resume":
-		c = steps.Hold{On: false, Reason: reason}
-	case "back":
-		c = steps.BackOut{Reason: reason}
-	case "settle":
-		c = steps.Settle{Step: cur, Next: m.box.next, Reason: reason}
-	case "end":
-		c = steps.End{Reason: reason}
-	default:
-		c = steps.Note{Text: reason}
-	}
+	c := reasoned(m.box.kind, m.snap.Current, m.box.next, reason)
 	if m.box.kind != "note" && m.box.card.ID != m.snap.Current {
 		m.closeBox("the current step changed, nothing was done")
 		return m, nil

@@ -143,14 +143,18 @@ func willRun(c session.Card, second, w int) ([]line, int) {
 		if st.State != "" {
 			at = len(out)
 		}
-		ls := gutter(st.Text, w-2, gutterTok(st.State))
-		for i, l := range ls {
+		quiet := st.State == "" && c.Started.IsZero()
+		room := w - 2 // for the glyph
+		if quiet {
+			room = w
+		}
+		for i, l := range gutter(st.Text, room, gutterTok(st.State)) {
 			mark := seg{text, "  "}
 			if i == 0 && st.State != "" {
 				mark = statementGlyph(st.State, second)
 				mark.s += " "
 			}
-			if st.State == "" && c.Started.IsZero() {
+			if quiet {
 				out = append(out, l)
 				continue
 			}

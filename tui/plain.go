@@ -1,0 +1,289 @@
+package tui
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/turquoise-db/turquoise/checks"
+	"github.com/turquoise-db/turquoise/runbooks"
+	"github.com/turquoise-db/turquoise/session"
+	"github.com/turquoise-db/turquoise/steps"
+)
+
+// Plain is the line mode: labelled lines, no box, no colour, no redraw, on the
+// same Session and with the same guards. It can do what the full screen can.
+// It returns when the walk is over, the person leaves, the input ends or ctx does;
+// the Result says whether the session was ended.
+func Plain(ctx context.Context, sess Session, me session.Person, in io.Reader, out io.Writer, now func() time.Time) (Result, error) {
+	ch, cancel := sess.Subscribe()
+	defer cancel()
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	p := &plain{ctx: ctx, sess: sess, me: me, out: out, now: now, gates: map[string]checks.Status{}}
+	lines := typedLines(ctx, in, now)
+	for {
+		select {
+		case <-ctx.Done():
+			return p.result, p.err
+		case s, ok := <-ch:
+			if !ok {
+				p.say("STATE", "the session has closed this screen.")
+				return p.result, p.err
+			}
+			p.onSnapshot(s)
+		case l, ok := <-lines:
+			if !ok {
+				return p.result, p.err
+			}
+			p.onLine(l)
+		}
+		if p.done || p.err != nil {
+			return p.result, p.err
+		}
+	}
+}
+
+// stamped is a line with the time at which it was complete: what was complete
+// before a question was asked does not answer it.
+type stamped struct {
+	text string
+	at   time.Time
+}
+
+// typedLines reads lines until the input ends. The reader stays behind if ctx
+// ends while it waits for a person; it holds nothing but the input.
+func typedLines(ctx context.Context, in io.Reader, now func() time.Time) <-chan stamped {
+	out := make(chan stamped)
+	go func() {
+		defer close(out)
+		sc := bufio.NewScanner(in)
+		for sc.Scan() {
+			select {
+			case out <- stamped{strings.TrimRight(sc.Text(), "\r"), now()}:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return out
+}
+
+// question is what the next line answers.
+type question int
+
+const (
+	askMenu question = iota
+	askWord
+	askReason
+	askStop
+	askDecision
+	askLeave
+)
+
+type plain struct {
+	ctx    context.Context
+	sess   Session
+	me     session.Person
+	out    io.Writer
+	now    func() time.Time
+	snap   session.Snapshot
+	asked  question
+	since  time.Time // of the question
+	card   session.Card
+	arming runbooks.StepID
+	pend   string // what the reason is for
+	next   string // of a decision
+	menu   []choice
+	entry  int
+	last   string // state and step that were printed
+	gates  map[string]checks.Status
+	alarms map[string]bool
+	result Result
+	done   bool
+	err    error
+}
+
+// choice is one numbered line of the menu.
+type choice struct{ id, words string }
+
+func (p *plain) say(label, format string, args ...any) {
+	txt := format
+	if len(args) > 0 {
+		txt = fmt.Sprintf(format, args...)
+	}
+	if _, err := fmt.Fprintf(p.out, "%s %-6s %s\n", utc(p.snap.Now), label, clean(txt)); err != nil && p.err == nil {
+		p.err = fmt.Errorf("write the plain screen: %w", err)
+	}
+}
+
+func (p *plain) onSnapshot(s session.Snapshot) {
+	if s.Seq <= p.snap.Seq && p.snap.Seq > 0 {
+		return
+	}
+	first := p.snap.Seq == 0
+	p.snap = s
+	p.tellRecord(first)
+	p.tellAlarms()
+	p.tellGates()
+	c := s.Cards[s.Current]
+	state := fmt.Sprint(s.Current, c.Phase, s.Freeze.State, s.Holding, s.Finished, failing(c.Before) == 0, c.PlanErr == "")
+	switch {
+	case p.arming != "" && c.ID == p.arming && c.Armed && c.Digest != "":
+		p.arming, p.last = "", state
+		p.askRun(c)
+	case p.asked == askWord && (s.Current != p.card.ID || c.Digest != p.card.Digest || failing(c.Before) > 0 || !c.Armed):
+		p.say("STATE", "plan or checks changed, nothing has run.")
+		p.do(steps.Disarm{}, "")
+		p.tellState()
+	case state != p.last && p.asked == askMenu:
+		p.last = state
+		p.tellState()
+	}
+}
+
+func (p *plain) tellRecord(first bool) {
+	for _, l := range p.snap.Record.Lines {
+		if l.Seq > p.entry {
+			if !first {
+				p.say("AUDIT", "%d %s %s %s %s", l.Seq, short(l.Hash, 6), l.By, l.Step, l.Text)
+			}
+			p.entry = l.Seq
+		}
+	}
+}
+
+func (p *plain) tellAlarms() {
+	open := map[string]bool{}
+	for _, a := range p.snap.Alarms {
+		if a.Over {
+			continue
+		}
+		open[a.ID] = true
+		if !p.alarms[a.ID] {
+			word := "CAUTION"
+			if a.Level == session.WarningLevel {
+				word = "WARNING"
+			}
+			p.say("ALARM", "%s: %s, since %s: %s", word, a.Text, utc(a.Since), a.Consequence)
+		}
+	}
+	p.alarms = open
+}
+
+// tellGates says when a gate changes its state, and only then.
+func (p *plain) tellGates() {
+	c := p.snap.Cards[p.snap.Current]
+	for _, r := range c.Before {
+		is := r.Status
+		if r.Stale {
+			is = checks.Unknown
+		}
+		key := string(c.ID) + " " + r.Name
+		if was, ok := p.gates[key]; ok && was != is {
+			p.say("GAUGE", "%s: %s, want %s, is %s", r.Name, is, r.Want, r.Is)
+		}
+		p.gates[key] = is
+	}
+}
+
+func (p *plain) tellState() {
+	s := p.snap
+	c := s.Cards[s.Current]
+	p.say("STATE", "%s %s. writes: %s. freeze: %s. way back: %s, %s, %s, %s.", strings.ToLower(s.Mode.String()), s.Change,
+		writesOn(s), strings.TrimSpace(line(freezeSegs(s.Freeze, true)).plain()), strings.ToLower(wayState(s.Way)), s.Way.Now, loses(s.Way).plain(), until(s.Way))
+	if o := s.Outage; o != nil {
+		p.say("STATE", "%s", outageLine(*o, 200).plain())
+	}
+	if s.Finished {
+		for _, l := range Farewell(s) {
+			p.say("END", "%s", l)
+		}
+		p.done = true
+		return
+	}
+	p.say("STEP", "%s %s. risk %s. planned %s. %s.", c.ID, c.Title, c.Risk, clock(c.Planned), c.Phase)
+	if c.Outcome != "" {
+		p.say("STEP", "outcome: %s", c.Outcome)
+	}
+	for i, r := range sorted(c.Before) {
+		is := "passes"
+		if !passes(r) {
+			is = "DOES NOT PASS"
+		}
+		p.say("CHECK", "%d of %d %s: %s. want %s. is %s. %s", i+1, len(c.Before), is, r.Name, r.Want, r.Is, r.Reason)
+	}
+	if c.PlanErr != "" {
+		p.say("CHECK", "no plan yet: %s", c.PlanErr)
+	}
+	p.askMenu()
+}
+
+// tellPlan prints what would run, word for word.
+func (p *plain) tellPlan(c session.Card) {
+	n := 0
+	part := func(sts []session.Statement) {
+		for _, st := range sts {
+			if st.Title != "" || st.Note != "" {
+				p.say("PART", "%d on %s by %s: %s. %s", st.N, st.Target, st.Verb, st.Title, st.Note)
+			}
+			for _, l := range strings.Split(strings.TrimRight(st.Text, "\n"), "\n") {
+				n++
+				p.say("LINE", "%d %s", n, l)
+			}
+		}
+	}
+	p.say("RUN", "as %s, plan %s, risk %s:", c.RunAs, short(c.Digest, 8), c.Risk)
+	part(c.Statements)
+	if len(c.Abort) > 0 {
+		p.say("RUN", "if it fails, by itself:")
+		part(c.Abort)
+	}
+	if c.Block {
+		p.say("RUN", "%s", windowLine(c).plain())
+	}
+	p.say("UNDO", "%s", c.Undo)
+}
+
+func (p *plain) ask(q question, format string, args ...any) {
+	p.asked, p.since = q, p.now()
+	p.say("ASK", format, args...)
+}
+
+// askMenu offers by number what the keys of the full screen offer now.
+func (p *plain) askMenu() {
+	p.menu = p.menu[:0]
+	words := map[keyID]string{"x": "run", "v": "verify again", "h": "hold", "s": "skip", "b": "back out", "d": "decide", "n": "note", "a": "acknowledge", "ctrl+c": "interrupt"}
+	if p.snap.Holding != "" {
+		words["h"] = "resume"
+	}
+	k := look{me: p.me}
+	for _, b := range keyTable() {
+		if w := words[b.id]; w != "" && whyOff(b, p.snap, k) == "" {
+			p.menu = append(p.menu, choice{string(b.id), w})
+		}
+	}
+	p.menu = append(p.menu, choice{"?", "state again"}, choice{"R", "plan, alarms, status"}, choice{"q", "leave"})
+	var parts []string
+	for i, c := range p.menu {
+		parts = append(parts, strconv.Itoa(i+1)+" "+c.words)
+	}
+	p.ask(askMenu, "%s. number?", strings.Join(parts, "  "))
+}
+
+func (p *plain) askRun(c session.Card) {
+	p.card = c
+	p.tellPlan(c)
+	word := c.Word
+	if byKey(c) {
+		word = "y"
+	}
+	if c.Risk == runbooks.NoReturn {
+		p.say("RUN", "POINT OF NO RETURN. There is no undo.")
+	}
+	p.ask(askWord, "type %s to run, or an empty line to cancel:", word)
+}

@@ -1,0 +1,186 @@
+package tui
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/turquoise-db/turquoise/runbooks"
+	"github.com/turquoise-db/turquoise/session"
+	"github.com/turquoise-db/turquoise/steps"
+)
+
+// do sends an intent and says what came of it.
+func (p *plain) do(c steps.Command, typed string) bool {
+	s := p.snap
+	in := session.Intent{Command: c, Typed: typed, ShownMS: p.now().Sub(p.since).Milliseconds(),
+		Seen: session.Seen{Step: s.Current, Attempt: s.Cards[s.Current].Attempt, Entry: p.entry}}
+	p.asked = askMenu
+	if err := p.sess.Do(p.ctx, in); err != nil {
+		p.say("STATE", "refused: %s", strings.ReplaceAll(err.Error(), "\n", " "))
+		return false
+	}
+	return true
+}
+
+// onLine takes one line as the answer to what was asked. A line that was
+// complete before the question, or within the dead time after it, is dropped.
+func (p *plain) onLine(l stamped) {
+	if p.snap.Seq == 0 || l.at.Sub(p.since) < deadFor {
+		p.say("ASK", "typed too early, dropped. again:")
+		return
+	}
+	txt := strings.TrimSpace(l.text)
+	switch p.asked {
+	case askWord:
+		p.onWord(l.text)
+	case askReason:
+		p.onReason(txt)
+	case askStop:
+		if txt == "stop" || txt == "i" && p.snap.Cards[p.snap.Current].Risk == runbooks.Read {
+			p.do(steps.Interrupt{}, txt)
+		}
+		p.askMenu()
+	case askDecision:
+		next, ok := map[string]string{"1": "done", "2": "run_again", "3": "roll_back", "4": "stop"}[txt]
+		if !ok {
+			p.say("STATE", "nothing was decided.")
+			p.askMenu()
+			return
+		}
+		p.next = next
+		p.askReason("settle")
+	case askLeave:
+		p.onLeave(txt)
+	default:
+		p.onChoice(txt)
+	}
+}
+
+func (p *plain) onWord(typed string) {
+	c := p.card
+	want := c.Word
+	if byKey(c) {
+		want = "y"
+	}
+	switch {
+	case typed == "":
+		p.do(steps.Disarm{}, "")
+		p.say("STATE", "cancelled, nothing has run.")
+	case typed != want || want == "":
+		p.do(steps.Disarm{}, "")
+		p.say("STATE", "differs, nothing has run.")
+	case !p.snap.Record.OK:
+		p.do(steps.Disarm{}, "")
+		p.say("STATE", "the record cannot be written: nothing has run.")
+	default:
+		p.do(steps.Confirm{Step: c.ID, Digest: c.Digest}, typed)
+	}
+	p.askMenu()
+}
+
+func (p *plain) askReason(kind string) {
+	p.pend = kind
+	p.ask(askReason, "%s: reason, or an empty line for nothing:", kind)
+}
+
+func (p *plain) onReason(reason string) {
+	if reason == "" {
+		p.say("STATE", "nothing was done.")
+		p.askMenu()
+		return
+	}
+	if rs := []rune(reason); len(rs) > maxReason {
+		reason = string(rs[:maxReason])
+	}
+	reason = clean(reason)
+	if p.do(reasoned(p.pend, p.snap.Current, p.next, reason), reason) && p.pend == "end" {
+		p.result, p.done = Ended, true
+		return
+	}
+	p.askMenu()
+}
+
+// reasoned is the command that a reason belongs to.
+func reasoned(kind string, cur runbooks.StepID, next, reason string) steps.Command {
+	switch kind {
+	case "skip":
+		return steps.Skip{Step: cur, Reason: reason}
+	case "hold":
+		return steps.Hold{On: true, Reason: reason}
+	case "resume":
+		return steps.Hold{On: false, Reason: reason}
+	case "back":
+		return steps.BackOut{Reason: reason}
+	case "settle":
+		return steps.Settle{Step: cur, Next: next, Reason: reason}
+	case "end":
+		return steps.End{Reason: reason}
+	}
+	return steps.Note{Text: reason}
+}
+
+func (p *plain) onChoice(txt string) {
+	n, err := strconv.Atoi(txt)
+	if err != nil || n < 1 || n > len(p.menu) {
+		p.askMenu()
+		return
+	}
+	cur := p.snap.Current
+	switch p.menu[n-1].id {
+	case "x":
+		p.arming = cur
+		if !p.do(steps.Arm{Step: cur}, "") {
+			p.arming = ""
+			p.askMenu()
+		}
+	case "v":
+		p.do(steps.Verify{Step: cur}, "")
+		p.askMenu()
+	case "a":
+		if a, _, ok := worst(p.snap.Alarms); ok {
+			p.do(steps.Ack{Alarm: a.ID}, "")
+		}
+		p.askMenu()
+	case "h":
+		kind := "hold"
+		if p.snap.Holding != "" {
+			kind = "resume"
+		}
+		p.askReason(kind)
+	case "s":
+		p.askReason("skip")
+	case "b":
+		p.askReason("back")
+	case "n":
+		p.askReason("note")
+	case "ctrl+c":
+		p.say("STATE", "%s", meansStop(p.snap.Cards[cur]))
+		p.ask(askStop, "type stop to stop it, or an empty line to let it go on:")
+	case "d":
+		p.ask(askDecision, "1 it happened  2 it did not, run again  3 roll back  4 stop here. number, or an empty line for nothing?")
+	case "R":
+		p.tellPlan(p.snap.Cards[cur])
+		for _, l := range statusLines(p.snap, 200) {
+			p.say("STATUS", "%s", l.plain())
+		}
+		for _, l := range recallRows(p.snap, 200) {
+			p.say("ALARM", "%s", l.plain())
+		}
+		p.askMenu()
+	case "q":
+		p.ask(askLeave, "l leave, the session goes on  e end the session  empty line: stay.")
+	default:
+		p.tellState()
+	}
+}
+
+func (p *plain) onLeave(txt string) {
+	switch {
+	case txt == "l":
+		p.result, p.done = Left, true
+	case txt == "e" && !running(p.snap.Cards[p.snap.Current]) && p.me.Role == roleOperator:
+		p.askReason("end")
+	default:
+		p.askMenu()
+	}
+}

@@ -104,8 +104,8 @@ func (r *Reader) Clients(ctx context.Context, in engines.Scope) ([]engines.Clien
 	p := scopePlan(in)
 	res, err := r.query(ctx, "list clients", `SELECT coalesce(usename, '?'), application_name, coalesce(host(client_addr), 'local'), coalesce(state, '?'), count(*),
  coalesce(extract(epoch FROM max(clock_timestamp() - xact_start)), 0), bool_or(query = '<insufficient privilege>')
-FROM pg_stat_activity WHERE datname = current_database() AND (backend_type IS NULL OR backend_type = 'client backend')
- AND usename <> `+lit(p.repl)+` AND NOT `+p.ours()+` GROUP BY 1, 2, 3, 4 ORDER BY 5 DESC, 1, 2, 3, 4`)
+FROM pg_stat_activity WHERE datname = current_database() AND (backend_type IS NULL
+ OR backend_type = 'client backend' AND usename <> `+lit(p.repl)+` AND NOT `+p.ours()+`) GROUP BY 1, 2, 3, 4 ORDER BY 5 DESC, 1, 2, 3, 4`)
 	if err != nil {
 		return nil, err
 	}

@@ -17,7 +17,8 @@ import (
 
 // poolerSettings: transaction pooling; clients wait 120 s behind a PAUSE; a
 // pool without a connection tries again after 1 s and not after 15.
-const poolerSettings = `[databases]
+const poolerSettings = `;; turquoise lab %s
+[databases]
 %s = host=127.0.0.1 port=%d
 
 [pgbouncer]
@@ -75,7 +76,7 @@ func startPgBouncer(ctx context.Context, s Servers, dir *runDir, database string
 		if b.Port, err = freePort(); err != nil {
 			return nil, err
 		}
-		ini := fmt.Sprintf(poolerSettings, database, port, b.Port, users, admin)
+		ini := fmt.Sprintf(poolerSettings, filepath.Base(dir.path), database, port, b.Port, users, admin)
 		if err := os.WriteFile(b.IniPath, []byte(ini), 0o644); err != nil {
 			return nil, &engines.Error{Op: "write the settings of PgBouncer", Object: b.IniPath, Err: err}
 		}

@@ -41,6 +41,7 @@ func (s *Session) publish() {
 	if len(s.subs) == 0 {
 		return
 	}
+	s.shown, s.dirty = s.cfg.Now(), false
 	snap := s.snapshot()
 	for c := range s.subs {
 		select {

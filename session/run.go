@@ -22,14 +22,18 @@ func (s *Session) begin() {
 	s.wg.Add(1)
 	go func() {
 		defer s.wg.Done()
-		t := time.NewTicker(time.Second) // the screens' clock: at least one frame a second
+		t := time.NewTicker(frameEvery)
 		defer t.Stop()
-		for {
+		for n := 0; ; n++ {
 			select {
 			case <-t.C:
 				s.mu.Lock()
-				s.watch()
-				s.publish()
+				if n%4 == 0 { // the screens' clock: at least one frame a second
+					s.watch()
+				}
+				if n%4 == 0 || s.dirty {
+					s.publish()
+				}
 				s.mu.Unlock()
 			case <-s.ctx.Done():
 				return
@@ -141,7 +145,23 @@ func (s *Session) bound(t engines.TargetID) engines.Identity {
 	return s.known[t]
 }
 
-// Warm opens every connection that the current plan will use.
+// prewarm opens what the current step's plan will use, before anything is shown.
+func (s *Session) prewarm(ctx context.Context) error {
+	s.mu.Lock()
+	it, ok := s.state.Current()
+	busy := s.state.Busy()
+	var p *steps.Plan
+	if ok && !busy {
+		p, _ = s.plan(it) // Decide tells why there is none
+	}
+	s.mu.Unlock()
+	if p == nil {
+		return nil
+	}
+	return s.warm(ctx, *p)
+}
+
+// warm opens every connection that the current plan will use.
 func (s *Session) warm(ctx context.Context, p steps.Plan) error {
 	seen := map[door]bool{}
 	for _, as := range [][]engines.Action{p.Parts.Actions, p.Parts.Abort} {

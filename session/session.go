@@ -36,6 +36,8 @@ type Session struct {
 	out     []OutputLine
 	denied  string
 	alarms  alarmBoard
+	shown   time.Time // of the newest snapshot
+	dirty   bool      // something changed since
 	seq     uint64
 	closed  bool
 	stepCh  chan struct{} // closed and replaced on every event: what waits for a change waits here
@@ -126,11 +128,28 @@ func (s *Session) adopt(evs []steps.Event, es []audit.Entry) {
 // reading the file.
 const keepLines = 400
 
-// changed wakes whoever waits for the state and sends a snapshot. s.mu is held.
+// changed wakes whoever waits for the state and sends a snapshot, unless one went
+// out a moment ago: a running block must not pay for frames that nobody can see.
+// s.mu is held.
 func (s *Session) changed() {
 	close(s.stepCh)
 	s.stepCh = make(chan struct{})
-	s.publish()
+	if s.cfg.Now().Sub(s.shown) >= frameEvery {
+		s.publish()
+	} else {
+		s.dirty = true
+	}
+}
+
+// frameEvery is the shortest time between two snapshots: four a second are more
+// than a person reads.
+const frameEvery = 250 * time.Millisecond
+
+// Snapshot returns what a screen would show now.
+func (s *Session) Snapshot() Snapshot {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.snapshot()
 }
 
 // fault stops the session after the record could not be written: nothing runs
@@ -146,6 +165,11 @@ func (s *Session) fault(err error) {
 func (s *Session) do(ctx context.Context, who Person, in Intent) error {
 	if v, ok := in.Command.(steps.Verify); ok {
 		return s.verify(ctx, who, v)
+	}
+	if _, ok := in.Command.(steps.Arm); ok {
+		if err := s.prewarm(ctx); err != nil {
+			return err
+		}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -1,0 +1,33 @@
+package cli
+
+import (
+	"github.com/turquoise-db/turquoise/engines"
+	"github.com/turquoise-db/turquoise/engines/pgbouncer"
+	"github.com/turquoise-db/turquoise/engines/postgres"
+	"github.com/turquoise-db/turquoise/runbooks"
+	"github.com/turquoise-db/turquoise/steps"
+)
+
+// registry names the engines. A new engine is its folder and one line here.
+func registry() map[string]engines.Engine {
+	out := map[string]engines.Engine{}
+	for _, e := range []engines.Engine{
+		postgres.Engine(),
+		pgbouncer.Engine(),
+	} {
+		out[e.Name] = e
+	}
+	return out
+}
+
+// catalog is what lint must know of kinds and engines.
+func catalog() runbooks.Catalog {
+	var c runbooks.Catalog
+	for _, k := range steps.Kinds() {
+		c.Kinds = append(c.Kinds, runbooks.KindInfo{Name: k.Name, Doc: k.Doc, Stages: k.Stages, Needs: k.Needs})
+	}
+	for _, e := range registry() {
+		c.Engines = append(c.Engines, runbooks.EngineInfo{Name: e.Name, Supports: e.Planner.Supports, Gauges: e.Planner.GaugeNames()})
+	}
+	return c
+}

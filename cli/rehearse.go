@@ -1,0 +1,191 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/turquoise-db/turquoise/engines"
+	"github.com/turquoise-db/turquoise/lab"
+	"github.com/turquoise-db/turquoise/runbooks"
+	"github.com/turquoise-db/turquoise/session"
+)
+
+type rehearsal struct {
+	cutover
+	until, back string
+	clients     int
+	tps         int
+	blue, green int
+	json        bool
+	fail        int
+}
+
+// rehearsed is what rehearse reports; its JSON keys are part of the interface.
+type rehearsed struct {
+	Acked          int64            `json:"acked"`
+	Lost           int64            `json:"lost"`
+	Duplicated     int64            `json:"duplicated"`
+	Failed         int64            `json:"failed"`
+	FreezeMS       int64            `json:"freeze_ms"`
+	GapMS          int64            `json:"gap_ms"`
+	WorstLatencyMS int64            `json:"worst_latency_ms"`
+	WritesOn       string           `json:"writes_on"`
+	Steps          []lab.WalkedStep `json:"steps"`
+	Record         string           `json:"record"`
+	Error          string           `json:"error,omitempty"`
+}
+
+func rehearseCmd(app *App) *cobra.Command {
+	r := rehearsal{}
+	c := &cobra.Command{
+		Use:   "rehearse RUNBOOK",
+		Short: "walk a runbook against servers of the lab, with scripted confirmations",
+		Long: `Start a blue and a green server, a pooler and a client workload on this machine,
+walk the runbook with scripted confirmations, and compare what the clients were
+promised with what the database holds. The record says that nobody read the
+plans. Servers that are not of the lab are refused.
+
+The status is 0 only if nothing was lost or duplicated and the walk came to its end.`,
+		Example: `  turquoise rehearse postgres-logical
+  turquoise rehearse postgres-logical --clients 16 --json
+  turquoise rehearse postgres-logical --back-out-from 6.2
+  turquoise rehearse postgres-logical --window stepwise --until 5.4`,
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: cobra.FixedCompletions(runbooks.Catalogue(), cobra.ShellCompDirectiveDefault),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			r.book = args[0]
+			return app.rehearse(cmd.Context(), r)
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&r.until, "until", "", "last step to run (default: up to the first step that has no return)")
+	f.StringVar(&r.back, "back-out-from", "", "take the way back after this step")
+	f.StringVar(&r.window, "window", "block", "block: the window is confirmed once; stepwise: each of its steps")
+	f.IntVar(&r.clients, "clients", 16, "clients of the workload")
+	f.IntVar(&r.tps, "tps", 0, "transactions per second of all clients together (default 400)")
+	f.IntVar(&r.blue, "blue-version", 15, "major version of blue")
+	f.IntVar(&r.green, "green-version", 17, "major version of green")
+	f.BoolVar(&r.json, "json", false, "print the result as JSON")
+	f.StringVar(&r.dir, "dir", "", "folder for the record")
+	f.IntVar(&r.fail, "fail-proof", 0, "make the proof of this action of the window fail, to rehearse the abort")
+	return c
+}
+
+func (a *App) rehearse(ctx context.Context, r rehearsal) error {
+	if r.window != "block" && r.window != "stepwise" {
+		return exit(ExitUsage, fmt.Errorf("--window %s: want block or stepwise", r.window))
+	}
+	var progress io.Writer = a.Err
+	out, err := r.run(ctx, a, progress)
+	if err != nil && out == nil {
+		return err
+	}
+	if err != nil {
+		out.Error = err.Error()
+	}
+	if r.json {
+		enc := json.NewEncoder(a.Out)
+		enc.SetIndent("", "  ")
+		if err := enc.Encode(out); err != nil {
+			return err
+		}
+	} else if _, err := fmt.Fprintf(a.Out, "acked %d  lost %d  duplicated %d  failed %d  freeze %d ms  longest gap %d ms  worst latency %d ms  writes on %s\nrecord %s\n",
+		out.Acked, out.Lost, out.Duplicated, out.Failed, out.FreezeMS, out.GapMS, out.WorstLatencyMS, out.WritesOn, out.Record); err != nil {
+		return err
+	}
+	switch {
+	case out.Lost > 0 || out.Duplicated > 0:
+		return exit(ExitFailed, fmt.Errorf("rehearse %s: %d transactions lost, %d duplicated", r.book, out.Lost, out.Duplicated))
+	case err != nil && !(r.fail > 0 && errors.Is(err, lab.ErrStopped)):
+		return exit(ExitFailed, err)
+	}
+	return nil
+}
+
+// run starts the lab, walks and compares. The servers are gone when it returns.
+func (r rehearsal) run(ctx context.Context, a *App, progress io.Writer) (out *rehearsed, err error) {
+	pair, err := lab.Pair(ctx, lab.Options{BlueMajor: r.blue, GreenMajor: r.green, Log: progress})
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, pair.Close()) }()
+	get := labEnv(pair)
+	ledger, err := lab.StartLedger(ctx, pair.AppDSN(), r.clients, lab.LedgerOptions{TPS: r.tps})
+	if err != nil {
+		return nil, err
+	}
+	stopped := false
+	defer func() {
+		if !stopped {
+			err = errors.Join(err, ledger.Stop())
+		}
+	}()
+	c := r.cutover
+	c.params, c.operator = append(c.params, labParams(pair)...), "script"
+	if c.dir == "" {
+		c.dir = filepath.Join(os.TempDir(), "turquoise-rehearsals")
+	}
+	s, err := a.open(ctx, c, get, func(cfg *session.Config) {
+		cfg.LabOnly, cfg.Scripted, cfg.Change = true, true, "rehearsal"
+		cfg.Meter = outageMeter(ledger)
+		cfg.Crash = crashPoint(os.Getenv)
+		if r.fail > 0 {
+			cfg.Fail = func(action int) bool { return action == r.fail }
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	walked, werr := lab.Walk(ctx, s, lab.WalkOptions{Until: runbooks.StepID(r.until), BackFrom: runbooks.StepID(r.back),
+		Say: func(format string, args ...any) { _, _ = fmt.Fprintf(progress, format+"\n", args...) }})
+	if err := settled(ctx, ledger); err != nil {
+		return nil, err
+	}
+	stopped = true
+	if err := ledger.Stop(); err != nil {
+		return nil, err
+	}
+	st := s.State()
+	serves, before := pair.BlueDSN(), pair.GreenDSN()
+	if st.Writes == "green" {
+		serves, before = before, serves
+	}
+	rep, err := ledger.Check(ctx, serves, before)
+	if err != nil {
+		return nil, err
+	}
+	out = &rehearsed{Acked: rep.Acked, Lost: rep.Lost + rep.Stranded, Duplicated: rep.Duplicated, Failed: rep.Failed + rep.Refused,
+		FreezeMS: st.Freeze.Elapsed.Milliseconds(), GapMS: rep.LongestGap.Milliseconds(), WorstLatencyMS: rep.WorstLatency.Milliseconds(),
+		WritesOn: string(st.Writes), Steps: walked, Record: s.Dir()}
+	end := s.Handle(session.Person{Name: "script", Role: "operator"})
+	return out, errors.Join(werr, end.Do(ctx, endIntent("the rehearsal ends here")))
+}
+
+// settled waits until the clients commit again after the last step.
+func settled(ctx context.Context, l *lab.Ledger) error {
+	const more = 200 // enough to see traffic flow on the side that has the writes
+	want := l.Meter().Acked + more
+	t := time.NewTicker(20 * time.Millisecond)
+	defer t.Stop()
+	limit := time.NewTimer(30 * time.Second)
+	defer limit.Stop()
+	for l.Meter().Acked < want {
+		select {
+		case <-t.C:
+		case <-limit.C:
+			return &engines.Error{Op: "wait for the clients", Object: "workload", Err: fmt.Errorf("no commits any more: %s", l.Meter().LastError), Next: "look at the pooler and at the side with the writes"}
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}

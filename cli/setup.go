@@ -1,0 +1,246 @@
+package cli
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"os"
+	"os/user"
+	"path/filepath"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/turquoise-db/turquoise/audit"
+	"github.com/turquoise-db/turquoise/engines"
+	"github.com/turquoise-db/turquoise/engines/postgres"
+	"github.com/turquoise-db/turquoise/runbooks"
+	"github.com/turquoise-db/turquoise/session"
+)
+
+// cutover is what the flags of run, resume, plan and rehearse say.
+type cutover struct {
+	book     string
+	params   []string
+	window   string
+	dir      string
+	change   string
+	operator string
+	every    time.Duration
+}
+
+// env is how references of a runbook are looked up.
+type env func(string) (string, bool)
+
+// load reads, checks and fills in a runbook. Findings are printed by the caller.
+func (c cutover) load(get env) (*runbooks.Runbook, runbooks.Values, []runbooks.Finding, error) {
+	src, err := readBook(c.book)
+	if err != nil {
+		return nil, runbooks.Values{}, nil, err
+	}
+	book, fs := runbooks.Parse(c.book, src)
+	if runbooks.Refused(fs) {
+		return nil, runbooks.Values{}, fs, nil
+	}
+	given := map[string]string{}
+	for _, p := range c.params {
+		k, v, ok := strings.Cut(p, "=")
+		if !ok {
+			return nil, runbooks.Values{}, nil, exit(ExitUsage, fmt.Errorf("--param %s: want NAME=VALUE", p))
+		}
+		given[k] = v
+	}
+	values, more := runbooks.Resolve(book, given, get)
+	fs = append(fs, more...)
+	if runbooks.Refused(fs) {
+		return nil, values, fs, nil
+	}
+	book = book.With(values)
+	fs = append(fs, runbooks.Lint(book, catalog())...)
+	return book, values, fs, nil
+}
+
+// secretOf reads what a reference points at.
+func secretOf(r runbooks.Ref, get env) (string, error) {
+	switch r.Kind {
+	case "env":
+		if v, ok := get(r.Name); ok && v != "" {
+			return v, nil
+		}
+		return "", &engines.Error{Op: "read secret", Object: "environment variable " + r.Name, Err: fmt.Errorf("not set"), Next: "export it, then start again"}
+	case "file", "passfile":
+		b, err := os.ReadFile(r.Name)
+		if err != nil {
+			return "", &engines.Error{Op: "read secret", Object: "file " + r.Name, Err: err, Next: "make it readable for you alone"}
+		}
+		return strings.TrimRight(string(b), "\n"), nil
+	case "service":
+		return "service=" + r.Name, nil
+	}
+	return "", fmt.Errorf("unknown reference %q", r.Kind)
+}
+
+// config makes a session's dependencies from the flags.
+func (c cutover) config(book *runbooks.Runbook, values runbooks.Values, get env) (session.Config, error) {
+	cfg := session.Config{Book: book, Values: values, Stepwise: c.window == "stepwise", Engines: registry(),
+		DSN: map[engines.TargetID]string{}, Params: map[engines.TargetID]map[string]string{}, Secrets: map[string]string{},
+		Change: c.change, Person: c.operator, Now: time.Now, Every: c.every, Tool: tool()}
+	for _, t := range book.Targets {
+		dsn, err := secretOf(t.DSN, get)
+		if err != nil {
+			return cfg, err
+		}
+		cfg.DSN[t.ID] = dsn
+		params := map[string]string{}
+		for k, v := range t.Params {
+			params[k] = v
+		}
+		if d, ok := get("TURQUOISE_TOOLS"); ok && t.Engine == postgres.Name {
+			params["tools"] = d
+		}
+		cfg.Params[t.ID] = params
+	}
+	for _, s := range book.Secrets {
+		v, err := secretOf(s.From, get)
+		if err != nil {
+			return cfg, err
+		}
+		cfg.Secrets[s.Name] = v
+		salt := make([]byte, 16)
+		if _, err := rand.Read(salt); err != nil {
+			return cfg, err
+		}
+		if cfg.Secrets[s.Name+"_scram"], err = postgres.ScramVerifier(v, salt); err != nil {
+			return cfg, err
+		}
+	}
+	if cfg.Person == "" {
+		cfg.Person = osUser()
+	}
+	return cfg, nil
+}
+
+// name gives the session its id, its folder and its place in the record.
+func (c cutover) name(cfg *session.Config) error {
+	b := make([]byte, 2)
+	if _, err := rand.Read(b); err != nil {
+		return err
+	}
+	slug := cfg.Book.Name
+	if len(slug) > 20 {
+		slug = strings.TrimRight(slug[:20], "-")
+	}
+	cfg.Sid = time.Now().UTC().Format("20060102") + "-" + slug + "-" + hex.EncodeToString(b)
+	cfg.Run = "s" + hex.EncodeToString(b)
+	cfg.Dir = filepath.Join(c.sessions(), cfg.Sid)
+	cfg.Record = recordDeps(cfg.Sid)
+	return nil
+}
+
+// sessions is the folder that holds the records.
+func (c cutover) sessions() string {
+	if c.dir != "" {
+		return c.dir
+	}
+	if d := os.Getenv("XDG_STATE_HOME"); d != "" {
+		return filepath.Join(d, "turquoise")
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return "turquoise-sessions"
+	}
+	return filepath.Join(home, ".local", "state", "turquoise")
+}
+
+func recordDeps(sid string) audit.Options {
+	start := time.Now()
+	host, err := os.Hostname()
+	if err != nil {
+		host = "-"
+	}
+	host, _, _ = strings.Cut(host, "/")
+	return audit.Options{Origin: "local/turquoise/" + sid, From: host + "/" + dash(os.Getenv("SSH_TTY")) + "/-",
+		Now: time.Now, Mono: func() time.Duration { return time.Since(start) }, Rand: rand.Reader}
+}
+
+func dash(s string) string {
+	if s == "" {
+		return "-"
+	}
+	return s
+}
+
+func osUser() string {
+	if u, err := user.Current(); err == nil && u.Username != "" {
+		return u.Username
+	}
+	return "operator"
+}
+
+func tool() session.Tool {
+	t := session.Tool{Version: Tool(), ExeSHA256: exeSum()}
+	if bi, ok := debug.ReadBuildInfo(); ok {
+		for _, s := range bi.Settings {
+			if s.Key == "vcs.revision" {
+				t.Revision = s.Value
+			}
+		}
+	}
+	return t
+}
+
+// exeSum is the hash of the running program, as it says of itself.
+func exeSum() string {
+	name, err := os.Executable()
+	if err != nil {
+		return ""
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return ""
+	}
+	defer func() { _ = f.Close() }()
+	h := sha256.New()
+	if _, err := io.Copy(h, f); err != nil {
+		return ""
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// open starts a session from the flags.
+func (a *App) open(ctx context.Context, c cutover, get env, change func(*session.Config)) (*session.Session, error) {
+	book, values, fs, err := c.load(get)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.findings(fs); err != nil {
+		return nil, err
+	}
+	cfg, err := c.config(book, values, get)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.name(&cfg); err != nil {
+		return nil, err
+	}
+	if change != nil {
+		change(&cfg)
+	}
+	return session.Start(ctx, cfg)
+}
+
+// findings prints what is wrong with a runbook and refuses to go on with it.
+func (a *App) findings(fs []runbooks.Finding) error {
+	for _, f := range fs {
+		if _, err := fmt.Fprintf(a.Err, "%s\n%s\n", clean(f.String()), clean(f.Excerpt)); err != nil {
+			return err
+		}
+	}
+	if runbooks.Refused(fs) {
+		return exit(ExitRefused, nil)
+	}
+	return nil
+}

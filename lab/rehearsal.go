@@ -1,0 +1,118 @@
+package lab
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/turquoise-db/turquoise/checks"
+	"github.com/turquoise-db/turquoise/runbooks"
+	"github.com/turquoise-db/turquoise/session"
+	"github.com/turquoise-db/turquoise/steps"
+)
+
+// WalkOptions say how far a scripted walk goes.
+type WalkOptions struct {
+	Until    runbooks.StepID // last step to run; empty: up to the first one that has no return
+	BackFrom runbooks.StepID // after this step the way back is taken
+	Say      func(format string, args ...any)
+}
+
+// WalkedStep is what came of one step.
+type WalkedStep struct {
+	ID      runbooks.StepID `json:"id"`
+	Title   string          `json:"title"`
+	Outcome string          `json:"outcome"`
+	TookMS  int64           `json:"took_ms"`
+	Why     string          `json:"why,omitempty"`
+}
+
+// gatePatience is how long a scripted walk waits for the gates before a step.
+const gatePatience = 2 * time.Minute
+
+// ErrStopped is a walk that ended before its last step.
+var ErrStopped = errors.New("the walk stopped")
+
+// Walk confirms one step after the other as a script. It does what a person
+// does: it arms, takes the word from the card, confirms what was shown.
+func Walk(ctx context.Context, s *session.Session, o WalkOptions) ([]WalkedStep, error) {
+	h := s.Handle(session.Person{Name: "script", Role: "operator"})
+	var done []WalkedStep
+	for {
+		it, ok := s.State().Current()
+		if !ok || o.Until == "" && o.BackFrom == "" && it.Step.Risk == runbooks.NoReturn {
+			return done, nil
+		}
+		id := it.Step.ID
+		if err := confirm(ctx, s, h, id); err != nil {
+			return done, err
+		}
+		if err := s.Wait(ctx, func(st steps.State) bool { return !st.Busy() }); err != nil {
+			return done, err
+		}
+		x := s.State().Step(id)
+		w := WalkedStep{ID: id, Title: it.Step.Title, Outcome: x.Phase.String(), TookMS: x.Ended.Sub(x.Started).Milliseconds(), Why: x.Why}
+		done = append(done, w)
+		if o.Say != nil {
+			o.Say("%-6s %-8s %6d ms  %s %s", id, w.Outcome, w.TookMS, w.Title, w.Why)
+		}
+		if x.Phase != steps.Done {
+			return done, fmt.Errorf("%w at step %s (%s): %s", ErrStopped, id, x.Phase, x.Why)
+		}
+		if id == o.BackFrom {
+			o.BackFrom = ""
+			if err := h.Do(ctx, session.Intent{Command: steps.BackOut{Reason: "rehearsal of the way back"}}); err != nil {
+				return done, err
+			}
+			continue
+		}
+		if id == o.Until {
+			return done, nil
+		}
+	}
+}
+
+// confirm arms a step as soon as its gates are open, and confirms what is armed.
+func confirm(ctx context.Context, s *session.Session, h *session.Handle, id runbooks.StepID) error {
+	ctx, cancel := context.WithTimeout(ctx, gatePatience)
+	defer cancel()
+	news, end := h.Subscribe()
+	defer end()
+	var last error
+	for {
+		if last = closed(s.Snapshot().Cards[id]); last == nil {
+			last = armAndConfirm(ctx, s, h, id)
+			var r *steps.Refusal
+			if last == nil || !errors.As(last, &r) {
+				return last
+			}
+		}
+		select {
+		case <-news:
+		case <-ctx.Done():
+			return fmt.Errorf("step %s: %w", id, last)
+		}
+	}
+}
+
+// closed names the first gate of a card that is not open; a script looks before
+// it asks, as a person does.
+func closed(c session.Card) error {
+	for _, g := range c.Before {
+		if g.Status != checks.Pass {
+			return fmt.Errorf("gate %s %s is %s: %s", g.Name, g.Want, g.Is, g.Reason)
+		}
+	}
+	return nil
+}
+
+func armAndConfirm(ctx context.Context, s *session.Session, h *session.Handle, id runbooks.StepID) error {
+	if err := h.Do(ctx, session.Intent{Command: steps.Arm{Step: id}}); err != nil {
+		return err
+	}
+	snap := s.Snapshot()
+	card := snap.Cards[id]
+	return h.Do(ctx, session.Intent{Command: steps.Confirm{Step: id, Digest: card.Digest}, Typed: card.Word,
+		Seen: session.Seen{Step: id, Attempt: card.Attempt, Entry: snap.Record.Count - 1}})
+}

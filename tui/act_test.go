@@ -330,4 +330,9 @@ func TestARefusalIsShown(t *testing.T) {
 	r.sess.err = errors.New("not run: gate closed")
 	r.x()
 	r.shows("refused: not run: gate closed")
+	s := ready()
+	s.Denied = "not run: replication lag does not pass any more"
+	for _, sz := range sizes {
+		newRig(t, s, sz[0], sz[1]).shows(s.Denied)
+	}
 }

@@ -121,6 +121,9 @@ func cardHead(s session.Snapshot, c session.Card, lv, w int) []line {
 	}
 	right = append(right, riskFill(c.Risk))
 	out := []line{spread(one(text|bold, strings.ToUpper(c.Title)), right, w)}
+	if s.Denied != "" && c.ID == s.Current {
+		out = append(out, one(red|bold, s.Denied).fit(w))
+	}
 	why := words(c.Why, w)
 	switch {
 	case lv >= 4 || c.Why == "":

@@ -245,8 +245,6 @@ func alarmLine(s session.Snapshot, k look, w int) (line, bool) {
 		return one(fillAmber, " DISPLAY PAUSED").pad(fillAmber, "the session and its record go on   p resume ", w), true
 	case k.toast != "":
 		return line{{turq | bold, " " + k.toast}}.fit(w), true
-	case s.Denied != "":
-		return line{{red | bold, " " + s.Denied}}.fit(w), true
 	}
 	return one(text, "").fit(w), false
 }

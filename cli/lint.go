@@ -15,7 +15,8 @@ func lintCmd(app *App) *cobra.Command {
 		Use:   "lint FILE|NAME...",
 		Short: "find what is wrong with a runbook",
 		Long: `Read runbooks, from files or by the name of one that ships, and print every
-finding with line, column and next move. No server is asked. The status is 1 if
+finding with line, column and next move. Parameters have their defaults. No
+server is asked. The status is 1 if
 any finding is more than a warning.`,
 		Example: `  turquoise lint cutover.yaml
   turquoise lint postgres-logical`,
@@ -32,7 +33,7 @@ func (a *App) lint(names []string) error {
 		if err != nil {
 			return err
 		}
-		_, found := runbooks.Parse(name, src)
+		found := lintBook(name, src)
 		refused = refused || runbooks.Refused(found)
 		for _, f := range found {
 			if f.Excerpt != "" {
@@ -49,6 +50,19 @@ func (a *App) lint(names []string) error {
 		return exit(ExitFailed, nil)
 	}
 	return nil
+}
+
+// lintBook reads a runbook and holds it against the engines and kinds of this
+// program. Engines that a parameter chooses are those of its default: what a
+// person will give is not known here.
+func lintBook(name string, src []byte) []runbooks.Finding {
+	book, found := runbooks.Parse(name, src)
+	if book == nil || runbooks.Refused(found) {
+		return found
+	}
+	anyValue := func(string) (string, bool) { return "", true }
+	defaults, _ := runbooks.Resolve(book, nil, anyValue) // what has no default is asked for by run
+	return append(found, runbooks.Lint(book.With(defaults), catalog())...)
 }
 
 // readBook gives the source of a runbook that ships or of a file. A file wins

@@ -21,6 +21,7 @@ type App struct {
 func verbs() []func(*App) *cobra.Command {
 	return []func(*App) *cobra.Command{
 		lintCmd,
+		schemaCmd,
 		rehearseCmd,
 		verifyCmd,
 		versionCmd,

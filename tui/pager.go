@@ -73,9 +73,9 @@ func (m Model) helpRows(w int) []line {
 	var rows []line
 	for _, b := range keyTable() {
 		why := whyOff(b, m.shown, m.look)
-		l := line{{turq | bold, one(text, string(b.id)).fit(8).plain()}, {text, b.help}}
+		l := line{{turq | bold, one(text, string(b.id)).fit(9).plain()}, {text, b.help}}
 		if why != "" {
-			l = line{{dim, one(text, "("+string(b.id)+")").fit(8).plain()}, {dim, b.help}, {amber, "  off: " + why}}
+			l = line{{dim, one(text, "("+string(b.id)+")").fit(9).plain()}, {dim, b.help}, {amber, "  off: " + why}}
 		}
 		rows = append(rows, l)
 	}

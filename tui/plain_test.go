@@ -71,7 +71,7 @@ func runPlain(t *testing.T, s session.Snapshot, answer ...string) (*talk, string
 	go func() {
 		defer close(typing)
 		for line := range out.seen {
-			if len(answer) == 0 || !strings.Contains(line, "ASK") {
+			if len(answer) == 0 || !strings.HasPrefix(line[10:], "ASK") {
 				continue
 			}
 			if _, err := io.WriteString(keys, answer[0]+"\n"); err != nil {

@@ -22,7 +22,9 @@ func verbs() []func(*App) *cobra.Command {
 	return []func(*App) *cobra.Command{
 		lintCmd,
 		schemaCmd,
+		planCmd,
 		rehearseCmd,
+		runCmd,
 		verifyCmd,
 		versionCmd,
 		manCmd,

@@ -35,32 +35,46 @@ type cutover struct {
 // env is how references of a runbook are looked up.
 type env func(string) (string, bool)
 
-// load reads, checks and fills in a runbook. Findings are printed by the caller.
+// load reads, checks and fills in a runbook. Findings are printed by the caller;
+// a book that is refused is nil.
 func (c cutover) load(get env) (*runbooks.Runbook, runbooks.Values, []runbooks.Finding, error) {
 	src, err := readBook(c.book)
 	if err != nil {
 		return nil, runbooks.Values{}, nil, err
 	}
-	book, fs := runbooks.Parse(c.book, src)
-	if runbooks.Refused(fs) {
-		return nil, runbooks.Values{}, fs, nil
-	}
 	given := map[string]string{}
 	for _, p := range c.params {
 		k, v, ok := strings.Cut(p, "=")
 		if !ok {
-			return nil, runbooks.Values{}, nil, exit(ExitUsage, fmt.Errorf("--param %s: want NAME=VALUE", p))
+			return nil, runbooks.Values{}, nil, usage("write --param NAME=VALUE", "--param %s: no value", p)
 		}
 		given[k] = v
+	}
+	book, values, fs := fill(c.book, src, given, get)
+	return book, values, fs, nil
+}
+
+// fill reads the source of a runbook and gives its parameters their values.
+func fill(file string, src []byte, given map[string]string, get env) (*runbooks.Runbook, runbooks.Values, []runbooks.Finding) {
+	book, fs := runbooks.Parse(file, src)
+	if runbooks.Refused(fs) {
+		return nil, runbooks.Values{}, fs
 	}
 	values, more := runbooks.Resolve(book, given, get)
 	fs = append(fs, more...)
 	if runbooks.Refused(fs) {
-		return nil, values, fs, nil
+		return nil, values, fs
 	}
 	book = book.With(values)
-	fs = append(fs, runbooks.Lint(book, catalog())...)
-	return book, values, fs, nil
+	return book, values, append(fs, runbooks.Lint(book, catalog())...)
+}
+
+// checkWindow refuses a way through the window that there is not.
+func (c cutover) checkWindow() error {
+	if c.window != "block" && c.window != "stepwise" {
+		return usage("give block or stepwise", "--window %s: there is no such window", c.window)
+	}
+	return nil
 }
 
 // secretOf reads what a reference points at.

@@ -1,0 +1,179 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+	"github.com/spf13/pflag"
+	"golang.org/x/term"
+
+	"github.com/turquoise-db/turquoise/session"
+	"github.com/turquoise-db/turquoise/tui"
+)
+
+// screen is what the flags say about the terminal.
+type screen struct {
+	plain, ascii bool
+	theme        string
+}
+
+func (sc *screen) flags(f *pflag.FlagSet) {
+	f.BoolVar(&sc.plain, "plain", false, "lines instead of a full screen, for screen readers and slow links")
+	f.BoolVar(&sc.ascii, "ascii", false, "draw with ASCII only")
+	f.StringVar(&sc.theme, "theme", "", "dark, light, 16 or none (default: by NO_COLOR and the terminal)")
+}
+
+// flags of run and demo that say how the cutover is walked.
+func (c *cutover) flags(f *pflag.FlagSet) {
+	f.StringVar(&c.window, "window", "block", "block: the window is confirmed once; stepwise: each of its steps")
+	f.StringVar(&c.dir, "dir", "", "folder that holds the records (default: turquoise in XDG_STATE_HOME)")
+	f.StringVar(&c.operator, "operator", "", "name of the person at the keyboard (default: the login)")
+}
+
+// check refuses before anything is opened what could not be shown later.
+func (sc screen) check(a *App) error {
+	if _, _, err := sc.look(); err != nil {
+		return err
+	}
+	if sc.plain {
+		return nil
+	}
+	switch {
+	case !isTerminal(a.In):
+		return usage("run it in a terminal, or add --plain for lines", "standard input is no terminal: the cockpit cannot be drawn")
+	case !isTerminal(a.Out):
+		return usage("run it in a terminal, or add --plain for lines", "standard output is no terminal: the cockpit cannot be drawn")
+	}
+	return nil
+}
+
+func isTerminal(stream any) bool {
+	f, ok := stream.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// look gives the theme, and whether a person chose it. No theme: the terminal is asked.
+func (sc screen) look() (*tui.Theme, bool, error) {
+	switch sc.theme {
+	case "":
+		if os.Getenv("NO_COLOR") != "" {
+			return tui.NewTheme(tui.NoColour, false, sc.ascii), true, nil
+		}
+		return nil, false, nil
+	case "dark", "light":
+		return tui.NewTheme(tui.TrueColour, sc.theme == "light", sc.ascii), true, nil
+	case "16":
+		return tui.NewTheme(tui.Colours16, false, sc.ascii), true, nil
+	case "none":
+		return tui.NewTheme(tui.NoColour, false, sc.ascii), true, nil
+	}
+	return nil, false, usage("give dark, light, 16 or none", "--theme %s: there is no such theme", sc.theme)
+}
+
+// cockpit shows the session until the person leaves or the terminal is lost. The
+// session is closed when it returns: ended for good, or suspended in the record.
+func (a *App) cockpit(ctx context.Context, s *session.Session, operator string, sc screen) error {
+	// Hangups and broken pipes are caught until the record is closed: a lost
+	// terminal must not take a running step with it.
+	sigs := make(chan os.Signal, 4)
+	signal.Notify(sigs, syscall.SIGHUP, syscall.SIGTERM, syscall.SIGINT, syscall.SIGPIPE)
+	defer signal.Stop(sigs)
+	view, leave := context.WithCancel(ctx)
+	defer leave()
+	why := make(chan string, 1)
+	go func() {
+		defer close(why)
+		for {
+			select {
+			case sig := <-sigs:
+				switch sig {
+				case syscall.SIGPIPE:
+					continue // the write that met it has its own error
+				case syscall.SIGHUP:
+					why <- "terminal lost"
+				default:
+					why <- "asked to stop"
+				}
+				leave()
+				return
+			case <-view.Done():
+				return
+			}
+		}
+	}()
+	result, err := a.show(view, s, operator, sc)
+	leave()
+	reason, signalled := <-why
+	switch {
+	case signalled:
+		err = nil // the screen was taken down on purpose
+	case err != nil:
+		reason = "screen failed"
+	default:
+		reason = "left"
+	}
+	return errors.Join(err, a.depart(s, result, reason))
+}
+
+// show runs the screen and returns when it is gone.
+func (a *App) show(ctx context.Context, s *session.Session, operator string, sc screen) (tui.Result, error) {
+	me := session.Person{Name: operator, Role: "operator"}
+	h := s.Handle(me)
+	if sc.plain {
+		return tui.Plain(ctx, h, me, a.In, a.Out, time.Now)
+	}
+	theme, pinned, err := sc.look()
+	if err != nil {
+		return tui.Left, err
+	}
+	m := tui.New(tui.Config{Session: h, Me: me, Theme: theme, Now: time.Now, ASCII: sc.ascii, Pinned: pinned})
+	defer m.Close()
+	p := tea.NewProgram(m, tea.WithContext(ctx), tea.WithInput(a.In), tea.WithOutput(a.Out), tea.WithoutSignalHandler())
+	last, err := p.Run()
+	result := tui.Left
+	if end, ok := last.(tui.Model); ok {
+		result = end.Result()
+	}
+	if err != nil {
+		return result, fmt.Errorf("run the screen: %w", err)
+	}
+	return result, nil
+}
+
+// depart waits for a running step, suspends what was not ended, and says where
+// the cutover stands and how to come back.
+func (a *App) depart(s *session.Session, result tui.Result, reason string) error {
+	st := s.State()
+	if it, ok := st.Current(); ok && st.Busy() {
+		a.tell("step %s is running: it ends by itself and is recorded; no other starts", it.Step.ID)
+	}
+	ended := result == tui.Ended || st.Result != ""
+	var err error
+	if ended {
+		err = s.Close()
+	} else {
+		err = s.Suspend(reason)
+	}
+	snap := s.Snapshot()
+	if snap.Finished {
+		a.tell("%s", strings.Join(tui.Farewell(snap), "\n"))
+		return err
+	}
+	lines := tui.Farewell(snap)
+	lines[len(lines)-1] = "come back: turquoise resume " + s.Dir()
+	a.tell("%s", strings.Join(lines, "\n"))
+	return err
+}
+
+// tell says something to the person at the keyboard. A terminal that is gone
+// must not keep the session from being suspended.
+func (a *App) tell(format string, args ...any) {
+	_, _ = fmt.Fprintln(a.Err, clean(fmt.Sprintf(format, args...)))
+}

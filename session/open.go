@@ -3,7 +3,9 @@ package session
 import (
 	"context"
 	"fmt"
-	"sort"
+	"maps"
+	"slices"
+	"strings"
 
 	"github.com/turquoise-db/turquoise/audit"
 	"github.com/turquoise-db/turquoise/audit/entries"
@@ -193,13 +195,13 @@ func (s *Session) introduce() error {
 	}
 	op := audit.Meta{By: s.cfg.Person}
 	evs := []steps.Event{{Meta: op, Body: entries.RunbookLoaded{Name: b.Name, Title: b.Title, SHA256: b.Digest, Author: "-", Evidence: []audit.Evidence{ev}}}}
-	names := make([]string, 0, len(s.cfg.Values.Text))
-	for n := range s.cfg.Values.Text {
-		names = append(names, n)
+	values := map[string]string{}
+	maps.Copy(values, s.cfg.Values.Text)
+	for n, l := range s.cfg.Values.Lists { // as they are given on a command line
+		values[n] = strings.Join(l, ",")
 	}
-	sort.Strings(names)
-	for _, n := range names {
-		v := s.cfg.Values.Text[n]
+	for _, n := range slices.Sorted(maps.Keys(values)) {
+		v := values[n]
 		evs = append(evs, steps.Event{Meta: op, Body: entries.ParamSet{Name: n, Source: "resolved", Value: &v}})
 	}
 	window := "block"

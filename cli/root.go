@@ -24,6 +24,7 @@ func verbs() []func(*App) *cobra.Command {
 		schemaCmd,
 		planCmd,
 		rehearseCmd,
+		demoCmd,
 		runCmd,
 		verifyCmd,
 		versionCmd,

@@ -1,0 +1,106 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/turquoise-db/turquoise/lab"
+	"github.com/turquoise-db/turquoise/session"
+)
+
+// demoClients is enough to show an outage, and little enough for a laptop.
+const demoClients = 8
+
+func demoCmd(app *App) *cobra.Command {
+	var c cutover
+	var sc screen
+	cmd := &cobra.Command{
+		Use:   "demo",
+		Short: "walk a cutover on servers that are started for it on this machine",
+		Long: `Start PostgreSQL 15 as blue, PostgreSQL 17 as green, PgBouncer in front of them
+and a client workload on this machine, and open the cockpit at the first step.
+The servers are real; they listen on the loopback only and are gone when you
+leave. At the end the promises that clients got are compared with what the
+database holds. The record stays.`,
+		Example: `  turquoise demo
+  turquoise demo --window stepwise
+  turquoise demo --plain`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return app.demo(cmd.Context(), c, sc) },
+	}
+	f := cmd.Flags()
+	c.flags(f)
+	sc.flags(f)
+	return cmd
+}
+
+func (a *App) demo(ctx context.Context, c cutover, sc screen) (err error) {
+	if err := c.checkWindow(); err != nil {
+		return err
+	}
+	if err := sc.check(a); err != nil {
+		return err
+	}
+	a.tell("starting blue, green and the pooler on this machine")
+	pair, err := lab.Pair(ctx, lab.Options{Log: a.Err})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, pair.Close()) }()
+	ledger, err := lab.StartLedger(ctx, pair.AppDSN(), demoClients, lab.LedgerOptions{})
+	if err != nil {
+		return err
+	}
+	stopped := false
+	defer func() {
+		if !stopped {
+			err = errors.Join(err, ledger.Stop())
+		}
+	}()
+	c.book, c.params, c.change = "postgres-logical", labParams(pair), "DEMO"
+	if c.operator == "" {
+		c.operator = osUser()
+	}
+	if c.dir == "" {
+		c.dir = filepath.Join(os.TempDir(), "turquoise-demos")
+	}
+	s, err := a.open(ctx, c, labEnv(pair), func(cfg *session.Config) {
+		cfg.LabOnly, cfg.Meter = true, outageMeter(ledger)
+	})
+	if err != nil {
+		return err
+	}
+	if err := a.cockpit(ctx, s, c.operator, sc); err != nil {
+		return err
+	}
+	stopped = true
+	if err := ledger.Stop(); err != nil {
+		return err
+	}
+	return a.reckon(ctx, pair, ledger, s)
+}
+
+// reckon compares what the clients were promised with what the serving side holds.
+func (a *App) reckon(ctx context.Context, pair *lab.PairLab, l *lab.Ledger, s *session.Session) error {
+	serves, before := pair.BlueDSN(), pair.GreenDSN()
+	if s.State().Writes == "green" {
+		serves, before = before, serves
+	}
+	rep, err := l.Check(ctx, serves, before)
+	if err != nil {
+		return err
+	}
+	if _, err := fmt.Fprintf(a.Out, "the clients: %d acknowledged, %d lost, %d duplicated, %d failed, longest gap %d ms\nthe servers of the demo are gone; the record is in %s\n",
+		rep.Acked, rep.Lost+rep.Stranded, rep.Duplicated, rep.Failed+rep.Refused, rep.LongestGap.Milliseconds(), s.Dir()); err != nil {
+		return err
+	}
+	if !rep.Clean() {
+		return exit(ExitFailed, fmt.Errorf("compare the clients' notes: %s", rep))
+	}
+	return nil
+}

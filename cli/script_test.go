@@ -10,13 +10,22 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/turquoise-db/turquoise/cli"
+	"github.com/turquoise-db/turquoise/lab/labtest"
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){
+	if task := os.Getenv(cli.ChildEnv); task != "" {
+		os.Exit(cli.ChildMain(task))
+	}
+	testscript.Main(labs{m}, map[string]func(){
 		"turquoise": func() { os.Exit(cli.Main(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) },
 	})
 }
+
+// labs removes the servers' run folder after the last test.
+type labs struct{ m *testing.M }
+
+func (l labs) Run() int { return labtest.Main(l.m) }
 
 // TestScripts types what a person types: one script for each verb.
 func TestScripts(t *testing.T) {

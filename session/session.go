@@ -171,6 +171,10 @@ func (s *Session) do(ctx context.Context, who Person, in Intent) error {
 			return err
 		}
 	}
+	shut := false
+	if c, ok := in.Command.(steps.Settle); ok && c.Next == steps.NextRollBack {
+		shut = s.provenShut(ctx, c.Step)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
@@ -193,7 +197,7 @@ func (s *Session) do(ctx context.Context, who Person, in Intent) error {
 		return s.confirm(evs, ev)
 	case steps.Settle:
 		if c.Next == steps.NextRollBack {
-			return s.rollBack(evs, c)
+			return s.rollBack(evs, c, shut)
 		}
 	case steps.Interrupt:
 		if _, err := s.commit(evs...); err != nil {

@@ -141,9 +141,45 @@ func judge(p steps.Plan, found []finding) (verdict, next, why string) {
 	return "not_done", steps.NextRunAgain, "not all of it is there: a fresh plan may be confirmed"
 }
 
+// provenShut reports whether writes are certainly not open on the other side: the
+// statement that opens them was never begun, or its proof says that it did nothing.
+func (s *Session) provenShut(ctx context.Context, id runbooks.StepID) bool {
+	s.mu.Lock()
+	it, ok := s.state.Current()
+	x, vars := s.state.Step(id), s.state.Vars
+	var p *steps.Plan
+	var err error
+	if ok && it.Step.ID == id {
+		p, err = s.plan(it)
+	}
+	s.mu.Unlock()
+	if p == nil || err != nil || p.Digest != x.Digest {
+		return false
+	}
+	for n, a := range p.Parts.Actions {
+		if a.Starts != engines.OpensGreen || !x.Begun(n+1) {
+			continue
+		}
+		if a.Proof == nil {
+			return false
+		}
+		args, _, err := bindsFrom(a.Proof.Binds, vars)
+		if err != nil {
+			return false
+		}
+		now := *a.Proof
+		now.Every = 0 // one look: nothing is on its way any more
+		is, err := s.ask(ctx, audit.Sealed{}, now, args, p.Limit)
+		if err != nil || is == "" || is == now.Want {
+			return false
+		}
+	}
+	return true
+}
+
 // rollBack runs the abort plan that was confirmed with the block, after a crash
 // inside it. s.mu is held.
-func (s *Session) rollBack(evs []steps.Event, c steps.Settle) error {
+func (s *Session) rollBack(evs []steps.Event, c steps.Settle, shut bool) error {
 	it, _ := s.state.Current()
 	x := s.state.Step(c.Step)
 	p, err := s.plan(it)
@@ -154,11 +190,8 @@ func (s *Session) rollBack(evs []steps.Event, c steps.Settle) error {
 		return &steps.Refusal{Why: "the plan made now differs from the confirmed one", Next: "look at the servers and decide otherwise"}
 	case len(p.Parts.Abort) == 0:
 		return &steps.Refusal{Why: "the step has no abort plan", Next: "decide done, run again or stop"}
-	}
-	for n, a := range p.Parts.Actions {
-		if a.Starts == engines.OpensGreen && x.Begun(n+1) {
-			return &steps.Refusal{Why: "writes may be open on the other side; nothing is aborted any more", Next: "press v, then b for the way back"}
-		}
+	case !shut:
+		return &steps.Refusal{Why: "writes may be open on the other side; nothing is aborted any more", Next: "press v, then b for the way back"}
 	}
 	intent := steps.Event{Meta: audit.Meta{By: evs[0].By, Step: string(c.Step), Attempt: int64(x.Attempt), Ref: audit.Ref(x.PlanSeq)},
 		Body: entries.StepIntent{PlanSHA256: x.Digest, Approvals: []int64{}, Gates: []int64{}}}
@@ -169,8 +202,7 @@ func (s *Session) rollBack(evs []steps.Event, c steps.Settle) error {
 	}
 	intent.Seq, intent.At = sealed.Seq(), s.cfg.Now()
 	s.state = steps.Apply(s.state, intent)
-	ctx, cancel := context.WithCancel(s.ctx)
-	s.cancel, s.ended = cancel, make(chan struct{})
+	s.ended = make(chan struct{})
 	ended := s.ended
 	run := newExecution(s, it, *p, sealed)
 	for _, st := range x.Stmts {
@@ -183,8 +215,6 @@ func (s *Session) rollBack(evs []steps.Event, c steps.Settle) error {
 	go func() {
 		defer s.wg.Done()
 		defer close(ended)
-		defer cancel()
-		_ = ctx
 		run.reconciles = reconciled
 		run.abort(failure{engines.Unclear, 0, "rolled back by decision: " + c.Reason})
 	}()

@@ -26,6 +26,7 @@ func verbs() []func(*App) *cobra.Command {
 		rehearseCmd,
 		demoCmd,
 		runCmd,
+		resumeCmd,
 		verifyCmd,
 		versionCmd,
 		manCmd,

@@ -144,7 +144,7 @@ func (s *Session) tiles(snap *Snapshot, now time.Time) {
 	} else {
 		snap.Seqs.Stale = true
 	}
-	if g, ok := snap.Gauges["blue/sequence_count"]; ok {
+	if g, ok := snap.Gauges["green/sequence_count"]; ok {
 		snap.Seqs.Known = int(g.Value)
 	}
 	b, bok := snap.Gauges["blue/row_estimate_count"]

@@ -111,6 +111,9 @@ func applyStep(s State, e Event) State {
 	case entries.StepReconciled:
 		x.Phase, x.Ended = reconciled(b), e.At
 		x.Why = b.Next
+		if x.Phase == Done {
+			s = s.openedUnseen(x, e)
+		}
 		return s.set(id, x).settled(id, x)
 	case entries.StepSkipped:
 		x.Phase, x.Why, x.Ended = Skipped, b.Reason, e.At
@@ -202,14 +205,34 @@ func applyClock(s State, x StepState, e Event, b entries.StmtEnd) State {
 		case c == engines.FreezeBegins && !s.Freeze.On:
 			s.Freeze, s.Writes = FreezeState{On: true, Since: e.At}, ""
 		case c == engines.WritesOpen || c == engines.OpensGreen:
-			if s.Freeze.On {
-				s.Freeze = FreezeState{Since: s.Freeze.Since, Ended: e.At, Elapsed: e.At.Sub(s.Freeze.Since)}
-			}
-			s.Writes = to
-			if c == engines.OpensGreen && st.Part == "main" {
-				s.Opened = s.Back == ""
-			}
+			s = s.open(e, c == engines.OpensGreen && st.Part == "main", to)
 		}
+	}
+	return s
+}
+
+// openedUnseen moves the clock for a step that a proof or a person found done
+// although the answer of its opening statement was lost.
+func (s State) openedUnseen(x StepState, e Event) State {
+	for _, st := range x.Stmts {
+		if st.Part != "main" || st.Ended && st.Outcome == engines.Done {
+			continue
+		}
+		if c := clockIn(x.Text, st.Part, st.N); c == engines.WritesOpen || c == engines.OpensGreen {
+			s = s.open(e, c == engines.OpensGreen, s.openTo(st.Part))
+		}
+	}
+	return s
+}
+
+// open ends the freeze: to takes writes from here on.
+func (s State) open(e Event, green bool, to engines.TargetID) State {
+	if s.Freeze.On {
+		s.Freeze = FreezeState{Since: s.Freeze.Since, Ended: e.At, Elapsed: e.At.Sub(s.Freeze.Since)}
+	}
+	s.Writes = to
+	if green {
+		s.Opened = s.Back == ""
 	}
 	return s
 }

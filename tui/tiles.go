@@ -8,6 +8,9 @@ import (
 
 func diffTile(th *Theme, s session.Snapshot, w, h int, focus bool) []line {
 	r, inner := s.Rows, w-4
+	if !r.Exact {
+		return estimateTile(th, r, w, h, focus)
+	}
 	equal := r.Tables - r.Differ
 	word := " tables equal"
 	if width(count(int64(r.Tables)))*2+4+len(word) > inner {
@@ -28,13 +31,22 @@ func diffTile(th *Theme, s session.Snapshot, w, h int, focus bool) []line {
 	if r.Green != r.Blue {
 		rows = line{{dim, "rows "}, {text, count(r.Blue)}, {dim, " / "}, {text, count(r.Green)}}
 	}
-	if !r.Exact && rows.width()+10 <= inner {
-		rows = append(rows, seg{dim, " estimated"})
-	} else if !r.Exact {
-		rows[0].s = "rows ~"
-	}
 	body = append(body, rows)
 	return tile(th, []string{"DATA DIFF", "DIFF"}, freshness(r.Age, r.Stale), w, h, focus, body)
+}
+
+// estimateTile shows the servers' own estimates and says that they prove nothing:
+// a tile that claimed equality without a comparison would be believed.
+func estimateTile(th *Theme, r session.RowTile, w, h int, focus bool) []line {
+	body := []line{
+		{{amber | bold, "? "}, {amber, "not compared"}},
+		{{dim, "blue  ~"}, {text, count(r.Blue)}},
+		{{dim, "green ~"}, {text, count(r.Green)}},
+	}
+	if h >= 6 {
+		body = append(body, one(dim, count(int64(r.Tables))+" tables, estimates"))
+	}
+	return tile(th, []string{"ROWS", "ROWS"}, freshness(r.Age, r.Stale), w, h, focus, body)
 }
 
 func differLine(r session.RowTile) line {
@@ -53,7 +65,9 @@ func seqTile(th *Theme, s session.Snapshot, w, h int, focus bool) []line {
 	q := s.Seqs
 	body := []line{
 		{{text | bold, strconv.Itoa(q.Behind)}, {dim, " of " + strconv.Itoa(q.Known) + " behind"}},
-		{{dim, "max gap "}, {text, count(q.MaxGap)}},
+	}
+	if q.MaxGap > 0 {
+		body = append(body, line{{dim, "max gap "}, {text, count(q.MaxGap)}})
 	}
 	if q.Worst != "" {
 		body = append(body, one(dim, q.Worst))
@@ -118,6 +132,9 @@ func strip(s session.Snapshot, w int) line {
 	conn = append(conn, seg{b | bold, strconv.Itoa(s.Clients[0].Total)}, seg{dim, "/"}, seg{gr | bold, strconv.Itoa(s.Clients[1].Total)})
 	conn = stamp(conn, age(max(s.Clients[0].Age, s.Clients[1].Age)), s.Clients[0].Stale || s.Clients[1].Stale)
 	eq := line{{dim, "equal "}, {text | bold, strconv.Itoa(s.Rows.Tables - s.Rows.Differ)}, {dim, "/" + strconv.Itoa(s.Rows.Tables)}}
+	if !s.Rows.Exact {
+		eq = line{{dim, "rows "}, {amber, "not compared"}}
+	}
 	eq = stamp(eq, age(s.Rows.Age), s.Rows.Stale)
 	seq := line{{dim, "seq behind "}, {text | bold, strconv.Itoa(s.Seqs.Behind)}}
 	seq = stamp(seq, age(s.Seqs.Age), s.Seqs.Stale)

@@ -24,7 +24,7 @@ func (Planner) GaugeNames() []string {
 	return []string{
 		"lag_seconds", "behind_bytes", "retained_bytes", "slot_state", "wal_room_minutes", "spill_bytes",
 		"oldest_writer_seconds", "prepared_count", "app_sessions_count", "connections_count", "writes_rate",
-		"table_count", "row_estimate_count", "worker_state", "pending_tables_count", "apply_errors_count", "sequences_behind_count",
+		"table_count", "row_estimate_count", "worker_state", "pending_tables_count", "apply_errors_count", "sequences_behind_count", "sequence_count",
 		"rev_lag_seconds", "rev_behind_bytes", "rev_slot_state", "rev_worker_state", "rev_apply_errors_count",
 	}
 }
@@ -285,33 +285,33 @@ func (k *tick) counter(ctx context.Context, sql, arg string) (float64, error) {
 
 // sequences counts those whose next value here is behind the other side's.
 func (k *tick) sequences(ctx context.Context) {
-	n, err := 0, errPeer
+	n, all, err := 0, 0, errPeer
 	if peer, ok := k.in.Peer[k.in.From].(engines.Sequencer); ok && k.err == nil {
-		n, err = k.behind(ctx, peer)
+		n, all, err = k.behind(ctx, peer)
 	}
 	k.add("sequences_behind_count", engines.Count, float64(n), "", err)
+	k.add("sequence_count", engines.Count, float64(all), "", err)
 }
 
-func (k *tick) behind(ctx context.Context, peer engines.Sequencer) (int, error) {
+func (k *tick) behind(ctx context.Context, peer engines.Sequencer) (n, all int, err error) {
 	theirs, err := peer.SequenceStates(ctx)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	mine, err := k.r.SequenceStates(ctx)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	have := make(map[[2]string]engines.SequenceState, len(mine))
 	for _, s := range mine {
 		have[[2]string{s.Schema, s.Name}] = s
 	}
-	n := 0
 	for _, s := range theirs {
 		if m, ok := have[[2]string{s.Schema, s.Name}]; !ok || late(m, s) {
 			n++
 		}
 	}
-	return n, nil
+	return n, len(theirs), nil
 }
 
 // late reports whether m hands out a number before s does. A sequence that

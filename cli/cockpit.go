@@ -22,6 +22,7 @@ import (
 type screen struct {
 	plain, ascii bool
 	theme        string
+	gone         bool // the servers go with the screen: there is nothing to come back to
 }
 
 func (sc *screen) flags(f *pflag.FlagSet) {
@@ -119,7 +120,7 @@ func (a *App) cockpit(ctx context.Context, s *session.Session, operator string, 
 	default:
 		reason = "left"
 	}
-	return errors.Join(err, a.depart(s, result, reason))
+	return errors.Join(err, a.depart(s, session.Person{Name: operator, Role: "operator"}, sc, result, reason))
 }
 
 // show runs the screen and returns when it is gone.
@@ -149,25 +150,29 @@ func (a *App) show(ctx context.Context, s *session.Session, operator string, sc 
 
 // depart waits for a running step, suspends what was not ended, and says where
 // the cutover stands and how to come back.
-func (a *App) depart(s *session.Session, result tui.Result, reason string) error {
-	st := s.State()
-	if it, ok := st.Current(); ok && st.Busy() {
+func (a *App) depart(s *session.Session, me session.Person, sc screen, result tui.Result, reason string) error {
+	if it, ok := s.State().Current(); ok && s.State().Busy() {
 		a.tell("step %s is running: it ends by itself and is recorded; no other starts", it.Step.ID)
 	}
-	ended := result == tui.Ended || st.Result != ""
+	if sc.gone && result != tui.Ended {
+		// A refusal (clients are held, an outcome is unclear) leaves the record open, as it should be.
+		_ = s.Handle(me).Do(context.Background(), endIntent("the demo was left"))
+	}
 	var err error
-	if ended {
+	if s.State().Result != "" {
 		err = s.Close()
 	} else {
 		err = s.Suspend(reason)
 	}
 	snap := s.Snapshot()
-	if snap.Finished {
-		a.tell("%s", strings.Join(tui.Farewell(snap), "\n"))
-		return err
-	}
 	lines := tui.Farewell(snap)
-	lines[len(lines)-1] = "come back: turquoise resume " + s.Dir()
+	switch {
+	case snap.Finished:
+	case sc.gone:
+		lines = lines[:len(lines)-1]
+	default:
+		lines[len(lines)-1] = "come back: turquoise resume " + s.Dir()
+	}
 	a.tell("%s", strings.Join(lines, "\n"))
 	return err
 }

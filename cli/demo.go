@@ -10,7 +10,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/turquoise-db/turquoise/lab"
+	"github.com/turquoise-db/turquoise/runbooks"
 	"github.com/turquoise-db/turquoise/session"
+	"github.com/turquoise-db/turquoise/steps"
 )
 
 // demoClients is enough to show an outage, and little enough for a laptop.
@@ -69,6 +71,7 @@ func (a *App) demo(ctx context.Context, c cutover, sc screen) (err error) {
 	if c.dir == "" {
 		c.dir = filepath.Join(os.TempDir(), "turquoise-demos")
 	}
+	sc.gone = true
 	s, err := a.open(ctx, c, labEnv(pair), func(cfg *session.Config) {
 		cfg.LabOnly, cfg.Meter = true, outageMeter(ledger)
 	})
@@ -87,11 +90,8 @@ func (a *App) demo(ctx context.Context, c cutover, sc screen) (err error) {
 
 // reckon compares what the clients were promised with what the serving side holds.
 func (a *App) reckon(ctx context.Context, pair *lab.PairLab, l *lab.Ledger, s *session.Session) error {
-	serves, before := pair.BlueDSN(), pair.GreenDSN()
-	if s.State().Writes == "green" {
-		serves, before = before, serves
-	}
-	rep, err := l.Check(ctx, serves, before)
+	serves, before := served(s.State(), pair)
+	rep, err := l.Check(ctx, serves, before...)
 	if err != nil {
 		return err
 	}
@@ -103,4 +103,20 @@ func (a *App) reckon(ctx context.Context, pair *lab.PairLab, l *lab.Ledger, s *s
 		return exit(ExitFailed, fmt.Errorf("compare the clients' notes: %s", rep))
 	}
 	return nil
+}
+
+// served gives the side that has the writes now, and the one that had them
+// before. A green that never had them may not even have the tables.
+func served(st steps.State, pair *lab.PairLab) (now string, before []string) {
+	if st.Writes == "green" {
+		return pair.GreenDSN(), []string{pair.BlueDSN()}
+	}
+	for _, it := range runbooks.Sequence(st.Book, st.Stepwise) {
+		for _, s := range append(it.Parts, it.Step) {
+			if s.Kind == "open" && st.Step(it.Step.ID).Phase == steps.Done {
+				return pair.BlueDSN(), []string{pair.GreenDSN()} // writes were open on green
+			}
+		}
+	}
+	return pair.BlueDSN(), nil
 }

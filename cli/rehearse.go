@@ -155,11 +155,8 @@ func (r rehearsal) run(ctx context.Context, a *App, progress io.Writer) (out *re
 		return nil, err
 	}
 	st := s.State()
-	serves, before := pair.BlueDSN(), pair.GreenDSN()
-	if st.Writes == "green" {
-		serves, before = before, serves
-	}
-	rep, err := ledger.Check(ctx, serves, before)
+	serves, before := served(st, pair)
+	rep, err := ledger.Check(ctx, serves, before...)
 	if err != nil {
 		return nil, err
 	}

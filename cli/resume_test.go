@@ -1,0 +1,124 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/turquoise-db/turquoise/lab"
+	"github.com/turquoise-db/turquoise/lab/labtest"
+	"github.com/turquoise-db/turquoise/session"
+	"github.com/turquoise-db/turquoise/steps"
+)
+
+// suspended is a session on real servers that was left after step 1.2, with a
+// list and a window that are not the defaults.
+func suspended(t *testing.T) *session.Session {
+	t.Helper()
+	pair := labtest.Pair(t, lab.Options{})
+	for k, v := range pair.Env() {
+		t.Setenv(k, v)
+	}
+	c := cutover{book: "postgres-logical", params: append(labParams(pair), "app_roles=app"), operator: "ada", change: "CHG-7",
+		window: "stepwise", dir: t.TempDir(), every: 250 * time.Millisecond}
+	app := &App{Out: io.Discard, Err: io.Discard}
+	s, err := app.open(t.Context(), c, labEnv(pair), func(cfg *session.Config) { cfg.LabOnly = true })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := lab.Walk(t.Context(), s, lab.WalkOptions{Until: "1.2"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Suspend("left"); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// TestResumeStandsWhereTheSessionWasLeft: runbook, parameters, lists, window, run
+// and ticket are those of the record, and the next plan is the same to the byte.
+func TestResumeStandsWhereTheSessionWasLeft(t *testing.T) {
+	s := suspended(t)
+	was := s.Snapshot()
+	cfg, fs, err := resumption{cutover: cutover{operator: "bob"}}.recorded(s.Dir(), os.LookupEnv)
+	if err != nil || len(fs) > 0 {
+		t.Fatal(err, fs)
+	}
+	if !cfg.Stepwise || cfg.Change != "CHG-7" || !cfg.LabOnly || strings.Join(cfg.Values.Lists["app_roles"], ",") != "app" {
+		t.Errorf("stepwise %v, change %q, lab %v, lists %v", cfg.Stepwise, cfg.Change, cfg.LabOnly, cfg.Values.Lists)
+	}
+	again, err := session.Resume(t.Context(), cfg, "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = again.Close() })
+	is := again.Snapshot()
+	if is.Current != "1.3" || is.Cards["1.3"].Digest != was.Cards["1.3"].Digest || is.Cards["1.3"].Digest == "" {
+		t.Errorf("at %s with plan %q, was at %s with plan %q", is.Current, is.Cards["1.3"].PlanText, was.Current, was.Cards["1.3"].PlanText)
+	}
+	if st := again.State(); st.Step("1.2").Phase != steps.Done || st.Stopped != "" {
+		t.Errorf("step 1.2 is %s, stopped %q", st.Step("1.2").Phase, st.Stopped)
+	}
+}
+
+// TestResumeSettlesWithoutAScreen: nothing in doubt is no error for verify, and
+// a refusal for a decision; the session stays resumable either way.
+func TestResumeSettlesWithoutAScreen(t *testing.T) {
+	s := suspended(t)
+	for _, tt := range []struct {
+		settle, reason string
+		code           int
+	}{{"verify", "", ExitOK}, {"done", "the script says so", ExitRefused}, {"verify", "", ExitOK}} {
+		var out, errs strings.Builder
+		code := Main([]string{"resume", s.Dir(), "--settle", tt.settle, "--reason", tt.reason, "--json"}, strings.NewReader(""), &out, &errs)
+		var got settlement
+		if err := json.Unmarshal([]byte(out.String()), &got); err != nil {
+			t.Fatal(err, errs.String())
+		}
+		if code != tt.code || got.Next != "1.3" || got.WritesOn != "blue" || got.Unclear || len(got.Targets) != 3 {
+			t.Errorf("%s: status %d, want %d: %+v\n%s", tt.settle, code, tt.code, got, errs.String())
+		}
+	}
+}
+
+// TestResumeInLinesSaysWhatIsOnRecordAndLeaves: with the input at its end the
+// session is suspended, and the way to come back is printed.
+func TestResumeInLinesSaysWhatIsOnRecordAndLeaves(t *testing.T) {
+	s := suspended(t)
+	var out, errs strings.Builder
+	if code := Main([]string{"resume", s.Dir(), "--plain"}, strings.NewReader(""), &out, &errs); code != ExitOK {
+		t.Fatalf("status %d: %s", code, errs.String())
+	}
+	for _, want := range []string{"last at step 1.3", "no step is in doubt", "come back: turquoise resume " + s.Dir()} {
+		if !strings.Contains(errs.String(), want) {
+			t.Errorf("want %q in:\n%s", want, errs.String())
+		}
+	}
+}
+
+// TestEndedSessionsAreNotResumed: the record is closed for good.
+func TestEndedSessionsAreNotResumed(t *testing.T) {
+	s := suspended(t)
+	cfg, _, err := resumption{cutover: cutover{operator: "bob"}}.recorded(s.Dir(), os.LookupEnv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := session.Resume(t.Context(), cfg, "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := again.Handle(session.Person{Name: "bob", Role: "operator"}).Do(context.Background(), endIntent("enough")); err != nil {
+		t.Fatal(err)
+	}
+	if err := again.Close(); err != nil {
+		t.Fatal(err)
+	}
+	var errs strings.Builder
+	if code := Main([]string{"resume", s.Dir(), "--plain"}, strings.NewReader(""), io.Discard, &errs); code != ExitRefused || !strings.Contains(errs.String(), "the session has ended") {
+		t.Errorf("status %d: %s", code, errs.String())
+	}
+}

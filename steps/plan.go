@@ -48,6 +48,7 @@ func Make(in Inputs, it runbooks.Item) (Plan, error) {
 			if err != nil {
 				return Plan{}, err
 			}
+			limitTo(q.Actions, part.Timeout)
 			p.Parts.Append(q)
 			p.Needs = append(p.Needs, part.Before...)
 		}
@@ -58,6 +59,16 @@ func Make(in Inputs, it runbooks.Item) (Plan, error) {
 	sum := sha256.Sum256([]byte(p.Text))
 	p.Digest = hex.EncodeToString(sum[:])
 	return p, nil
+}
+
+// limitTo gives the actions of a block's part the timeout of that part: inside
+// the window a statement must not wait as long as one outside of it.
+func limitTo(as []engines.Action, d time.Duration) {
+	for i := range as {
+		if as[i].Limit == 0 {
+			as[i].Limit = d
+		}
+	}
 }
 
 func planStep(in Inputs, s runbooks.Step) (engines.Parts, error) {

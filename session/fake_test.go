@@ -57,7 +57,9 @@ func (v *servers) engine() engines.Engine {
 		OpenReader: func(o engines.OpenRequest) (engines.Reader, error) { return door{v, o.Target}, nil }}
 }
 
-func row(s string) engines.Result { return engines.Result{Rows: [][]*string{{&s}}, Took: time.Millisecond} }
+func row(s string) engines.Result {
+	return engines.Result{Rows: [][]*string{{&s}}, Took: time.Millisecond}
+}
 
 // door is a connection and a reader at once.
 type door struct {
@@ -141,7 +143,7 @@ func book() *runbooks.Runbook {
 func config(v *servers, dir string) session.Config {
 	const sid = "20260301-small-0a1b"
 	return session.Config{Book: book(), Engines: map[string]engines.Engine{"fake": v.engine()}, Dir: dir, Sid: sid, Run: "r1", Person: "ann",
-		Every: 10 * time.Millisecond, Now: v.now,
+		Every: time.Second, Now: v.now,
 		Record: audit.Options{Origin: "local/turquoise/" + sid, From: "test/-/-", Now: v.now, Rand: rand.Reader,
 			Mono: func() time.Duration { return v.now().Sub(v.start) }}}
 }
@@ -171,7 +173,7 @@ func attach(t *testing.T, v *servers, s *session.Session) *night {
 
 func (n *night) do(in session.Intent) error { return n.h.Do(n.t.Context(), in) }
 
-// current waits until the sampler has looked, then returns the newest screen.
+// shown waits until the sampler has looked, then returns the newest screen.
 func (n *night) shown() session.Snapshot {
 	n.t.Helper()
 	sub, stop := n.h.Subscribe()

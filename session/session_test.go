@@ -101,7 +101,9 @@ func TestARefusedStepMayRunAgainWithAFreshPlan(t *testing.T) {
 		}
 		return row("1"), nil
 	}
-	v.on["is x"] = func() (engines.Result, error) { return row(map[bool]string{true: "f", false: "t"}[calls.Load() == 1]), nil }
+	v.on["is x"] = func() (engines.Result, error) {
+		return row(map[bool]string{true: "f", false: "t"}[calls.Load() == 1]), nil
+	}
 	n := begin(t, v, config(v, t.TempDir()))
 	first := n.run("1.1", steps.Failed)
 	if err := n.confirm(); err != nil {

@@ -66,6 +66,7 @@ type Sealed struct {
 	sid  string
 	seq  int64
 	leaf Hash
+	with []Entry
 }
 
 // Valid is false for a token that Intent did not give.
@@ -76,6 +77,9 @@ func (s Sealed) Seq() int64 { return s.seq }
 
 // Leaf is the leaf hash of the intent.
 func (s Sealed) Leaf() Hash { return s.leaf }
+
+// Entries are the lines that were written with the intent, itself included.
+func (s Sealed) Entries() []Entry { return s.with }
 
 // Tag is the comment put in front of the statement of an action, so that the
 // server's own log fixes this record up to the intent. 32 hex digits: with half
@@ -164,7 +168,7 @@ func (l *Log) Intent(lines ...Line) (Sealed, error) {
 		return Sealed{}, err
 	}
 	last := es[len(es)-1]
-	return Sealed{sid: l.o.Sid, seq: last.Seq, leaf: last.Leaf}, nil
+	return Sealed{sid: l.o.Sid, seq: last.Seq, leaf: last.Leaf, with: es}, nil
 }
 
 // Seal seals what is written so far, as at the end of a quiet minute. With

@@ -281,11 +281,7 @@ func (s *Session) confirm(evs []steps.Event, ev steps.Evidence) error {
 		s.fault(err)
 		return err
 	}
-	base := sealed.Seq() - int64(len(evs)) + 1
-	for i := range evs {
-		evs[i].Seq, evs[i].At = base+int64(i), s.cfg.Now()
-		s.state = steps.Apply(s.state, evs[i])
-	}
+	s.adopt(evs, sealed.Entries())
 	s.cfg.crash("after-intent")
 	it, _ := s.state.Current()
 	s.out = nil

@@ -200,8 +200,7 @@ func (s *Session) rollBack(evs []steps.Event, c steps.Settle, shut bool) error {
 		s.fault(err)
 		return err
 	}
-	intent.Seq, intent.At = sealed.Seq(), s.cfg.Now()
-	s.state = steps.Apply(s.state, intent)
+	s.adopt([]steps.Event{intent}, sealed.Entries())
 	s.ended = make(chan struct{})
 	ended := s.ended
 	run := newExecution(s, it, *p, sealed)

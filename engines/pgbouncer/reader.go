@@ -5,13 +5,17 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/turquoise-db/turquoise/engines"
 )
 
 // Reader asks the console's SHOW commands over its own session.
-type Reader struct{ c *Conn }
+type Reader struct {
+	mu sync.Mutex // one question at a time: preflight asks while the gauges tick
+	c  *Conn
+}
 
 var _ engines.Reader = (*Reader)(nil)
 
@@ -24,11 +28,15 @@ func OpenReader(o engines.OpenRequest) (*Reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Reader{c}, nil
+	return &Reader{c: c}, nil
 }
 
 // Identify asks the pooler who it is.
-func (r *Reader) Identify(ctx context.Context) (engines.Identity, error) { return r.c.Identify(ctx) }
+func (r *Reader) Identify(ctx context.Context) (engines.Identity, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.c.Identify(ctx)
+}
 
 // Close ends the session.
 func (r *Reader) Close() error { return r.c.Close() }
@@ -40,6 +48,8 @@ type table struct {
 }
 
 func (r *Reader) show(ctx context.Context, what string) (table, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	res, err := r.c.Do(ctx, engines.Statement{Verb: engines.SQL, Text: "SHOW " + what, Limit: readLimit})
 	return table{res.Columns, res.Rows}, err
 }

@@ -30,7 +30,9 @@ func (s *Session) card(it runbooks.Item, current bool, now time.Time) Card {
 	}
 	c.Armed = x.Phase == steps.Armed
 	c.CanVerify, c.CanDecide = x.Phase == steps.Unclear, x.Phase == steps.Unclear
-	c.Output = s.out[:len(s.out):len(s.out)]
+	if x.Phase != steps.Pending || x.Attempt > 0 {
+		c.Output = s.out[:len(s.out):len(s.out)]
+	}
 	p, err := s.plan(it)
 	if err != nil {
 		c.PlanErr = err.Error()
@@ -148,9 +150,12 @@ func (s *Session) wayBack() WayBack {
 		v.Until = "the end"
 	}
 	if s.state.Opened {
-		for _, id := range []engines.GaugeID{"green/rev_slot_state"} {
-			if g, ok := s.sampler.gauge(id, s.cfg.Now()); !ok || g.Stale {
+		for _, id := range []engines.GaugeID{"green/rev_slot_state"} { // of the link that the way back rests on
+			g, ok := s.sampler.gauge(id, s.cfg.Now())
+			if !ok || g.Stale {
 				v.State = "UNKNOWN"
+			} else if g.At.Before(s.state.Freeze.Ended) {
+				continue // read before the window made the slot, which a proof in it has seen
 			} else if g.Text == "lost" || g.Text == "none" {
 				v.State, v.Loses = "LOSES DATA", "commits on green since the switch"
 			}

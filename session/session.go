@@ -180,6 +180,9 @@ func (s *Session) do(ctx context.Context, who Person, in Intent) error {
 	if s.closed {
 		return ErrClosed
 	}
+	if s.leaving != "" { // the step that runs may end; no other starts
+		return &steps.Refusal{Why: "the session is being left: " + s.leaving, Next: "turquoise resume " + s.cfg.Sid}
+	}
 	if a, ok := in.Command.(steps.Ack); ok {
 		return s.ack(who, a)
 	}

@@ -150,15 +150,14 @@ func (s *Session) wayBack() WayBack {
 		v.Until = "the end"
 	}
 	if s.state.Opened {
-		for _, id := range []engines.GaugeID{"green/rev_slot_state"} { // of the link that the way back rests on
-			g, ok := s.sampler.gauge(id, s.cfg.Now())
-			if !ok || g.Stale {
-				v.State = "UNKNOWN"
-			} else if g.At.Before(s.state.Freeze.Ended) {
-				continue // read before the window made the slot, which a proof in it has seen
-			} else if g.Text == "lost" || g.Text == "none" {
-				v.State, v.Loses = "LOSES DATA", "commits on green since the switch"
-			}
+		g, ok := s.sampler.gauge("green/rev_slot_state", s.cfg.Now())
+		switch {
+		case !ok || g.Stale:
+			v.State = "UNKNOWN"
+		case g.At.Before(s.state.Freeze.Ended):
+			// Read before the window made the slot, which a proof in it has seen.
+		case g.Text == "lost" || g.Text == "none":
+			v.State, v.Loses = "LOSES DATA", "commits on green since the switch"
 		}
 	}
 	if current && it.Step.Risk == runbooks.NoReturn && x.Phase != steps.Done {

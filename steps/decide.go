@@ -132,12 +132,14 @@ func decideArm(s State, c Arm, ev Evidence) ([]Event, error) {
 	})}, nil
 }
 
-// need is the number of signatures besides the operator's own act.
+// need is the number of signatures besides the operator's own act. A step
+// without return needs one whatever the runbook says.
 func need(s runbooks.Step) int {
-	if s.Signers > 1 {
-		return s.Signers - 1
+	n := max(s.Signers-1, 0)
+	if s.Risk == runbooks.NoReturn {
+		n = max(n, 1)
 	}
-	return 0
+	return n
 }
 
 // closedGate names the first gate that is not open; unknown counts as failing.

@@ -54,6 +54,12 @@ func TestRefusals(t *testing.T) {
 		{"skip of TRAFFIC", func(t *testing.T, w *world) { w.to(t, "2") }, skip, nil, "TRAFFIC and cannot be skipped"},
 		{"skip of NO RETURN", func(t *testing.T, w *world) { w.to(t, "3.1") }, skip, nil, "NO RETURN and cannot be skipped"},
 		{"NO RETURN alone", func(t *testing.T, w *world) { w.to(t, "3.1").arm(t) }, conf, nil, "approval of a second person"},
+		{"second signer on a lower risk", func(t *testing.T, w *world) { w.s.Walk[0].Step.Signers = 2; w.arm(t) }, conf, nil, "approval of a second person"},
+		{"NO RETURN that names no signers", func(t *testing.T, w *world) {
+			w.to(t, "3.1")
+			w.s.Walk[w.s.Pos].Step.Signers = 0
+			w.arm(t)
+		}, conf, nil, "approval of a second person"},
 		{"skip without a reason", nil, func(w *world) steps.Command { return steps.Skip{Step: w.current()} }, nil, "without a reason"},
 		{"hold without a reason", nil, func(*world) steps.Command { return steps.Hold{On: true} }, nil, "without a reason"},
 		{"back out without a reason", func(t *testing.T, w *world) { w.to(t, "2") }, func(*world) steps.Command { return steps.BackOut{} }, nil, "without a reason"},

@@ -73,11 +73,13 @@ func (c *Conn) object() string {
 	return string(c.target) + " (" + c.cfg.Host + ":" + strconv.Itoa(int(c.cfg.Port)) + ")"
 }
 
-func (c *Conn) connect(ctx context.Context) (err error) {
-	if c.pg, err = pgconn.ConnectConfig(ctx, c.cfg); err != nil {
+func (c *Conn) connect(ctx context.Context) error {
+	pg, err := pgconn.ConnectConfig(ctx, c.cfg)
+	if err != nil { // the ended session stays, so that Close and the next command find one
 		return &engines.Error{Op: "connect to the admin console", Object: c.object(), Err: mask(err),
 			Next: "check that the pooler runs and that the role stands in admin_users"}
 	}
+	c.pg = pg
 	return nil
 }
 

@@ -303,3 +303,23 @@ type major struct {
 func (m major) Identify(context.Context) (engines.Identity, error) {
 	return engines.Identity{Major: m.n}, nil
 }
+
+// A reader whose pooler is gone has no session to end, and must not fall over it.
+func TestReaderOfADeadPooler(t *testing.T) {
+	r := newRig(t)
+	rd, err := OpenReader(engines.OpenRequest{Ctx: t.Context(), Target: "router", DSN: r.l.PoolerAdminDSN(), Run: "t1", Person: "tester"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.l.Pooler.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // the first finds the session ended, the second cannot get a new one
+		if _, err := rd.Identify(t.Context()); err == nil {
+			t.Error("a stopped pooler said who it is")
+		}
+	}
+	if err := rd.Close(); err != nil {
+		t.Error(err)
+	}
+}

@@ -38,8 +38,12 @@ func (r *Reader) Identify(ctx context.Context) (engines.Identity, error) {
 	return r.c.Identify(ctx)
 }
 
-// Close ends the session.
-func (r *Reader) Close() error { return r.c.Close() }
+// Close ends the session, after the question that is under way.
+func (r *Reader) Close() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.c.Close()
+}
 
 // table is an answer read by column name: columns move from version to version.
 type table struct {

@@ -85,6 +85,11 @@ while read -r program; do
   # RPATH, not RUNPATH: it must also hold for libraries of libraries and for modules loaded later.
   edit --set-interpreter "$loader" --force-rpath --set-rpath "${old:+$old:}$libs" "$program"
 done < <(find "$dest"/usr/lib/postgresql/*/bin "$dest"/usr/{bin,sbin} -maxdepth 1 -type f -perm -u+x 2>/dev/null)
+# A library with a RUNPATH of its own (libLLVM) hides the program's RPATH from what it needs: it would take the machine's
+# libraries, which are absent or of another age. Without one it inherits.
+while read -r library; do
+  [ -z "$(edit --print-rpath "$library" 2>/dev/null)" ] || edit --remove-rpath "$library"
+done < <(find "$dest/usr/lib/$triple" "$dest"/usr/lib/postgresql/*/lib -maxdepth 1 -type f -name '*.so*' 2>/dev/null)
 
 rm -rf "$dest"/usr/share/{doc,man,locale,info,lintian,bug}
 chmod 755 "$dest"

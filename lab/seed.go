@@ -12,15 +12,11 @@ import (
 	"github.com/turquoise-db/turquoise/engines"
 )
 
-// Tool returns the path of a client program (pg_dump, psql) of the newer side:
-// an older one refuses a newer server.
-func (l *PairLab) Tool(name string) string {
-	newer := l.Green
-	if l.Blue.Major > newer.Major {
-		newer = l.Blue
-	}
-	return filepath.Join(newer.Bin, name)
-}
+// Tool returns the path of a client program (pg_dump, psql) of blue. It is
+// blue's that reads blue's schema: a minor release later than the tool's can
+// leave marks in the catalogue that the tool writes out and no server takes
+// (pg_attver: PostgreSQL 17.12 has it, the pg_dump of 18.6 does not know it).
+func (l *PairLab) Tool(name string) string { return filepath.Join(l.Blue.Bin, name) }
 
 // SeedSchema gives green the schema of blue: tables, sequences, grants, no
 // rows, no publication.

@@ -10,7 +10,7 @@
 // The entry types with their meaning are in audit/entries and are handed in as
 // a table (Types).
 //
-// It may import the standard library and golang.org/x/sys. It must never import
+// It may import the standard library, golang.org/x/crypto and golang.org/x/sys. It must never import
 // another package of this module, never repair or shorten a file, and never
 // accept a line after its first write error.
 //

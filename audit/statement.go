@@ -25,15 +25,6 @@ const (
 	Erasure         StatementKind = "erasure"
 )
 
-// The namespaces of SSH signatures. A signature made in one is worth nothing in
-// another, so an approval cannot be passed off as a countersignature.
-const (
-	NamespaceSession     = "turquoise-session"
-	NamespaceApproval    = "turquoise-approval"
-	NamespaceCountersign = "turquoise-countersign"
-	NamespaceFile        = "file"
-)
-
 // Namespace is the SSH signature namespace of texts of this kind, empty for an
 // unknown kind.
 func (k StatementKind) Namespace() string {

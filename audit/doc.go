@@ -10,9 +10,9 @@
 // The entry types with their meaning are in audit/entries and are handed in as
 // a table (Types).
 //
-// It may import the standard library, golang.org/x/crypto and golang.org/x/sys. It must never import
-// another package of this module, never repair or shorten a file, and never
-// accept a line after its first write error.
+// It may import the standard library, golang.org/x/crypto and golang.org/x/sys.
+// It must never import another package of this module, never repair or shorten a
+// file, and never accept a line after its first write error.
 //
 // The format is meant to be checked without this program: a leaf is the RFC 6962
 // leaf hash of the line without its line feed, a seal is a C2SP signed note.

@@ -37,6 +37,16 @@ func run(t *testing.T, stdin string, name string, args ...string) (string, error
 	return string(out), err
 }
 
+// startProcess leaves a stock tool running.
+func startProcess(t *testing.T, name string, args ...string) *exec.Cmd {
+	t.Helper()
+	cmd := exec.Command(name, args...)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	return cmd
+}
+
 func mustRun(t *testing.T, stdin, name string, args ...string) string {
 	t.Helper()
 	out, err := run(t, stdin, name, args...)

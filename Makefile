@@ -41,6 +41,7 @@ bench:
 
 e2e: ## the built program against real servers; fails where a server is missing
 	TURQUOISE_LAB_REQUIRE=1 $(GO) test -count=1 -timeout 15m ./lab/... ./cli/...
+	$(GO) test -count=1 -run '^TestEveryFrameIsExact$$' ./tui
 
 release-check: ## the release description, read by the releaser itself (heavy: builds it first)
 	$(GO) run $(GORELEASER) check

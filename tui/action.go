@@ -142,8 +142,11 @@ func Farewell(s session.Snapshot) []string {
 		first, last = "session suspended", "come back: turquoise resume "+clean(s.Sid)
 	}
 	freeze := "off"
-	if s.Freeze.State == "frozen" || s.Freeze.State == "open" {
+	if s.Freeze.State == "frozen" {
 		freeze = clock(s.Freeze.Elapsed) + " of " + clock(s.Freeze.Budget)
+	}
+	if s.Freeze.State == "open" { // over: the tenths are what people ask for
+		freeze = "was " + brief(s.Freeze.Elapsed) + " of " + clock(s.Freeze.Budget)
 	}
 	way := "way back: " + strings.ToLower(wayState(s.Way)) + ", " + s.Way.Now + ", " + loses(s.Way).plain() + ", " + until(s.Way)
 	out := []string{

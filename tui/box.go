@@ -55,7 +55,7 @@ func boxWidth(w int) int { return min(74, w-4) }
 // drawBox returns the open box and where the cursor stands in it.
 func (m Model) drawBox(w, h int) ([]line, int, int) {
 	bw := boxWidth(w)
-	if m.mode == paging || m.mode == detailing || m.mode == recording || m.mode == helping || m.mode == recalling {
+	if m.pages() {
 		bw = max(bw, min(w-4, 110))
 		return m.drawPager(bw, h)
 	}

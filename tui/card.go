@@ -62,8 +62,12 @@ const maxLevel = 5
 func cardBody(s session.Snapshot, k look, c session.Card, w, h int) []line {
 	tail := []line{one(faint, strings.Repeat("─", w)), actionLine(s, k, c, w)}
 	room := h - len(tail)
+	run := planned(c, s.Now.Second(), w)
 	for lv := range maxLevel + 1 {
-		ls := squeeze(cardLevel(s, c, lv, w, room), room)
+		if lv < maxLevel && len(run.rows)+checkRows(c, lv) > room {
+			continue // this level cuts neither: no need to draw the rest
+		}
+		ls := squeeze(cardLevel(s, c, run, lv, w, room), room)
 		if len(ls) > room && lv < maxLevel {
 			continue
 		}
@@ -86,28 +90,39 @@ func squeeze(ls []line, room int) []line {
 	return ls
 }
 
+// verbatim is what would run, drawn: its rows, and the row of the statement that
+// runs or ended last. It is the same at every level, and costs most of a card.
+type verbatim struct {
+	rows []line
+	at   int
+}
+
+func planned(c session.Card, second, w int) verbatim {
+	if c.PlanErr != "" && len(c.Statements) == 0 {
+		var v verbatim
+		for _, l := range words("no plan yet: "+c.PlanErr, w) {
+			v.rows = append(v.rows, one(amber|bold, l))
+		}
+		return v
+	}
+	rows, at := willRun(c, second, w)
+	return verbatim{rows, at}
+}
+
 // cardLevel is the card without its action line. Level 5 windows the text so
 // that everything that may never be given up still fits into room rows.
-func cardLevel(s session.Snapshot, c session.Card, lv, w, room int) []line {
+func cardLevel(s session.Snapshot, c session.Card, run verbatim, lv, w, room int) []line {
 	head := cardHead(s, c, lv, w)
 	rest := cardRest(s, c, lv, w)
-	run, at := willRun(c, s.Now.Second(), w)
 	abort := abortLines(s, c, lv, w)
-	if lv < maxLevel {
-		run = append(run, abort...)
-	} else {
-		run = window(run, at, max(room-len(head)-len(rest)-len(abort), 2), "; x shows all before it asks")
-		run = append(run, abort...)
-	}
-	if c.PlanErr != "" && len(c.Statements) == 0 {
-		run = nil
-		for _, l := range words("no plan yet: "+c.PlanErr, w) {
-			run = append(run, one(amber|bold, l))
-		}
+	rows := run.rows
+	if lv == maxLevel {
+		rows = window(rows, run.at, max(room-len(head)-len(rest)-len(abort), 2), "; x shows all before it asks")
 	}
 	var out []line
 	out = append(out, head...)
-	out = append(out, run...)
+	out = append(out, rows...)
+	out = append(out, abort...)
 	if lv < 4 {
 		out = append(out, nil)
 	}
@@ -189,7 +204,9 @@ func cardRest(s session.Snapshot, c session.Card, lv, w int) []line {
 			out = append(out, nil)
 		}
 	}
-	out = append(out, line{{dim | bold, "EXPECT "}, {text, c.Expect}}.fit(w))
+	if c.Expect != "" {
+		out = append(out, line{{dim | bold, "EXPECT "}, {text, c.Expect}}.fit(w))
+	}
 	undo := c.Undo
 	if undo == "" {
 		undo = "none"
@@ -259,11 +276,28 @@ func sorted(rows []session.CheckRow) []session.CheckRow {
 	return append(bad, good...)
 }
 
-func checkLines(c session.Card, lv, w int) []line {
-	rows, label := c.Before, "BEFORE"
+// checksOf are the checks that matter in the phase of the step.
+func checksOf(c session.Card) ([]session.CheckRow, string) {
 	if c.Phase == steps.Proving || c.Phase == steps.Done || c.Phase == steps.Failed && len(c.After) > 0 {
-		rows, label = c.After, "AFTER"
+		return c.After, "AFTER"
 	}
+	return c.Before, "BEFORE"
+}
+
+// checkRows is the least number of rows that a level takes for the checks.
+func checkRows(c session.Card, lv int) int {
+	rows, _ := checksOf(c)
+	switch {
+	case lv < 3:
+		return len(rows)
+	case lv < maxLevel:
+		return failing(rows)
+	}
+	return 0
+}
+
+func checkLines(c session.Card, lv, w int) []line {
+	rows, label := checksOf(c)
 	if len(rows) == 0 {
 		return nil
 	}

@@ -316,6 +316,9 @@ func TestX4Farewell(t *testing.T) {
 	if strings.Join(got, "\n") != strings.Join(want, "\n") {
 		t.Errorf("got\n%s", strings.Join(got, "\n"))
 	}
+	if got := Farewell(over())[1]; !strings.Contains(got, "freeze was 0.43 s of 00:20") {
+		t.Errorf("after the end: %q", got)
+	}
 	for name, s := range scenes() {
 		if n := len(Farewell(s)); n != 5 {
 			t.Errorf("%s: %d lines", name, n)

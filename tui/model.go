@@ -212,8 +212,7 @@ func (m Model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 			m.look.toast = "copied to the clipboard; no file: " + msg.err.Error()
 		}
 	case tea.WindowSizeMsg:
-		m.w, m.h = msg.Width, msg.Height
-		m.look.tooTiny = layoutOf(m.w, m.h) == tiny
+		m.resize(msg.Width, msg.Height)
 	case tea.FocusMsg:
 		m.dead = m.now()
 	case tea.PasteMsg:
@@ -225,6 +224,22 @@ func (m Model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		return m.onTerminal(msg), nil
 	}
 	return m, nil
+}
+
+// resize also holds an open box to what it promised: a confirm box that cannot
+// show all of its text any more goes back to the pager, with nothing typed.
+func (m *Model) resize(w, h int) {
+	m.w, m.h = w, h
+	m.look.tooTiny = layoutOf(w, h) == tiny
+	if m.look.tooTiny {
+		return
+	}
+	if m.mode == confirming && !m.box.seenEnd && !m.boxHoldsAll() {
+		card := m.box.card
+		m.open(paging)
+		m.box.card = card
+	}
+	m.scrollBy(0)
 }
 
 func (m Model) onTerminal(msg tea.Msg) Model {

@@ -51,8 +51,20 @@ func (m Model) drawPager(bw, h int) ([]line, int, int) {
 
 func (m Model) pagerWidth() int { return max(boxWidth(m.w), min(m.w-4, 110)) }
 
+// pages says whether the open box scrolls.
+func (m Model) pages() bool {
+	switch m.mode {
+	case paging, detailing, recording, helping, recalling:
+		return true
+	}
+	return false
+}
+
 // scrollBy moves the pager and notes whether its end has been on screen.
 func (m *Model) scrollBy(n int) {
+	if !m.pages() {
+		return
+	}
 	_, rows, _ := m.pagerText(m.pagerWidth() - 6)
 	room := m.pagerRoom(m.h - layoutOf(m.w, m.h).lit())
 	m.box.scroll = min(max(m.box.scroll+n, 0), max(len(rows)-room, 0))

@@ -37,8 +37,13 @@ type rig struct {
 
 func newRig(t *testing.T, s session.Snapshot, w, h int) *rig {
 	t.Helper()
+	return newThemedRig(t, nil, s, w, h)
+}
+
+func newThemedRig(t *testing.T, th *Theme, s session.Snapshot, w, h int) *rig {
+	t.Helper()
 	r := &rig{t: t, sess: &sent{}, now: night}
-	r.m = New(Config{Session: r.sess, Me: session.Person{Name: "ada", Role: roleOperator}, Now: func() time.Time { return r.now }, Pinned: true})
+	r.m = New(Config{Session: r.sess, Me: session.Person{Name: "ada", Role: roleOperator}, Now: func() time.Time { return r.now }, Pinned: true, Theme: th})
 	r.send(tea.WindowSizeMsg{Width: w, Height: h})
 	r.send(snapMsg(s))
 	return r

@@ -122,6 +122,9 @@ func stepRow(s session.Snapshot, r session.StepRow, indent int, here bool, w int
 		t = text | bold
 	}
 	l := line{{text, blanks(indent)}, stateGlyph(r, s.Now.Second()), {dim, " " + string(r.ID) + " "}, {t, r.Title}}
+	if here && !r.Current {
+		l[0] = seg{turq | bold, "►"} // not every terminal can show a background
+	}
 	right := line{}
 	switch {
 	case r.Took > 0:

@@ -2,6 +2,7 @@ package tui
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -23,10 +24,38 @@ func one(t tok, s string) line { return line{{t, s}} }
 // width counts cells. It is exact for text that went through clean.
 func width(s string) int {
 	n := 0
-	for _, r := range s {
+	for i := 0; i < len(s); {
+		if c := s[i]; c >= 0x20 && c < 0x7f {
+			n++
+			i++
+			continue
+		}
+		r, size := utf8.DecodeRuneInString(s[i:])
 		n += runeWidth(r)
+		i += size
 	}
 	return n
+}
+
+// harmless is clean and width in one pass over text that needs no cleaning,
+// which is nearly all of it.
+func harmless(s string) (string, int) {
+	n := 0
+	for i := 0; i < len(s); {
+		if c := s[i]; c >= 0x20 && c < 0x7f {
+			n++
+			i++
+			continue
+		}
+		r, size := utf8.DecodeRuneInString(s[i:])
+		if r == utf8.RuneError && size == 1 || harmful(r) {
+			s = clean(s)
+			return s, width(s)
+		}
+		n += runeWidth(r)
+		i += size
+	}
+	return s, n
 }
 
 func runeWidth(r rune) int {
@@ -62,32 +91,49 @@ func (l line) plain() string {
 // cells is written out as <U+XXXX>, a tab becomes four blanks. Every rune that
 // is left is a cell group of its own, so widths add up.
 func clean(s string) string {
-	ok := true
-	for i := 0; i < len(s); i++ {
-		if c := s[i]; c < 0x20 || c >= 0x7f {
-			ok = false
-			break
-		}
-	}
-	if ok {
+	first := firstHarm(s)
+	if first < 0 {
 		return s
 	}
-	var b strings.Builder
-	for i := 0; i < len(s); {
+	b := make([]byte, 0, len(s)+32)
+	b = append(b, s[:first]...)
+	for i := first; i < len(s); {
 		r, n := utf8.DecodeRuneInString(s[i:])
 		switch {
 		case r == utf8.RuneError && n == 1:
-			fmt.Fprintf(&b, "<%02X>", s[i])
+			b = append(b, fmt.Sprintf("<%02X>", s[i])...)
 		case r == '\t':
-			b.WriteString("    ")
+			b = append(b, "    "...)
 		case harmful(r):
-			fmt.Fprintf(&b, "<U+%04X>", r)
+			b = append(b, escaped(r)...)
 		default:
-			b.WriteRune(r)
+			b = append(b, s[i:i+n]...)
 		}
 		i += n
 	}
-	return b.String()
+	return string(b)
+}
+
+// escaped writes a rune out, so that it is seen and does nothing.
+func escaped(r rune) string {
+	s := strings.ToUpper(strconv.FormatInt(int64(r), 16))
+	return "<U+" + strings.Repeat("0", max(4-len(s), 0)) + s + ">"
+}
+
+// firstHarm is the place of the first byte that may not reach a terminal, or -1.
+func firstHarm(s string) int {
+	for i := 0; i < len(s); {
+		if c := s[i]; c >= 0x20 && c < 0x7f {
+			i++
+			continue
+		}
+		r, n := utf8.DecodeRuneInString(s[i:])
+		if r == utf8.RuneError && n == 1 || harmful(r) {
+			return i
+		}
+		i += n
+	}
+	return -1
 }
 
 // harmful says whether a rune may not reach a terminal as itself: controls,
@@ -97,8 +143,8 @@ func harmful(r rune) bool {
 	switch {
 	case r >= 0x20 && r < 0x7f:
 		return false
-	case r >= 0x2500 && r <= 0x259f:
-		return false
+	case r >= 0x2500 && r <= 0x259f, r >= 0x4e00 && r <= 0x9fff, r >= 0xac00 && r <= 0xd7a3:
+		return false // the bulk of what there is, answered first
 	case r < 0xa0, r == 0xa9, r == 0xae, r == 0x203c, r == 0x2049, r == 0x2122, r == 0x2139:
 		return true
 	case r >= 0x1100 && r <= 0x11ff, r >= 0xa960 && r <= 0xa97f, r >= 0xd7b0 && r <= 0xd7ff:
@@ -165,9 +211,9 @@ func (l line) fit(w int) line {
 	out := make(line, 0, len(l)+1)
 	n := 0
 	for _, s := range l {
-		s.s = clean(s.s)
-		n += width(s.s)
-		out = append(out, s)
+		txt, cells := harmless(s.s)
+		n += cells
+		out = append(out, seg{s.t, txt})
 	}
 	last := text
 	if len(out) > 0 {

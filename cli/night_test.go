@@ -1,20 +1,14 @@
 package cli
 
 import (
-	"context"
-	"encoding/json"
 	"fmt"
 	"io"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/turquoise-db/turquoise/lab"
 	"github.com/turquoise-db/turquoise/lab/labtest"
-	"github.com/turquoise-db/turquoise/runbooks"
 	"github.com/turquoise-db/turquoise/session"
 	"github.com/turquoise-db/turquoise/steps"
 )
@@ -91,13 +85,21 @@ func (n *night) flows(what string) {
 // where the windows did not follow each other at once, that nothing failed.
 func (n *night) compare(s *session.Session, windows int) {
 	n.t.Helper()
-	n.flows("before the comparison")
-	if err := n.ledger.Stop(); err != nil {
-		n.t.Fatal(err)
-	}
 	serves, before := n.pair.BlueDSN(), n.pair.GreenDSN()
 	if s.State().Writes == "green" {
 		serves, before = before, serves
+	}
+	if rep := n.reckon(serves, before); rep.Failed != 0 && windows == 1 {
+		n.t.Fatalf("after one window each way: %+v", rep)
+	}
+}
+
+// reckon stops the clients and demands that nothing was lost or doubled.
+func (n *night) reckon(serves, before string) lab.Report {
+	n.t.Helper()
+	n.flows("before the comparison")
+	if err := n.ledger.Stop(); err != nil {
+		n.t.Fatal(err)
 	}
 	rep, err := n.ledger.Check(n.t.Context(), serves, before)
 	if err != nil {
@@ -106,10 +108,8 @@ func (n *night) compare(s *session.Session, windows int) {
 	if rep.Lost+rep.Duplicated+rep.Stranded+rep.Unexpected+rep.Drift != 0 {
 		n.t.Fatalf("after the walk: %+v", rep)
 	}
-	if rep.Failed != 0 && windows == 1 {
-		n.t.Fatalf("after one window each way: %+v", rep)
-	}
 	n.t.Logf("ledger: %s", rep)
+	return rep
 }
 
 func TestEveryPlaceOfTheBlockCanBeAborted(t *testing.T) {
@@ -160,204 +160,4 @@ func TestTheWayThereAndBackLosesNothing(t *testing.T) {
 	if got := s.State().Result; got != "rolled_back" {
 		t.Fatalf("result %q", got)
 	}
-}
-
-// The crash matrix. The lab and the clients live in this process; the cutover
-// runs in a child that kills itself at a named boundary.
-
-const childEnv = "TURQUOISE_TEST_CHILD"
-
-// childTask is what a child is told.
-type childTask struct {
-	Book, Dir, Sid, Window string
-	Params                 []string
-	Until                  runbooks.StepID
-	Settle                 bool
-	Env                    map[string]string
-}
-
-// childDone is what a child that was not killed prints.
-type childDone struct {
-	Phase, Why, Writes string
-	Current            runbooks.StepID
-	Frozen             bool
-}
-
-// childMain is the cutover of a child process.
-func childMain(task string) int {
-	var c childTask
-	if err := json.Unmarshal([]byte(task), &c); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 3
-	}
-	done, err := c.run(context.Background())
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 4
-	}
-	if err := json.NewEncoder(os.Stdout).Encode(done); err != nil {
-		return 5
-	}
-	return 0
-}
-
-func (c childTask) run(ctx context.Context) (childDone, error) {
-	get := func(k string) (string, bool) { v, ok := c.Env[k]; return v, ok }
-	cut := cutover{book: c.Book, params: c.Params, operator: "script", window: c.Window, every: 100 * time.Millisecond}
-	book, values, _, err := cut.load(get)
-	if err != nil {
-		return childDone{}, err
-	}
-	cfg, err := cut.config(book, values, get)
-	if err != nil {
-		return childDone{}, err
-	}
-	cfg.LabOnly, cfg.Scripted, cfg.Crash = true, true, crashPoint(os.Getenv)
-	cfg.Sid, cfg.Dir, cfg.Run = c.Sid, filepath.Join(c.Dir, c.Sid), "s"+c.Sid[len(c.Sid)-4:]
-	cfg.Record = recordDeps(c.Sid)
-	var s *session.Session
-	if _, serr := os.Stat(filepath.Join(cfg.Dir, "0001.jsonl")); serr == nil {
-		s, err = session.Resume(ctx, cfg, "crash test")
-	} else {
-		s, err = session.Start(ctx, cfg)
-	}
-	if err != nil {
-		return childDone{}, err
-	}
-	defer func() { _ = s.Close() }()
-	if c.Settle {
-		if err := settleDoubt(ctx, s); err != nil {
-			return childDone{}, err
-		}
-	} else if _, err := lab.Walk(ctx, s, lab.WalkOptions{Until: c.Until}); err != nil {
-		return childDone{}, err
-	}
-	st := s.State()
-	it, _ := st.Current()
-	x := st.Step(c.Until)
-	return childDone{Phase: x.Phase.String(), Why: x.Why, Writes: string(st.Writes), Current: it.Step.ID, Frozen: st.Freeze.On}, nil
-}
-
-// settleDoubt does what an operator does after a crash: asks the proofs, and
-// rolls back what stopped inside the block.
-func settleDoubt(ctx context.Context, s *session.Session) error {
-	h := s.Handle(session.Person{Name: "script", Role: "operator"})
-	id, doubt := s.State().Doubt()
-	if !doubt {
-		return nil
-	}
-	if err := h.Do(ctx, session.Intent{Command: steps.Verify{Step: id}}); err != nil {
-		return err
-	}
-	if _, doubt = s.State().Doubt(); !doubt {
-		return nil
-	}
-	if err := h.Do(ctx, session.Intent{Command: steps.Settle{Step: id, Next: steps.NextRollBack, Reason: "crash test"}}); err != nil {
-		return err
-	}
-	return s.Wait(ctx, func(st steps.State) bool { return !st.Busy() })
-}
-
-// child runs one child; killed says that it ended itself at the crash point.
-func (n *night) child(task childTask, crash string) (childDone, bool) {
-	n.t.Helper()
-	b, err := json.Marshal(task)
-	if err != nil {
-		n.t.Fatal(err)
-	}
-	cmd := exec.CommandContext(n.t.Context(), os.Args[0])
-	cmd.Env = append(os.Environ(), childEnv+"="+string(b), "TURQUOISE_LAB_CRASH="+crash)
-	var errs strings.Builder
-	cmd.Stderr = &errs
-	out, err := cmd.Output()
-	if cmd.ProcessState != nil && cmd.ProcessState.ExitCode() == -1 {
-		return childDone{}, true
-	}
-	if err != nil {
-		n.t.Fatalf("child (crash %q): %v: %s", crash, err, errs.String())
-	}
-	var d childDone
-	if err := json.Unmarshal(out, &d); err != nil {
-		n.t.Fatalf("child (crash %q): %v: %s", crash, err, out)
-	}
-	return d, false
-}
-
-func (n *night) task(until runbooks.StepID) childTask {
-	own := map[string]string{}
-	for _, k := range []string{"TURQUOISE_BLUE_DSN", "TURQUOISE_GREEN_DSN", "TURQUOISE_ROUTER_DSN", "TURQUOISE_ROUTER_FILE", "TURQUOISE_REPL_PASSWORD", "TURQUOISE_TOOLS"} {
-		own[k], _ = n.get(k)
-	}
-	return childTask{Book: n.cut.book, Dir: n.cut.dir, Sid: "20261121-crash-matrix-00c7", Window: "block", Params: n.cut.params, Until: until, Env: own}
-}
-
-func TestKilledAnywhereInTheBlock(t *testing.T) {
-	n := newNight(t)
-	if d, killed := n.child(n.task("4.5"), ""); killed || d.Phase != "done" {
-		t.Fatalf("the walk to the window: %+v", d)
-	}
-	points := []string{"before-intent", "after-intent"}
-	places := []string{"before-begin", "after-begin", "after-send", "after-end"}
-	for a := 1; a <= 19; a++ {
-		for i, p := range places {
-			// The whole matrix takes nine minutes. A normal run takes every third
-			// action at one place each, and the last action at all of them.
-			if os.Getenv("TURQUOISE_WHOLE_MATRIX") != "" || a == 19 || a%3 == 1 && i == (a/3)%len(places) {
-				points = append(points, fmt.Sprintf("5:main:%s:%d", p, a))
-			}
-		}
-	}
-	opened := false
-	for _, p := range points {
-		if opened {
-			break // the crash came behind the opening: the cutover is done
-		}
-		if _, killed := n.child(n.task("5"), p); !killed {
-			t.Fatalf("%s: the child was not killed there", p)
-		}
-		settle := n.task("5")
-		settle.Settle = true
-		d, _ := n.child(settle, "")
-		t.Logf("%-24s then %s, writes on %s", p, d.Phase, d.Writes)
-		switch {
-		case d.Frozen:
-			t.Fatalf("%s: still frozen after resume", p)
-		case d.Phase == "done" && d.Writes == "green":
-			opened = true
-		case d.Phase == "pending" || d.Phase == "undone" || d.Phase == "failed":
-			if d.Writes != "blue" {
-				t.Fatalf("%s: %+v", p, d)
-			}
-		default:
-			t.Fatalf("%s: %+v", p, d)
-		}
-		n.flows(p)
-	}
-	if !opened {
-		t.Fatal("no crash point lies behind the opening")
-	}
-	s := n.resumed()
-	n.compare(s, len(points))
-}
-
-// resumed opens the children's session in this process.
-func (n *night) resumed() *session.Session {
-	n.t.Helper()
-	c := n.task("")
-	book, values, _, err := n.cut.load(n.get)
-	if err != nil {
-		n.t.Fatal(err)
-	}
-	cfg, err := n.cut.config(book, values, n.get)
-	if err != nil {
-		n.t.Fatal(err)
-	}
-	cfg.LabOnly, cfg.Scripted = true, true
-	cfg.Sid, cfg.Dir, cfg.Run, cfg.Record = c.Sid, filepath.Join(c.Dir, c.Sid), "s00c7", recordDeps(c.Sid)
-	s, err := session.Resume(n.t.Context(), cfg, "look at the result")
-	if err != nil {
-		n.t.Fatal(err)
-	}
-	n.t.Cleanup(func() { _ = s.Close() })
-	return s
 }

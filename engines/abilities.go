@@ -43,3 +43,12 @@ type Departure interface {
 	// Gone reports whether the named session has ended.
 	Gone(ctx context.Context, session string) (bool, error)
 }
+
+// Flight is the ability of a Conn to see whether a statement that was sent
+// earlier, by this process or by one that died, still runs on the server. A
+// Conn without it belongs to a server that ends what a lost client had asked.
+type Flight interface {
+	// InFlight reports whether another session runs a statement whose text
+	// begins with this comment.
+	InFlight(ctx context.Context, tag string) (bool, error)
+}

@@ -31,8 +31,8 @@ type Config struct {
 	Every    time.Duration // sampling interval; 0: one second
 	Meter    func() *Outage
 	Log      *slog.Logger
-	// Crash, if set, is called with the name of each boundary that a crash test
-	// may stop at; it is nil outside of tests.
+	// Crash, if set, is called with the name of each boundary that a crash test may
+	// stop at, "4.1:main:after-send:2" or "5:before-outcome"; it is nil outside of tests.
 	Crash func(point string)
 	// Fail, if set, says which proof of which main action is to be taken as not
 	// holding. It exists for rehearsals of the abort and is refused outside the lab.
@@ -52,8 +52,9 @@ func (c *Config) every() time.Duration {
 	return sampleEvery
 }
 
-func (c *Config) crash(point string) {
-	if c.Crash != nil {
-		c.Crash(point)
+// crashAt names a boundary of a step to the crash test that may run.
+func (s *Session) crashAt(id runbooks.StepID, point string) {
+	if s.cfg.Crash != nil {
+		s.cfg.Crash(string(id) + ":" + point)
 	}
 }

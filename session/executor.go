@@ -22,20 +22,19 @@ const answerGrace = 5 * time.Second
 
 // execution performs one confirmed plan. Only it calls Do of an engines.Conn.
 type execution struct {
-	s          *Session
-	it         runbooks.Item
-	plan       steps.Plan
-	sealed     audit.Sealed
-	attempt    int
-	part       string // main, abort, undo
-	vars       map[string]string
-	begun      map[int]bool
-	opened     bool // the action after which nothing is aborted was begun
-	freeze     time.Time
-	start      time.Time
-	pending    []steps.Event // outcome of the last action, written with the next intent of one
-	proofs     []int64
-	reconciles []steps.Event // written with the outcome if the abort succeeds
+	s       *Session
+	it      runbooks.Item
+	plan    steps.Plan
+	sealed  audit.Sealed
+	attempt int
+	part    string // main, abort, undo
+	vars    map[string]string
+	begun   map[int]bool
+	opened  bool // the action after which nothing is aborted was begun
+	freeze  time.Time
+	start   time.Time
+	pending []steps.Event // outcome of the last action, written with the next intent of one
+	proofs  []int64
 }
 
 func newExecution(s *Session, it runbooks.Item, p steps.Plan, sealed audit.Sealed) *execution {
@@ -95,7 +94,6 @@ func (x *execution) abort(f failure) {
 			return
 		}
 	}
-	x.pending = append(x.pending, x.reconciles...)
 	x.settle(engines.Refused, steps.AbortedWhy+f.why)
 }
 
@@ -302,11 +300,11 @@ func (x *execution) settle(out engines.Outcome, why string) {
 	e.Ref, e.OK = audit.Ref(x.sealed.Seq()), entries.Ok(out.String())
 	evs := append(x.pending, e)
 	x.pending = nil
-	x.s.cfg.crash("before-outcome")
+	x.s.crashAt(x.it.Step.ID, "before-outcome")
 	if _, err := x.s.commit(evs...); err != nil {
 		return
 	}
-	x.s.cfg.crash("after-outcome")
+	x.s.crashAt(x.it.Step.ID, "after-outcome")
 	x.s.cancel = nil
 	if why != "" {
 		x.s.say(x.s.cfg.Now(), true, why)
@@ -319,9 +317,7 @@ func (x *execution) event(b audit.Body, t engines.TargetID) steps.Event {
 }
 
 func (x *execution) crash(point string, n int) {
-	if x.s.cfg.Crash != nil {
-		x.s.cfg.Crash(fmt.Sprintf("%s:%s:%s:%d", x.it.Step.ID, x.part, point, n))
-	}
+	x.s.crashAt(x.it.Step.ID, fmt.Sprintf("%s:%s:%d", x.part, point, n))
 }
 
 func (x *execution) say(bad bool, format string, args ...any) {

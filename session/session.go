@@ -93,17 +93,21 @@ func (s *Session) plan(it runbooks.Item) (*steps.Plan, error) {
 
 // commit makes events durable and then lets them count. s.mu is held.
 func (s *Session) commit(evs ...steps.Event) ([]audit.Entry, error) {
-	lines := make([]audit.Line, len(evs))
-	for i, e := range evs {
-		lines[i] = audit.Line{Meta: e.Meta, Body: e.Body}
-	}
-	es, err := s.log.AppendAll(lines...)
+	es, err := s.log.AppendAll(linesOf(evs)...)
 	if err != nil {
 		s.fault(err)
 		return nil, err
 	}
 	s.adopt(evs, es)
 	return es, nil
+}
+
+func linesOf(evs []steps.Event) []audit.Line {
+	lines := make([]audit.Line, len(evs))
+	for i, e := range evs {
+		lines[i] = audit.Line{Meta: e.Meta, Body: e.Body}
+	}
+	return lines
 }
 
 // adopt applies written events. The record may have put lines of its own
@@ -273,11 +277,8 @@ func (s *Session) confirm(evs []steps.Event, ev steps.Evidence) error {
 		s.publish()
 		return &steps.Refusal{Why: "a gate closed since the card was drawn", Next: "press v to look again"}
 	}
-	s.cfg.crash("before-intent")
-	lines := make([]audit.Line, len(evs))
-	for i := range evs {
-		lines[i] = audit.Line{Meta: evs[i].Meta, Body: evs[i].Body}
-	}
+	s.crashAt(runbooks.StepID(last.Step), "before-intent")
+	lines := linesOf(evs)
 	lines[len(lines)-1].Build = intentRefs(last)
 	sealed, err := s.log.Intent(lines...)
 	if err != nil {
@@ -285,7 +286,7 @@ func (s *Session) confirm(evs []steps.Event, ev steps.Evidence) error {
 		return err
 	}
 	s.adopt(evs, sealed.Entries())
-	s.cfg.crash("after-intent")
+	s.crashAt(runbooks.StepID(last.Step), "after-intent")
 	it, _ := s.state.Current()
 	s.out = nil
 	s.launch(it, *ev.Plan, sealed)

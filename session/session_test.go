@@ -199,7 +199,7 @@ func (b brittle) Write(p []byte) (int, error) {
 // TestWithoutARecordNothingIsSent: the record breaks before the intent, or
 // between the intent and the statement.
 func TestWithoutARecordNothingIsSent(t *testing.T) {
-	for _, point := range []string{"before-intent", "1.1:main:before-begin:1"} {
+	for _, point := range []string{"1.1:before-intent", "1.1:main:before-begin:1"} {
 		t.Run(point, func(t *testing.T) {
 			v, broken := newServers(), &atomic.Bool{}
 			cfg := config(v, t.TempDir())
@@ -220,7 +220,7 @@ func TestWithoutARecordNothingIsSent(t *testing.T) {
 			if len(v.texts()) != 0 {
 				t.Errorf("sent %q", v.texts())
 			}
-			if (err == nil) != (point != "before-intent") {
+			if (err == nil) != (point != "1.1:before-intent") {
 				t.Errorf("confirm: %v", err)
 			}
 			if ok := n.s.Snapshot().Record.OK; ok {

@@ -2,10 +2,13 @@ package session
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"time"
 
 	"github.com/turquoise-db/turquoise/audit"
 	"github.com/turquoise-db/turquoise/audit/entries"
+	"github.com/turquoise-db/turquoise/checks"
 	"github.com/turquoise-db/turquoise/engines"
 	"github.com/turquoise-db/turquoise/runbooks"
 	"github.com/turquoise-db/turquoise/steps"
@@ -37,14 +40,29 @@ func (s *Session) verify(ctx context.Context, who Person, v steps.Verify) error 
 	if err != nil {
 		return &engines.Error{Op: "prove step", Object: string(id), Err: err, Next: "look at the servers and decide with d"}
 	}
-	found := s.askWorld(ctx, *p, x, vars)
-	return s.reconcile(who, id, x, *p, found)
+	if err := s.departedAll(ctx, *p, x); err != nil {
+		return err
+	}
+	w := world{found: s.askWorld(ctx, *p, x, vars)}
+	if allThere(*p, w.found) {
+		w.after = s.askAfter(ctx, *p, vars)
+		w.gates = s.waitGates(ctx, it.Step.After)
+	}
+	return s.reconcile(who, it, x, *p, w)
+}
+
+// world is what the servers and the gauges say of an unclear step.
+type world struct {
+	found []finding       // by statement that was begun
+	after []finding       // the proofs behind the last action
+	gates *checks.Verdict // the first gate after the step that is not open
 }
 
 // finding is what the world says of one begun statement.
 type finding struct {
 	n     int
 	ended bool // the record has its answer: done
+	reads bool // the statement itself is a question: it has no effect to look for
 	asked bool
 	holds bool
 	is    string
@@ -52,38 +70,160 @@ type finding struct {
 	proof engines.Proof
 }
 
-// there reports whether the statement's effect is known to be there.
-func (f finding) there() bool { return f.asked && f.holds || !f.asked && f.ended }
+// there reports whether the statement's effect is known to be there. A read has
+// done its work when its answer is on record, whatever it would answer now.
+func (f finding) there() bool {
+	return !f.reads && f.asked && f.holds || (f.reads || !f.asked) && f.ended
+}
 
 // open reports whether nobody can say.
-func (f finding) open() bool { return f.err != nil || !f.asked && !f.ended }
+func (f finding) open() bool { return f.err != nil || !f.reads && !f.asked && !f.ended }
 
+// askWorld puts the proof of every statement that was begun. The executor begins
+// a statement only when the one before was proven, so of reads the record decides.
 func (s *Session) askWorld(ctx context.Context, p steps.Plan, x steps.StepState, vars map[string]string) []finding {
 	var out []finding
 	for _, st := range x.Stmts {
 		if st.Part != entries.PartMain || st.N > len(p.Parts.Actions) {
 			continue
 		}
-		f := finding{n: st.N, ended: st.Ended && st.Outcome == engines.Done}
-		if pr := p.Parts.Actions[st.N-1].Proof; pr != nil {
-			f.proof = *pr
-			args, _, err := bindsFrom(pr.Binds, vars)
-			if err == nil {
-				f.is, err = s.ask(ctx, audit.Sealed{}, *pr, args, p.Limit)
-			}
-			f.asked, f.err, f.holds = true, err, err == nil && f.is == pr.Want
+		a := p.Parts.Actions[st.N-1]
+		f := finding{n: st.N, ended: st.Ended && st.Outcome == engines.Done, reads: reads(a)}
+		if a.Proof != nil && !f.reads {
+			f.ask(ctx, s, *a.Proof, p.Limit, vars)
 		}
 		out = append(out, f)
+	}
+	for i := range out[:max(0, len(out)-1)] {
+		out[i].ended = out[i].ended || out[i].reads
 	}
 	return out
 }
 
+// reads reports whether an action is a question. A check is one whose proof is
+// its own text. What captures and has no proof is one by the contract of the
+// planners (an effect has a proof); an author's own statement is under no contract.
+func reads(a engines.Action) bool {
+	if a.Proof == nil {
+		return len(a.Captures) > 0
+	}
+	return a.Proof.Target == a.Target && a.Proof.Verb == a.Verb && a.Proof.Text == a.Text
+}
+
+func (f *finding) ask(ctx context.Context, s *Session, p engines.Proof, limit time.Duration, vars map[string]string) {
+	f.proof, f.asked = p, true
+	args, _, err := bindsFrom(p.Binds, vars)
+	if err == nil {
+		f.is, err = s.ask(ctx, audit.Sealed{}, p, args, limit)
+	}
+	f.err, f.holds = err, err == nil && f.is == p.Want
+}
+
+func (s *Session) askAfter(ctx context.Context, p steps.Plan, vars map[string]string) []finding {
+	out := make([]finding, len(p.Parts.After))
+	for i, pr := range p.Parts.After {
+		out[i].ask(ctx, s, pr, p.Limit, vars)
+	}
+	return out
+}
+
+func allThere(p steps.Plan, found []finding) bool {
+	for _, f := range found {
+		if !f.there() {
+			return false
+		}
+	}
+	return len(found) > 0 && len(found) == len(p.Parts.Actions)
+}
+
+// gateSlack is added to the longest dwell of the gates that an unclear step has
+// to meet: the samples of the process before are gone.
+const gateSlack = 5 * time.Second
+
+// waitGates gives the gates after a step as long as they need to be looked at
+// anew, and returns the first that is not open then.
+func (s *Session) waitGates(ctx context.Context, gates []runbooks.Gate) *checks.Verdict {
+	dwell := time.Duration(0)
+	for _, g := range gates {
+		dwell = max(dwell, g.For)
+	}
+	over := s.cfg.Now().Add(dwell + gateSlack)
+	for {
+		next := s.sampled()
+		shut := firstClosed(s.verdicts(gates))
+		if shut == nil || s.cfg.Now().After(over) {
+			return shut
+		}
+		select {
+		case <-next:
+		case <-ctx.Done():
+			return shut
+		case <-s.ctx.Done():
+			return shut
+		}
+	}
+}
+
+// departedAll waits until no statement of the step runs on a server any more: a
+// client that died does not end what it had sent, and a proof asked while that
+// still runs would lie. The server's own limit ends it.
+func (s *Session) departedAll(ctx context.Context, p steps.Plan, x steps.StepState) error {
+	if len(x.Stmts) == 0 {
+		return nil
+	}
+	last := x.Stmts[len(x.Stmts)-1]
+	as := p.Parts.Actions
+	if last.Part == entries.PartAbort {
+		as = p.Parts.Abort
+	}
+	if last.N > len(as) {
+		return nil
+	}
+	a := as[last.N-1]
+	limit := p.Limit
+	if a.Limit > 0 {
+		limit = a.Limit
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit+2*answerGrace)
+	defer cancel()
+	tag := fmt.Sprintf("/* tq s=%s n=%d i=%d ", s.cfg.Sid, x.IntentSeq, last.N)
+	for {
+		conn, err := s.conns.conn(ctx, a.Target, "", s.bound(a.Target))
+		if err != nil {
+			return nil // the proof meets the same, and says so
+		}
+		f, ok := conn.(engines.Flight)
+		if !ok {
+			return nil
+		}
+		flies, err := f.InFlight(ctx, tag)
+		if err == nil && !flies {
+			return nil
+		}
+		t := time.NewTimer(flightEvery)
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+			t.Stop()
+			return &engines.Error{Op: "prove step", Object: fmt.Sprintf("action %d on %s", last.N, a.Target),
+				Err: errors.Join(errors.New("its statement still runs on the server"), err), Next: "wait until the server has ended it, then press v again"}
+		}
+	}
+}
+
+// flightEvery is the pause between two looks at a statement that outlived its client.
+const flightEvery = 50 * time.Millisecond
+
 // reconcile writes what the proofs said and, where they decide, the verdict.
-func (s *Session) reconcile(who Person, id runbooks.StepID, x steps.StepState, p steps.Plan, found []finding) error {
+func (s *Session) reconcile(who Person, it runbooks.Item, x steps.StepState, p steps.Plan, w world) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	id := it.Step.ID
+	if now, ok := s.state.Doubt(); !ok || now != id || s.state.Step(id).IntentSeq != x.IntentSeq {
+		return nil // somebody decided while the world was asked
+	}
 	var evs []steps.Event
-	for _, f := range found {
+	for _, f := range append(append([]finding(nil), w.found...), w.after...) {
 		if !f.asked {
 			continue
 		}
@@ -93,9 +233,13 @@ func (s *Session) reconcile(who Person, id runbooks.StepID, x steps.StepState, p
 			e.OK = audit.OK(f.holds)
 		}
 		evs = append(evs, e)
-		s.say(s.cfg.Now(), !f.holds, fmt.Sprintf("action %d: the world says %s, want %s", f.n, answer(f.is, f.err), f.proof.Want))
+		what := fmt.Sprintf("action %d", f.n)
+		if f.n == 0 {
+			what = "after it"
+		}
+		s.say(s.cfg.Now(), !f.holds, fmt.Sprintf("%s: %s: the world says %s, want %s", what, title(f.proof), answer(f.is, f.err), f.proof.Want))
 	}
-	verdict, next, why := judge(p, found)
+	verdict, next, why := judge(p, it, w)
 	if verdict != "" {
 		e := steps.Event{Meta: audit.Meta{By: who.Name, Step: string(id), Attempt: int64(x.Attempt), Ref: audit.Ref(x.IntentSeq)},
 			Body: entries.StepReconciled{How: "proof", Verdict: verdict, Next: next}}
@@ -112,111 +256,48 @@ func (s *Session) reconcile(who Person, id runbooks.StepID, x steps.StepState, p
 }
 
 // judge says what the findings prove about the step, if they prove anything.
-func judge(p steps.Plan, found []finding) (verdict, next, why string) {
+func judge(p steps.Plan, it runbooks.Item, w world) (verdict, next, why string) {
+	found := w.found
 	if len(found) == 0 {
 		return "not_done", steps.NextRunAgain, "nothing was sent: the step may be confirmed again"
 	}
-	there, open := 0, 0
-	openedBegun := false
+	open, openedBegun := 0, false
 	for _, f := range found {
-		switch {
-		case f.open():
+		if f.open() || it.Step.Kind == "sql" && !f.asked && !f.ended {
 			open++
-		case f.there():
-			there++
 		}
 		openedBegun = openedBegun || p.Parts.Actions[f.n-1].Starts == engines.OpensGreen
 	}
-	last := found[len(found)-1]
-	switch {
+	switch last := found[len(found)-1]; {
 	case open > 0:
 		return "", "", "a proof could not be asked or there is none: decide with d"
-	case len(found) == len(p.Parts.Actions) && there == len(found):
-		return "done", steps.NextDone, "every effect is there: done"
 	case p.Block && openedBegun && last.there():
 		return "done", steps.NextDone, "writes are open on the other side: done"
 	case p.Block:
 		return "", "", "the block stopped inside: decide with d, roll back runs the abort plan that was confirmed"
+	case allThere(p, found):
+		return judgeAfter(w)
 	}
 	return "not_done", steps.NextRunAgain, "not all of it is there: a fresh plan may be confirmed"
 }
 
-// provenShut reports whether writes are certainly not open on the other side: the
-// statement that opens them was never begun, or its proof says that it did nothing.
-func (s *Session) provenShut(ctx context.Context, id runbooks.StepID) bool {
-	s.mu.Lock()
-	it, ok := s.state.Current()
-	x, vars := s.state.Step(id), s.state.Vars
-	var p *steps.Plan
-	var err error
-	if ok && it.Step.ID == id {
-		p, err = s.plan(it)
-	}
-	s.mu.Unlock()
-	if p == nil || err != nil || p.Digest != x.Digest {
-		return false
-	}
-	for n, a := range p.Parts.Actions {
-		if a.Starts != engines.OpensGreen || !x.Begun(n+1) {
-			continue
-		}
-		if a.Proof == nil {
-			return false
-		}
-		args, _, err := bindsFrom(a.Proof.Binds, vars)
-		if err != nil {
-			return false
-		}
-		now := *a.Proof
-		now.Every = 0 // one look: nothing is on its way any more
-		is, err := s.ask(ctx, audit.Sealed{}, now, args, p.Limit)
-		if err != nil || is == "" || is == now.Want {
-			return false
+// judgeAfter decides about a step whose every effect is there, by what has to
+// hold behind it.
+func judgeAfter(w world) (verdict, next, why string) {
+	for _, f := range w.after {
+		if !f.holds {
+			return "", "", title(f.proof) + " does not hold yet: press v again, or decide with d"
 		}
 	}
-	return true
+	if g := w.gates; g != nil {
+		return "", "", fmt.Sprintf("every effect is there, gate %s %s %s is %s: press v again, or decide with d", g.Gate.Gauge, g.Gate.Op, g.Gate.Want, orNothing(g.Is))
+	}
+	return "done", steps.NextDone, "every effect is there: done"
 }
 
-// rollBack runs the abort plan that was confirmed with the block, after a crash
-// inside it. s.mu is held.
-func (s *Session) rollBack(evs []steps.Event, c steps.Settle, shut bool) error {
-	it, _ := s.state.Current()
-	x := s.state.Step(c.Step)
-	p, err := s.plan(it)
-	switch {
-	case err != nil:
-		return &engines.Error{Op: "roll back", Object: string(c.Step), Err: err, Next: "look at the servers and decide otherwise"}
-	case p.Digest != x.Digest:
-		return &steps.Refusal{Why: "the plan made now differs from the confirmed one", Next: "look at the servers and decide otherwise"}
-	case len(p.Parts.Abort) == 0:
-		return &steps.Refusal{Why: "the step has no abort plan", Next: "decide done, run again or stop"}
-	case !shut:
-		return &steps.Refusal{Why: "writes may be open on the other side; nothing is aborted any more", Next: "press v, then b for the way back"}
+func orNothing(is string) string {
+	if is == "" {
+		return "not known"
 	}
-	intent := steps.Event{Meta: audit.Meta{By: evs[0].By, Step: string(c.Step), Attempt: int64(x.Attempt), Ref: audit.Ref(x.PlanSeq)},
-		Body: entries.StepIntent{PlanSHA256: x.Digest, Approvals: []int64{}, Gates: []int64{}}}
-	sealed, err := s.log.Intent(audit.Line{Meta: intent.Meta, Body: intent.Body})
-	if err != nil {
-		s.fault(err)
-		return err
-	}
-	s.adopt([]steps.Event{intent}, sealed.Entries())
-	s.ended = make(chan struct{})
-	ended := s.ended
-	run := newExecution(s, it, *p, sealed)
-	for _, st := range x.Stmts {
-		if st.Part == entries.PartMain {
-			run.begun[st.N] = true
-		}
-	}
-	reconciled := evs
-	s.wg.Add(1)
-	go func() {
-		defer s.wg.Done()
-		defer close(ended)
-		run.reconciles = reconciled
-		run.abort(failure{engines.Unclear, 0, "rolled back by decision: " + c.Reason})
-	}()
-	s.changed()
-	return nil
+	return is
 }

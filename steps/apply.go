@@ -168,8 +168,8 @@ func reconciled(b entries.StepReconciled) Phase {
 	switch {
 	case b.Verdict == "done":
 		return Done
-	case b.Next == "roll_back":
-		return Undone
+	case b.Next == NextRollBack:
+		return Unclear // decided, not done: the outcome of the abort plan ends the doubt
 	case b.Verdict == "not_done":
 		return Failed
 	case b.Next == "run_again":

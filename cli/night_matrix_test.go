@@ -1,0 +1,166 @@
+package cli
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/turquoise-db/turquoise/audit"
+	"github.com/turquoise-db/turquoise/audit/entries"
+)
+
+// quick is the shipped runbook with dwells that a walk of many short lives can
+// wait for: each life begins with no samples.
+func quick(t *testing.T) string {
+	t.Helper()
+	src, err := readBook("postgres-logical")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := strings.NewReplacer("for: 10s", "for: 200ms", "for: 5s", "for: 200ms").Replace(string(src))
+	if text == string(src) {
+		t.Fatal("the runbook has no dwell any more: nothing to shorten")
+	}
+	name := filepath.Join(t.TempDir(), "postgres-logical.yaml")
+	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
+
+func (n *night) task() childTask {
+	own := map[string]string{}
+	for _, k := range []string{"TURQUOISE_BLUE_DSN", "TURQUOISE_GREEN_DSN", "TURQUOISE_ROUTER_DSN", "TURQUOISE_ROUTER_FILE", "TURQUOISE_REPL_PASSWORD", "TURQUOISE_TOOLS"} {
+		own[k], _ = n.get(k)
+	}
+	return childTask{Book: n.cut.book, Dir: n.cut.dir, Sid: "20261121-crash-matrix-00c7", Window: "block", Params: n.cut.params, Env: own}
+}
+
+// life runs one child. settled is called while it waits, so that the clients can
+// be looked at before anything else happens. It returns where the child died, or
+// how its walk ended.
+func (n *night) life(task childTask, settled func(childDone)) (killed string, done childDone) {
+	n.t.Helper()
+	b, err := json.Marshal(task)
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	cmd := exec.CommandContext(n.t.Context(), os.Args[0])
+	cmd.Env = append(os.Environ(), childEnv+"="+string(b))
+	var errs strings.Builder
+	cmd.Stderr = &errs
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		n.t.Fatal(err)
+	}
+	for lines := bufio.NewScanner(out); lines.Scan(); {
+		var says childSays
+		if err := json.Unmarshal(lines.Bytes(), &says); err != nil {
+			n.t.Fatalf("child: %v: %s", err, lines.Text())
+		}
+		switch {
+		case says.Settled != nil:
+			settled(*says.Settled)
+			_, _ = io.WriteString(in, "go on\n") // a child that is gone is seen below
+		case says.Killed != "":
+			killed = says.Killed
+		case says.Done != nil:
+			done = *says.Done
+		}
+	}
+	if err := cmd.Wait(); (err != nil) != (killed != "") || killed != "" && cmd.ProcessState.ExitCode() != -1 {
+		n.t.Fatalf("child (killed at %q, seen %d): %v: %s", killed, len(task.Seen), err, errs.String())
+	}
+	return killed, done
+}
+
+// TestKilledAnywhere kills the cockpit at every boundary of every action of the
+// walk there and back, one after the other on the same servers, each time
+// resumes, settles what is unclear by the proofs, and looks at the clients.
+// Boundaries that a walk cannot reach any more (a step whose effect is proven is
+// not run again) are reached by the next walk, until one finds nothing new.
+func TestKilledAnywhere(t *testing.T) {
+	var seen []string
+	whole := os.Getenv("TURQUOISE_WHOLE_MATRIX") != ""
+	for walk := 1; ; walk++ {
+		before := len(seen)
+		t.Run(fmt.Sprintf("walk %d", walk), func(t *testing.T) { seen = killWalk(t, seen, whole) })
+		if t.Failed() || !whole || len(seen) == before {
+			break
+		}
+	}
+	t.Logf("killed at %d boundaries", len(seen))
+	if least := 25; len(seen) < least && !t.Failed() && !t.Skipped() && !testing.Short() {
+		t.Errorf("killed at %d boundaries only, want %d at least: %q", len(seen), least, seen)
+	}
+}
+
+func killWalk(t *testing.T, seen []string, whole bool) []string {
+	n := newNight(t)
+	n.cut.book = quick(t)
+	task := n.task()
+	task.BackFrom, task.Crash, task.Whole, task.End = "6.6", true, whole, true
+	last := ""
+	for {
+		task.Seen = seen
+		killed, done := n.life(task, func(d childDone) {
+			if last == "" {
+				return
+			}
+			t.Logf("%-28s then %s, at %s, writes on %s", last, d.Phase, d.Current, d.Writes)
+			n.right(last, d)
+		})
+		if killed == "" {
+			n.ends(task, done)
+			return seen
+		}
+		last, seen = killed, append(seen, killed)
+	}
+}
+
+// right demands that after a crash and a resume one side has the writes, the
+// clients go on, and nothing they were promised is missing.
+func (n *night) right(point string, d childDone) {
+	n.t.Helper()
+	serves := n.pair.BlueDSN()
+	switch {
+	case d.Frozen || d.Phase == "unclear" || d.Phase == "running":
+		n.t.Fatalf("%s: after resume: %+v", point, d)
+	case d.Writes == "green":
+		serves = n.pair.GreenDSN()
+	case d.Writes != "blue":
+		n.t.Fatalf("%s: writes on %q", point, d.Writes)
+	}
+	n.flows(point)
+	if err := n.ledger.Kept(n.t.Context(), serves); err != nil {
+		n.t.Fatalf("%s: %v", point, err)
+	}
+}
+
+// ends looks at a walk that came to its end: everything is home, and the record
+// of all its lives is whole.
+func (n *night) ends(task childTask, d childDone) {
+	n.t.Helper()
+	if d.Result != "rolled_back" || d.Writes != "blue" {
+		n.t.Fatalf("the walk ended with %+v", d)
+	}
+	n.reckon(n.pair.BlueDSN(), n.pair.GreenDSN())
+	for _, f := range entries.Verify(filepath.Join(task.Dir, task.Sid), audit.VerifyOptions{}).Findings {
+		if f.Sev == audit.Tampered || f.Sev == audit.Rule {
+			n.t.Errorf("the record: %v", f)
+		}
+	}
+}

@@ -161,7 +161,10 @@ func (d *decoder) step(v *value) Step {
 		Args: texts(v.get("args")), On: engines.TargetID(v.str("on")), From: "blue", To: "green", Risk: risk(v.get("risk")),
 		Before: d.gates(v.get("before")), After: d.gates(v.get("after")), Expect: v.str("expect"), UndoNone: v.str("undo_reason"),
 		Planned: span(v.get("planned")), Timeout: span(v.get("timeout")), Signers: number(v.get("signers")),
-		Phrase: v.str("phrase"), Word: v.str("word"), Line: v.line, path: v.path,
+		Phrase: v.str("phrase"), Word: v.str("word"), Line: v.line, path: v.path, BreakGlass: truth(v.get("break_glass")),
+	}
+	for _, d := range items(v.get("desks")) {
+		s.Desks = append(s.Desks, d.text)
 	}
 	if f := v.str("from"); f != "" {
 		s.From = engines.TargetID(f)

@@ -99,7 +99,9 @@ func stepShape() *shape {
 		field{"timeout", "limit of each of its actions", duration(), false},
 		field{"signers", "persons that must sign, the operator included", &shape{form: formInt}, false},
 		field{"phrase", "what is typed for `no_return`", text(), false},
-		field{"word", "what is typed for `traffic`, if not the side", text(), false})
+		field{"word", "what is typed for `traffic`, if not the side", text(), false},
+		field{"break_glass", "may be run without its second signature, which is then owed", &shape{form: formBool}, false},
+		field{"desks", "desks that must say go before it runs", list(text()), false})
 }
 
 func phaseShape() *shape {

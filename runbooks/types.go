@@ -114,6 +114,9 @@ type Step struct {
 	Word     string // what is typed for TRAFFIC if not the side of On
 	Line     int    // in the source
 
+	BreakGlass bool     // may be run without its second signature, which is then owed
+	Desks      []string // who must say go before the step runs, by desk
+
 	path string // of the step in the source, for findings of Lint
 }
 

@@ -15,11 +15,12 @@ func Apply(s State, e Event) State {
 	s.Newest = e.Seq
 	switch b := e.Body.(type) {
 	case entries.SessionOpen:
-		s.Operator, s.Started = e.By, e.At
+		s.Started, s.Origin = e.At, b.Origin
+		s = s.operates(e.By, b.Key)
 	case entries.SessionResume:
-		s = applyResume(s)
+		s = applyResume(s, e, b)
 	case entries.SessionHandover:
-		s.Operator = b.To
+		s = s.operates(b.To, b.Key)
 	case entries.SessionClose:
 		s.Result = b.Result
 	case entries.TargetBound:
@@ -37,14 +38,18 @@ func Apply(s State, e Event) State {
 	case entries.RollbackBegin:
 		s = applyBack(s, e)
 	default:
-		s = applyStep(s, e)
+		s = applyStep(applyPeople(s, e), e)
 	}
 	return s
 }
 
 // applyResume: a step that was running when the process ended is unclear, and a
 // box that was open is closed.
-func applyResume(s State) State {
+func applyResume(s State, e Event, b entries.SessionResume) State {
+	if who := s.Operator; e.By != "" { // another person is the operator only after a hand-over
+		s = s.operates(e.By, b.Key)
+		s.Operator = who
+	}
 	for id, x := range s.Steps {
 		switch x.Phase {
 		case Running, Proving:
@@ -52,7 +57,7 @@ func applyResume(s State) State {
 			s = s.set(id, x)
 		case Armed:
 			x.Phase = Pending
-			s = s.set(id, x)
+			s = s.set(id, x).forgo(id, "the session was resumed since")
 		}
 	}
 	return s
@@ -94,7 +99,9 @@ func applyStep(s State, e Event) State {
 		s.Bearing = e.Seq
 	case entries.StepDisarmed:
 		x.Phase = Pending
+		s = s.forgo(id, "its box was closed")
 	case entries.StepIntent:
+		s = s.used(b.Approvals, e.Seq)
 		if x.Phase != Unclear { // a second intent of an attempt takes back what the first began
 			x.Stmts, x.Started = nil, e.At
 		}

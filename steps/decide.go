@@ -3,6 +3,7 @@ package steps
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/turquoise-db/turquoise/audit"
 	"github.com/turquoise-db/turquoise/audit/entries"
@@ -45,6 +46,9 @@ type Evidence struct {
 	PlanErr  error             // why there is no plan
 	Verdicts []checks.Verdict  // gates of the step, fresh
 	Same     map[string]string // target → what changed about its identity; empty if all are the bound ones
+	Now      time.Time         // of the session's clock
+	Signed   *Signed           // for Approve: what was found out about the signature; nil: nobody can
+	ByVoice  bool              // for Answer: another person's word, written down by this one
 }
 
 // Decide says what follows from a command: events to be written, or why not.
@@ -53,8 +57,13 @@ func Decide(s State, c Command, ev Evidence) ([]Event, error) {
 	if s.Result != "" {
 		return nil, refuse("start a new session", "the session is closed (%s)", s.Result)
 	}
-	if n, ok := c.(Note); ok {
-		return decideNote(ev, n)
+	switch c := c.(type) { // what somebody else than the operator may do as well
+	case Note:
+		return decideNote(ev, c)
+	case Approve:
+		return decideApprove(s, c, ev)
+	case Deny:
+		return decideDeny(s, c, ev)
 	}
 	if !ev.Operator {
 		return nil, refuse("ask the operator for the token", "%s does not hold the operator token", ev.By)
@@ -76,6 +85,14 @@ func Decide(s State, c Command, ev Evidence) ([]Event, error) {
 		return decideBackOut(s, c, ev)
 	case Interrupt:
 		return decideInterrupt(s, ev)
+	case Waive:
+		return decideWaive(s, c, ev)
+	case OverrideGate:
+		return decideOverride(s, c, ev)
+	case Answer:
+		return decideAnswer(s, c, ev)
+	case Handover:
+		return decideHandover(s, c, ev)
 	case End:
 		return decideEnd(s, c, ev)
 	}
@@ -123,13 +140,27 @@ func decideArm(s State, c Arm, ev Evidence) ([]Event, error) {
 	case ev.PlanErr != nil:
 		return nil, refuse("do the step that the plan waits for", "%v", ev.PlanErr)
 	}
-	if why := closedGate(ev.Verdicts); why != "" {
+	if why := closedGate(s.notOverridden(it.Step.ID, x.Attempt+1, ev.Verdicts)); why != "" {
 		return nil, refuse("press v to look again", "%s", why)
 	}
-	return []Event{event(audit.System, it.Step.ID, x.Attempt+1, entries.StepPlan{
-		Title: ev.Plan.Title, Risk: ev.Plan.Risk.String(), Plan: ev.Plan.Text, PlanSHA256: ev.Plan.Digest,
-		Needs: entries.Needs{From: []string{}, Not: []string{}, Need: int64(need(it.Step))},
-	})}, nil
+	out := []Event{event(audit.System, it.Step.ID, x.Attempt+1, entries.StepPlan{
+		Title: ev.Plan.Title, Risk: ev.Plan.Risk.String(), Plan: ev.Plan.Text, PlanSHA256: ev.Plan.Digest, Needs: Policy(it.Step),
+	})}
+	if n := need(it.Step); n > 0 {
+		out = append(out, request(it, x.Attempt+1, ActRun, ev.Plan.Digest, n, ev.Now))
+	}
+	return out, nil
+}
+
+// notOverridden leaves out the gates that this attempt goes against.
+func (s State) notOverridden(id runbooks.StepID, attempt int, vs []checks.Verdict) []checks.Verdict {
+	var out []checks.Verdict
+	for _, v := range vs {
+		if _, over := s.Overridden(id, attempt, string(v.Gate.Gauge)); !over {
+			out = append(out, v)
+		}
+	}
+	return out
 }
 
 // need is the number of signatures besides the operator's own act. A step

@@ -1,8 +1,6 @@
 package steps
 
 import (
-	"fmt"
-
 	"github.com/turquoise-db/turquoise/audit"
 	"github.com/turquoise-db/turquoise/audit/entries"
 	"github.com/turquoise-db/turquoise/checks"
@@ -28,20 +26,27 @@ func decideConfirm(s State, c Confirm, ev Evidence) ([]Event, error) {
 	})
 	confirm.Ref = audit.Ref(x.PlanSeq)
 	out := []Event{confirm}
-	closed := ""
-	for _, v := range ev.Verdicts {
-		out = append(out, gateEvent(id, x.Attempt, v))
-		if v.Status != checks.Pass && closed == "" {
-			closed = fmt.Sprintf("gate %s %s %s: is %s%s", v.Gate.Gauge, v.Gate.Op, v.Gate.Want, orDash(v.Is), because(v.Reason))
-		}
+	grants, waiver, err := s.approved(it, ev)
+	if err != nil {
+		return nil, err
 	}
-	if closed != "" {
+	closed := false
+	gates := []int64{} // of overrides: the check that each of them names
+	for _, v := range ev.Verdicts {
+		if seq, over := s.Overridden(id, x.Attempt, string(v.Gate.Gauge)); over {
+			gates = append(gates, seq)
+			continue
+		}
+		out = append(out, gateEvent(id, x.Attempt, v))
+		closed = closed || v.Status != checks.Pass
+	}
+	if closed {
 		dis := event(audit.System, id, x.Attempt, entries.StepDisarmed{Reason: "gate"})
 		dis.Ref = audit.Ref(x.PlanSeq)
 		return append(out, dis), nil
 	}
 	intent := event(ev.By, id, x.Attempt, entries.StepIntent{
-		PlanSHA256: c.Digest, Approvals: []int64{}, Gates: []int64{},
+		PlanSHA256: c.Digest, Approvals: grants, Waiver: waiver, Gates: gates,
 	})
 	intent.Ref = audit.Ref(x.PlanSeq)
 	return append(out, intent), nil
@@ -72,15 +77,8 @@ func sameAsShown(s State, c Confirm, ev Evidence, it runbooks.Item, x StepState)
 	for t, what := range ev.Same {
 		return refuse("find out which server answers there", "target %s: %s", t, what)
 	}
-	if n := need(it.Step); n > 0 && !ev.hasApproval() {
-		return refuse("run it with a second person", "step %s needs %d approval of a second person", id, n)
-	}
-	return nil
+	return s.polled(it)
 }
-
-// hasApproval reports whether a second person approved. Signed approvals are
-// not part of this build, so a step that asks for one is refused.
-func (ev Evidence) hasApproval() bool { return false }
 
 // gateEvent is the recorded answer of one gate.
 func gateEvent(id runbooks.StepID, attempt int, v checks.Verdict) Event {

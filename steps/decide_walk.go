@@ -145,5 +145,5 @@ func decideEnd(s State, c End, ev Evidence) ([]Event, error) {
 		e.Ref, e.OK = audit.Ref(s.BackSeq), audit.OK(!left)
 		out = append(out, e)
 	}
-	return append(out, event(ev.By, "", 0, entries.SessionClose{Result: result, WritesOn: string(s.Writes), Owed: []int64{}})), nil
+	return append(out, event(ev.By, "", 0, entries.SessionClose{Result: result, WritesOn: string(s.Writes), Owed: s.owed()})), nil
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/turquoise-db/turquoise/audit"
+	"github.com/turquoise-db/turquoise/audit/entries"
 	"github.com/turquoise-db/turquoise/engines"
 	"github.com/turquoise-db/turquoise/runbooks"
 )
@@ -14,6 +15,7 @@ import (
 type Event struct {
 	audit.Meta
 	Seq  int64
+	Leaf string // leaf hash of its line; empty before it is written
 	At   time.Time
 	Body audit.Body
 }
@@ -57,26 +59,37 @@ type FreezeState struct {
 
 // State is a cutover at one point of its record.
 type State struct {
-	Operator string
-	Book     *runbooks.Runbook
-	Stepwise bool
-	Walk     []runbooks.Item
-	Pos      int // index of the current item; len(Walk) when the walk is over
-	Steps    map[runbooks.StepID]StepState
-	Vars     map[string]string
-	Bound    map[engines.TargetID]engines.Identity
-	Writes   engines.TargetID // who takes writes; empty while frozen
-	Opened   bool             // writes have been open on the other side
-	Freeze   FreezeState
-	Holding  string
-	HoldSeq  int64
-	Back     string // the way back being walked
-	BackSeq  int64
-	Result   string // set when closed
-	Stopped  string // why nothing may run any more
-	Bearing  int64  // newest entry that bears on the current step
-	Started  time.Time
-	Newest   int64
+	Operator  string
+	Book      *runbooks.Runbook
+	Stepwise  bool
+	Walk      []runbooks.Item
+	Pos       int // index of the current item; len(Walk) when the walk is over
+	Steps     map[runbooks.StepID]StepState
+	Vars      map[string]string
+	Bound     map[engines.TargetID]engines.Identity
+	Writes    engines.TargetID // who takes writes; empty while frozen
+	Opened    bool             // writes have been open on the other side
+	Freeze    FreezeState
+	Holding   string
+	HoldSeq   int64
+	Back      string // the way back being walked
+	BackSeq   int64
+	Result    string // set when closed
+	Stopped   string // why nothing may run any more
+	Bearing   int64  // newest entry that bears on the current step
+	Origin    string // of the record: signed texts name it
+	Requests  []Request
+	Overrides []Override
+	Answers   []Said
+	Owed      []int64  // waivers whose approval is still to come
+	Operators []string // everybody who operated this session
+	Keys      []string // fingerprints of their keys
+	People    []string // persons bound to a role in the record
+
+	checked   entries.CheckResult // newest check, for the request that follows it
+	checkedAt int64
+	Started   time.Time
+	Newest    int64
 }
 
 // New is the state before the first line.

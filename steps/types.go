@@ -87,11 +87,46 @@ type (
 		Next   string
 		Reason string
 	}
+	// Approve hands in a second person's signature over the text of a request.
+	// Way says how it came: screen, command or carried.
+	Approve struct{ Statement, Signature, Way string }
+	// Deny is a second person's no.
+	Deny struct {
+		Step   runbooks.StepID
+		Reason string
+	}
+	// Waive goes on without the approval that a step needs, where the runbook
+	// permits it. Statement and Signature are the operator's own.
+	Waive struct {
+		Step                         runbooks.StepID
+		Reason, Statement, Signature string
+	}
+	// OverrideGate goes against a gate that is not open, with a second person.
+	OverrideGate struct {
+		Step          runbooks.StepID
+		Check, Reason string
+	}
+	// Answer is the go or no-go of one desk for a step.
+	Answer struct {
+		Step    runbooks.StepID
+		Desk    string
+		Go      bool
+		Comment string
+	}
+	// Handover makes another person the operator.
+	Handover struct{ To, Reason string }
 	// BackOut changes over to the way back that fits.
 	BackOut struct{ Reason string }
 	// End closes the session for good.
 	End struct{ Reason string }
 )
+
+func (Approve) command()      {}
+func (Deny) command()         {}
+func (Waive) command()        {}
+func (OverrideGate) command() {}
+func (Answer) command()       {}
+func (Handover) command()     {}
 
 func (Arm) command()       {}
 func (Disarm) command()    {}

@@ -1,0 +1,186 @@
+package engines
+
+import "context"
+
+// Comparer is one open door to a server for comparing its data with another
+// server's: sums over ranges of a table, and hashes of rows by key. It reads
+// only, holds no snapshot between two questions, and is used by one goroutine.
+// An engine without OpenComparer cannot compare data; lint refuses the step.
+type Comparer interface {
+	Identify(ctx context.Context) (Identity, error)
+	// Shapes lists the tables of users as they stand in the catalogue. What holds
+	// data and cannot be compared row by row comes as a note, never left out.
+	Shapes(ctx context.Context) ([]TableShape, []Note, error)
+	// SelfTest hashes fixed literals of the named types. The same answer on two
+	// servers says that their hashes of these types may be compared.
+	SelfTest(ctx context.Context, types []string) (map[string]string, error)
+	// Cuts returns keys that divide a table into ranges of about rows rows, in
+	// the key's order, without reading the table where statistics allow it. No
+	// cuts means one range.
+	Cuts(ctx context.Context, d TableDigest, rows int64) ([]string, error)
+	// Sum is number and sum of the row hashes of one part, read in one statement.
+	Sum(ctx context.Context, d TableDigest, p Part) (Sum, error)
+	// Slices divides a part into slices and sums each; empty slices are left out.
+	Slices(ctx context.Context, d TableDigest, p Part, n int) (map[int]Sum, error)
+	// Rows lists key and hash of the rows of a part, all of them or those of the
+	// named slices.
+	Rows(ctx context.Context, d TableDigest, p Part, n int, slices []int) ([]RowHash, error)
+	// ByKey lists key and hash of the rows that have one of the keys.
+	ByKey(ctx context.Context, d TableDigest, keys []Key) ([]RowHash, error)
+	// Values reads whole rows as text, for people who asked for them.
+	Values(ctx context.Context, d TableDigest, keys []Key) ([]RowValues, error)
+	// Load is what the server suffers now.
+	Load(ctx context.Context) (Load, error)
+	// Position is behind every commit that an earlier question of this session
+	// has seen, as the server writes it.
+	Position(ctx context.Context) (string, error)
+	// Applied reports whether everything that the other server had at the
+	// position has been applied here. linked is false if no replication from
+	// there can be found.
+	Applied(ctx context.Context, from Comparer, position string) (applied, linked bool, err error)
+	// Schema lists what the catalogue says, in a form that two versions share.
+	Schema(ctx context.Context) ([]SchemaFact, error)
+	// Sequences lists all sequences with what is needed to compare them.
+	Sequences(ctx context.Context) ([]SequenceFact, error)
+	Close() error
+}
+
+// Digests pairs the tables of two sides and says how each pair is summed. tests
+// holds the answers of both sides' SelfTest. It is pure.
+type Digests func(blue, green Side, strength Strength) ([]TableDigest, []Note)
+
+// Side is what one server said of itself before a comparison.
+type Side struct {
+	Who    Identity
+	Tables []TableShape
+	Tests  map[string]string
+}
+
+// Strength of the sums.
+type Strength int
+
+// The strengths. Sum64 adds a 64-bit hash of each row: a differing part is
+// missed with a chance of 1 in 2^64. Cryptographic hashes the rows of a part in
+// the order of their keys with SHA-256, which nobody can forge.
+const (
+	Sum64 Strength = iota
+	Cryptographic
+)
+
+// TableShape is a table as its catalogue describes it.
+type TableShape struct {
+	Schema, Name string
+	Columns      []ColumnShape
+	Key          []string // columns of the key by which rows are told apart; none: rows are a multiset
+	KeyFrom      string   // "primary key", "replica identity", "unique index"; empty without a key
+	Identity     string   // replica identity: "default", "full", "nothing", "index"
+	Unlogged     bool
+	Rows         int64  // the server's estimate
+	Bytes        int64  // of the table without its indexes
+	Scattered    bool   // the rows do not lie in the order of the key
+	Encoding     string // of the server's text
+	Denied       string // why our role may not read it; empty if it may
+}
+
+// Label is the name for people, unquoted.
+func (t TableShape) Label() string { return t.Schema + "." + t.Name }
+
+// ColumnShape is a column as the catalogue describes it.
+type ColumnShape struct {
+	Name      string
+	Type      string // as the server writes it, with modifiers and schema
+	Base      string // the type below domains, by its internal name: "int4", "_text"
+	Class     string // 'b' base, 'c' composite, 'e' enum, 'r' range, 'm' multirange
+	Send      string // schema-qualified function that gives the binary form; empty if there is none
+	Builtin   bool   // the type and all it is made of came with the server
+	Loose     bool   // its collation holds different texts for equal
+	Stable    bool   // order of values does not depend on a collation
+	Generated string // expression of a generated column; empty otherwise
+	NotNull   bool
+	Extension string // "hstore 1.8" if the type is an extension's
+}
+
+// TableDigest says how one pair of tables is summed. The statements' pieces are
+// the engine's own; what is compared has the same text on both sides.
+type TableDigest struct {
+	Schema, Name string
+	Key          []string // columns
+	Types        []string // of the key's columns, for casts
+	KeyHash      string   // expression: hash of the key
+	RowHash      string   // expression: hash of the row
+	Order        string   // expression: puts rows in the same order on both sides, for Cryptographic
+	Columns      []string // compared, in the order of blue
+	Ordered      bool     // parts are ranges of the first key column
+	Tracked      bool     // a key of the replica identity: changes can be followed
+	Strength     Strength
+	Rows         int64 // the larger of the two estimates
+	Bytes        int64
+}
+
+// Label is the name for people, unquoted.
+func (t TableDigest) Label() string { return t.Schema + "." + t.Name }
+
+// Part is a range of the first key column, from Low on and below High, or one of
+// Classes classes of the key's hash. The zero value is the whole table.
+type Part struct {
+	Low, High      string
+	HasLow, HasEnd bool
+	Class, Classes int
+}
+
+// Sum of a part or a slice.
+type Sum struct {
+	Count int64
+	Hash  string
+}
+
+// Key is the text of each column of a row's key.
+type Key []string
+
+// RowHash is one row: its key, the hash of all of it, and which version of the
+// row was seen. Rows without a key have none; Count says how many are equal.
+type RowHash struct {
+	Key     Key
+	Hash    string
+	Version string
+	Count   int64
+}
+
+// RowValues is a row as text, by column.
+type RowValues struct {
+	Key    Key
+	Values map[string]*string
+}
+
+// Load is what a server suffers.
+type Load struct {
+	Active  int     // sessions at work, our own left out
+	Waiting int     // of these, how many wait for a lock
+	Oldest  float64 // seconds: how long our own oldest snapshot has been held
+}
+
+// SchemaFact is one thing that a schema holds.
+type SchemaFact struct {
+	Kind   string // "column", "index", "trigger", "grant", …
+	Object string
+	Is     string
+}
+
+// SequenceFact is a sequence with all that its comparison needs.
+type SequenceFact struct {
+	SequenceState
+	Cache     int64
+	Type      string
+	Owner     string // schema.table.column; empty if nothing owns it
+	Identity  string // "always", "by default"; empty if it serves no identity column
+	Extension string // name of the extension it belongs to
+	Denied    bool   // its state may not be read; only the definition is known
+}
+
+// Note is something that was not compared, or compared in a lesser way.
+type Note struct {
+	Object  string
+	Why     string
+	Blind   bool // data is there that nobody looked at: no verdict "equal" covers it
+	Differs bool // it is a difference by itself: a table that one side lacks
+}

@@ -174,6 +174,9 @@ func (a *App) depart(s *session.Session, me session.Person, sc screen, result tu
 		lines[len(lines)-1] = "come back: turquoise resume " + s.Dir()
 	}
 	a.tell("%s", strings.Join(lines, "\n"))
+	if name := s.EmergencyFile(); name != "" {
+		a.tell("the record could not be written; what was done since then stands in %s: keep it, resume takes it in", name)
+	}
 	return err
 }
 

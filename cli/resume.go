@@ -218,6 +218,13 @@ func (a *App) compare(s *session.Session) {
 	if st.Freeze.On {
 		a.tell("clients are held since %s", st.Freeze.Since.UTC().Format(time.RFC3339))
 	}
+	if claims := s.Claims(); len(claims) > 0 {
+		a.tell("the record could not be written for a time; what was done then is claimed by")
+		for _, c := range claims {
+			a.tell("  %s", c)
+		}
+		a.tell("nothing proves these lines; they are in the record as evidence, and the servers decide")
+	}
 	id, doubt := st.Doubt()
 	if !doubt {
 		a.tell("no step is in doubt")

@@ -11,6 +11,7 @@ import (
 	"os/user"
 	"path/filepath"
 	"runtime/debug"
+	"strconv"
 	"strings"
 	"time"
 
@@ -101,7 +102,7 @@ func secretOf(r runbooks.Ref, get env) (string, error) {
 func (c cutover) config(book *runbooks.Runbook, values runbooks.Values, get env) (session.Config, error) {
 	cfg := session.Config{Book: book, Values: values, Stepwise: c.window == "stepwise", Engines: registry(),
 		DSN: map[engines.TargetID]string{}, Params: map[engines.TargetID]map[string]string{}, Secrets: map[string]string{},
-		Change: c.change, Person: c.operator, Now: time.Now, Every: c.every, Tool: tool()}
+		Change: c.change, Person: c.operator, Now: time.Now, Every: c.every, Tool: tool(), Emergency: emergencyDir(get)}
 	for _, t := range book.Targets {
 		dsn, err := secretOf(t.DSN, get)
 		if err != nil {
@@ -167,6 +168,15 @@ func (c cutover) sessions() string {
 		return "turquoise-sessions"
 	}
 	return filepath.Join(home, ".local", "state", "turquoise")
+}
+
+// emergencyDir is where a session writes what it must when its record fails. The
+// folder for temporary files outlives a logout and is often another file system.
+func emergencyDir(get env) string {
+	if d, ok := get("TURQUOISE_EMERGENCY_DIR"); ok && d != "" {
+		return d
+	}
+	return filepath.Join(os.TempDir(), "turquoise-emergency-"+strconv.Itoa(os.Getuid()))
 }
 
 func recordDeps(sid string) audit.Options {

@@ -25,12 +25,15 @@ type Config struct {
 	Scripted bool // confirmations come from a script; the record says so
 	LabOnly  bool // refuse targets that are not of the lab
 	Change   string
-	Record   audit.Options // First, Secrets, Sid and Origin are filled in here
-	Tool     Tool
-	Now      func() time.Time
-	Every    time.Duration // sampling interval; 0: one second
-	Meter    func() *Outage
-	Log      *slog.Logger
+	// Emergency is a folder, best on another file system, for what must be written
+	// when the record cannot be; empty: none.
+	Emergency string
+	Record    audit.Options // First, Secrets, Sid and Origin are filled in here
+	Tool      Tool
+	Now       func() time.Time
+	Every     time.Duration // sampling interval; 0: one second
+	Meter     func() *Outage
+	Log       *slog.Logger
 	// Crash, if set, is called with the name of each boundary that a crash test may
 	// stop at, "4.1:main:after-send:2" or "5:before-outcome"; it is nil outside of tests.
 	Crash func(point string)

@@ -210,7 +210,7 @@ func (x *execution) ended(n int, a engines.Action, seq int64, res engines.Result
 		x.say(true, "action %d on %s: %s: %v", n, a.Target, out, err)
 	}
 	if a.Starts != engines.NoClock || out == engines.Unclear {
-		if err := x.flush(); err != nil {
+		if err := x.flushed(); err != nil {
 			return &failure{engines.Unclear, n, "the record cannot be written: " + err.Error()}
 		}
 	}
@@ -262,15 +262,23 @@ func (x *execution) capture(n int, a engines.Action, res engines.Result) *failur
 }
 
 // begin writes what is pending and the beginning of a statement with one fsync.
+// Only the abort plan may begin a statement that the record does not hold.
 func (x *execution) begin(e steps.Event) (int64, error) {
 	x.s.mu.Lock()
 	defer x.s.mu.Unlock()
 	evs := append(x.pending, e)
-	x.pending = nil
+	if x.part == entries.PartAbort {
+		x.pending = nil
+		return x.s.keep(evs...)
+	}
 	es, err := x.s.commit(evs...)
 	if err != nil {
+		if x.s.log.Fault() == nil {
+			x.pending = nil
+		}
 		return 0, err
 	}
+	x.pending = nil
 	for i := len(es) - 1; i >= 0; i-- {
 		if es[i].Type == "stmt.begin" {
 			return es[i].Seq, nil
@@ -288,8 +296,20 @@ func (x *execution) flush() error {
 	defer x.s.mu.Unlock()
 	evs := x.pending
 	x.pending = nil
-	_, err := x.s.commit(evs...)
+	_, err := x.s.keep(evs...)
 	return err
+}
+
+// flushed makes the pending outcomes durable and says whether the plan may go
+// on: the abort plan also where only the emergency file takes them.
+func (x *execution) flushed() error {
+	if err := x.flush(); err != nil {
+		return err
+	}
+	if x.part == entries.PartAbort {
+		return nil
+	}
+	return x.s.log.Fault()
 }
 
 // settle writes the step's outcome.
@@ -301,7 +321,8 @@ func (x *execution) settle(out engines.Outcome, why string) {
 	evs := append(x.pending, e)
 	x.pending = nil
 	x.s.crashAt(x.it.Step.ID, "before-outcome")
-	if _, err := x.s.commit(evs...); err != nil {
+	if _, err := x.s.keep(evs...); err != nil {
+		x.s.cancel = nil
 		return
 	}
 	x.s.crashAt(x.it.Step.ID, "after-outcome")

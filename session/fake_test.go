@@ -27,12 +27,13 @@ var (
 // servers is a fake engine and all of its servers. It says in which order we
 // act; it says nothing of what a real server would do.
 type servers struct {
-	mu    sync.Mutex
-	sent  []string                                  // texts of Do, in order
-	on    map[string]func() (engines.Result, error) // what a text is answered; default: done, row "t"
-	gauge float64                                   // green/lag_seconds
-	late  time.Duration                             // added to the clock
-	start time.Time
+	mu     sync.Mutex
+	sent   []string                                  // texts of Do, in order
+	on     map[string]func() (engines.Result, error) // what a text is answered; default: done, row "t"
+	flight func(tag string) bool                     // whether a statement still runs; nil: none does
+	gauge  float64                                   // green/lag_seconds
+	late   time.Duration                             // added to the clock
+	start  time.Time
 }
 
 func newServers() *servers {

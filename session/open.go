@@ -44,6 +44,11 @@ func Resume(ctx context.Context, cfg Config, reason string) (*Session, error) {
 	if err != nil {
 		return nil, err
 	}
+	left, err := leftBehind(cfg)
+	if err != nil {
+		return nil, s.giveUp(err)
+	}
+	s.fenced = len(left) > 0
 	o := s.recordOptions(&reason)
 	var rec audit.Recovery
 	if s.log, rec, err = audit.Resume(cfg.Dir, o); err != nil {
@@ -52,7 +57,9 @@ func Resume(ctx context.Context, cfg Config, reason string) (*Session, error) {
 	s.replay(rec.Record.Entries)
 	s.state = steps.Apply(s.state, steps.Event{Seq: s.state.Newest + 1, At: cfg.Now(), Body: entries.SessionResume{}})
 	s.mu.Lock()
-	err = s.compare()
+	if err = s.takeIn(left); err == nil {
+		err = s.compare()
+	}
 	s.mu.Unlock()
 	if err != nil {
 		return nil, s.giveUp(err)
@@ -147,8 +154,11 @@ func (s *Session) recordOptions(resume *string) audit.Options {
 		m := audit.Meta{By: s.cfg.Person}
 		if op.Recovery != nil {
 			after := "crash"
-			if op.Recovery.Suspended {
+			switch {
+			case op.Recovery.Suspended:
 				after = "suspend"
+			case s.fenced:
+				after = "fence"
 			}
 			b := entries.SessionResume{After: after, Tool: tool, VKey: op.VKey, Torn: op.Recovery.Torn, Host: hostOf(o.From)}
 			if resume != nil {

@@ -107,7 +107,7 @@ func (x *execution) after(ctx context.Context) *failure {
 			return f
 		}
 	}
-	if err := x.flush(); err != nil {
+	if err := x.flushed(); err != nil {
 		return &failure{engines.Unclear, 0, "the record cannot be written: " + err.Error()}
 	}
 	return x.gatesAfter(ctx)

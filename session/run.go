@@ -71,10 +71,8 @@ func (s *Session) Suspend(reason string) error {
 		<-ended
 	}
 	s.mu.Lock()
-	var err error
-	if s.log.Fault() == nil {
-		_, err = s.commit(steps.Event{Meta: audit.Meta{By: audit.System}, Body: entries.SessionSuspend{Reason: reason}})
-	}
+	suspend := steps.Event{Meta: audit.Meta{By: audit.System}, Body: entries.SessionSuspend{Reason: reason}}
+	_, err := s.keep(suspend)
 	s.mu.Unlock()
 	return errors.Join(err, s.Close())
 }
@@ -127,9 +125,12 @@ func (s *Session) Close() error {
 	for _, r := range s.peers {
 		errs = append(errs, r.Close())
 	}
-	errs = append(errs, s.log.Release())
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.emergency != nil {
+		errs = append(errs, s.emergency.Close())
+	}
+	errs = append(errs, s.log.Release())
 	for c := range s.subs {
 		delete(s.subs, c)
 		close(c)

@@ -22,25 +22,28 @@ type Session struct {
 	stop context.CancelFunc
 	wg   sync.WaitGroup
 
-	mu      sync.Mutex // state and everything below; held while a line is written
-	state   steps.State
-	known   map[engines.TargetID]engines.Identity
-	lab     bool
-	lines   []RecordLine
-	started time.Time
-	cancel  context.CancelFunc // of the running step
-	ended   chan struct{}      // closed when the running step has ended
-	leaving string             // set when the process wants to end
-	peers   map[engines.TargetID]engines.Reader
-	tickCh  chan struct{} // closed and replaced after each round of samples
-	out     []OutputLine
-	denied  string
-	alarms  alarmBoard
-	shown   time.Time // of the newest snapshot
-	dirty   bool      // something changed since
-	seq     uint64
-	closed  bool
-	stepCh  chan struct{} // closed and replaced on every event: what waits for a change waits here
+	mu        sync.Mutex // state and everything below; held while a line is written
+	state     steps.State
+	known     map[engines.TargetID]engines.Identity
+	lab       bool
+	lines     []RecordLine
+	started   time.Time
+	cancel    context.CancelFunc // of the running step
+	ended     chan struct{}      // closed when the running step has ended
+	leaving   string             // set when the process wants to end
+	emergency *audit.Emergency   // stands in for a record that failed
+	fenced    bool               // the process before left an emergency file
+	claims    []string           // of emergency files that were taken in
+	peers     map[engines.TargetID]engines.Reader
+	tickCh    chan struct{} // closed and replaced after each round of samples
+	out       []OutputLine
+	denied    string
+	alarms    alarmBoard
+	shown     time.Time // of the newest snapshot
+	dirty     bool      // something changed since
+	seq       uint64
+	closed    bool
+	stepCh    chan struct{} // closed and replaced on every event: what waits for a change waits here
 
 	subs map[chan Snapshot]struct{}
 
@@ -159,8 +162,11 @@ func (s *Session) Snapshot() Snapshot {
 // fault stops the session after the record could not be written: nothing runs
 // that is not on record. s.mu is held.
 func (s *Session) fault(err error) {
+	if s.log.Fault() == nil {
+		return // a line was refused for what it says; whoever wrote it is told
+	}
 	s.alarms.raise(s.cfg.Now(), Alarm{ID: "record", Level: WarningLevel,
-		Text: "THE RECORD CANNOT BE WRITTEN: " + err.Error(), Consequence: "nothing runs; free the disk, then turquoise resume"})
+		Text: "THE RECORD CANNOT BE WRITTEN: " + err.Error(), Consequence: "no step runs any more; a window that is open is aborted. Free the disk, then turquoise resume"})
 	s.publish()
 }
 

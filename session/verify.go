@@ -83,14 +83,18 @@ func (f finding) open() bool { return f.err != nil || !f.reads && !f.asked && !f
 // a statement only when the one before was proven, so of reads the record decides.
 func (s *Session) askWorld(ctx context.Context, p steps.Plan, x steps.StepState, vars map[string]string) []finding {
 	var out []finding
-	for _, st := range x.Stmts {
+	for i, st := range x.Stmts {
 		if st.Part != entries.PartMain || st.N > len(p.Parts.Actions) {
 			continue
 		}
 		a := p.Parts.Actions[st.N-1]
 		f := finding{n: st.N, ended: st.Ended && st.Outcome == engines.Done, reads: reads(a)}
 		if a.Proof != nil && !f.reads {
-			f.ask(ctx, s, *a.Proof, p.Limit, vars)
+			pr := *a.Proof
+			if i < len(x.Stmts)-1 {
+				pr.Every = 0 // it held once; only the last one may still be on its way
+			}
+			f.ask(ctx, s, pr, p.Limit, vars)
 		}
 		out = append(out, f)
 	}

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -131,7 +130,7 @@ func (r rehearsal) run(ctx context.Context, a *App, progress io.Writer) (out *re
 	c := r.cutover
 	c.params, c.operator = append(c.params, labParams(pair)...), "script"
 	if c.dir == "" {
-		c.dir = filepath.Join(os.TempDir(), "turquoise-rehearsals")
+		c.dir = rehearsals()
 	}
 	s, err := a.open(ctx, c, get, func(cfg *session.Config) {
 		cfg.LabOnly, cfg.Scripted, cfg.Change = true, true, "rehearsal"

@@ -250,11 +250,17 @@ func (a *App) open(ctx context.Context, c cutover, get env, change func(*session
 	if err := c.name(&cfg); err != nil {
 		return nil, err
 	}
+	if cfg.Rehearsed, err = session.RehearsedIn(rehearsals(), book, cfg.Stepwise); err != nil {
+		return nil, err
+	}
 	if change != nil {
 		change(&cfg)
 	}
 	return session.Start(ctx, cfg)
 }
+
+// rehearsals is the folder that rehearse writes its records to where none is named.
+func rehearsals() string { return filepath.Join(os.TempDir(), "turquoise-rehearsals") }
 
 // findings prints what is wrong with a runbook and refuses to go on with it.
 func (a *App) findings(fs []runbooks.Finding) error {

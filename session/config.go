@@ -33,6 +33,9 @@ type Config struct {
 	Now       func() time.Time
 	Every     time.Duration // sampling interval; 0: one second
 	Meter     func() *Outage
+	// Rehearsed are windows of earlier walks of this runbook; they and the gauges
+	// give the predicted window.
+	Rehearsed []Rehearsed
 	Log       *slog.Logger
 	// Crash, if set, is called with the name of each boundary that a crash test may
 	// stop at, "4.1:main:after-send:2" or "5:before-outcome"; it is nil outside of tests.

@@ -37,13 +37,13 @@ type Snapshot struct {
 	Seq          uint64
 	Now, Started time.Time // Now: clock of the session, the only clock on the screen
 	Sid          string
-	Plan, Late   time.Duration // planned length of the walk; how late it is
+	Plan, Late   time.Duration // planned length of the whole walk; how late it is, 0 if it is not
 	Mode         Mode
 	Change       string // ticket
 	Book         BookRef
 	Operator     string
 	Sides        [2]Side // blue, green
-	Router       Side
+	Router       RouterTile
 	Link         Link
 	Freeze       Freeze
 	Phases       []PhaseRow
@@ -76,6 +76,21 @@ type Side struct {
 	Badge   string // WRITES, FROZEN, standby, closed, unreachable, paused
 	Login   string // as who we are there, "turquoise @ host:port/db"
 	Reached bool
+}
+
+// RouterTile is what moves the traffic, as it answers itself; Target is empty
+// where the runbook has none.
+type RouterTile struct {
+	Side
+	Writes  engines.TargetID // side that the newest proof showed to have the writes
+	Paused  bool
+	Clients int // connected, waiting ones among them
+	Waiting int
+	Servers int // its connections to the database
+	MaxWait time.Duration
+	Moved   time.Time // end of the last switch; zero if there was none
+	Age     time.Duration
+	Stale   bool
 }
 
 // Link is the replication between the sides.
@@ -124,6 +139,7 @@ type CheckRow struct {
 	Age            time.Duration
 	Stale          bool
 	Reason         string
+	Held, NeedHold time.Duration // how long it has held, of what the gate asks for
 }
 
 // Card is all that is known about a step.
@@ -149,7 +165,7 @@ type Card struct {
 	Undo       string // one line
 	Block      bool
 	Budget     time.Duration
-	Predicted  time.Duration // from rehearsals and gauges; 0 if unknown
+	Prediction Prediction
 	Started    time.Time
 	Elapsed    time.Duration
 	Planned    time.Duration
@@ -159,6 +175,14 @@ type Card struct {
 	CanDecide  bool
 	Need       int // signatures besides the operator's
 	Attempt    int
+}
+
+// Prediction is how long clients will wait in a block, said before it is
+// confirmed. For is 0 if nobody can say; then Why says what is missing.
+type Prediction struct {
+	For time.Duration
+	By  string // "gauges", "3 rehearsals"
+	Why string // what it was computed from
 }
 
 // Statement is one verbatim text on the card.
@@ -188,7 +212,9 @@ type Gauge struct {
 	Unit     engines.Unit
 	At       time.Time
 	Age      time.Duration
-	Stale    bool // also when never read
+	Took     time.Duration // how long the question took
+	Stale    bool          // also when never read
+	Never    bool          // no reading of it has ever succeeded
 	Err      string
 	History  []float64 // newest last, NaN = no sample; at most 60
 	Gate     string    // "< 2 s" if a gate of the current step watches it
@@ -216,6 +242,7 @@ type SeqTile struct {
 	Known, Behind int
 	MaxGap        int64
 	Worst         string
+	SetIn         runbooks.StepID // step that raises them; empty if none is left
 	Age           time.Duration
 	Stale         bool
 }

@@ -91,12 +91,28 @@ func (s *Session) phaseRows(snap *Snapshot, now time.Time) {
 		}
 		row.Steps = append(row.Steps, r)
 		row.Total++
+		snap.Plan += it.Step.Planned
 		if x.Phase == steps.Done || x.Phase == steps.Skipped {
 			row.Done++
-		} else {
-			snap.Plan += it.Step.Planned
 		}
 	}
+	snap.Late = s.late(now)
+}
+
+// late is how far the walk is behind its plan: the time since the start beyond
+// what everything up to and with the current step was planned to take. s.mu is held.
+func (s *Session) late(now time.Time) time.Duration {
+	if s.state.Result != "" {
+		return 0
+	}
+	var due time.Duration
+	for _, it := range s.state.Walk {
+		due += it.Step.Planned
+		if x := s.state.Step(it.Step.ID); x.Phase != steps.Done && x.Phase != steps.Skipped {
+			break
+		}
+	}
+	return max(now.Sub(s.started)-due, 0)
 }
 
 func took(x steps.StepState, now time.Time) time.Duration {
@@ -147,6 +163,7 @@ func (s *Session) tiles(snap *Snapshot, now time.Time) {
 	if g, ok := snap.Gauges["green/sequence_count"]; ok {
 		snap.Seqs.Known = int(g.Value)
 	}
+	snap.Seqs.SetIn = s.raises()
 	b, bok := snap.Gauges["blue/row_estimate_count"]
 	g, gok := snap.Gauges["green/row_estimate_count"]
 	snap.Rows = RowTile{Blue: int64(b.Value), Green: int64(g.Value), Age: max(b.Age, g.Age), Stale: !bok || !gok || b.Stale || g.Stale}
@@ -162,10 +179,7 @@ func (s *Session) sides(snap *Snapshot) {
 	}
 	for _, t := range s.state.Book.Targets {
 		if t.Colour == "router" {
-			snap.Router = s.side(t.ID, snap)
-			if g, ok := snap.Gauges[engines.Gauge(t.ID, "paused_count")]; ok && !g.Stale && g.Value > 0 {
-				snap.Router.Badge = "paused"
-			}
+			snap.Router = s.router(t.ID, snap)
 		}
 	}
 	l, ok := snap.Gauges["green/worker_state"]
@@ -207,6 +221,47 @@ func (s *Session) side(id engines.TargetID, snap *Snapshot) Side {
 		v.Badge = "standby"
 	}
 	return v
+}
+
+// router is the tile of what moves the traffic. s.mu is held.
+func (s *Session) router(id engines.TargetID, snap *Snapshot) RouterTile {
+	r := RouterTile{Side: s.side(id, snap), Writes: s.state.Writes, Moved: s.state.Freeze.Ended, Stale: true}
+	if !s.state.Opened {
+		r.Moved = time.Time{}
+	}
+	read := func(name string) float64 {
+		g, ok := snap.Gauges[engines.Gauge(id, name)]
+		if !ok {
+			return 0
+		}
+		r.Stale, r.Age = r.Stale || g.Stale, max(r.Age, g.Age)
+		return g.Value
+	}
+	if _, ok := snap.Gauges[engines.Gauge(id, "paused_count")]; ok {
+		r.Stale = false
+	}
+	r.Paused = read("paused_count") > 0
+	r.Clients, r.Waiting, r.Servers = int(read("client_connections_count")), int(read("waiting_clients_count")), int(read("server_connections_count"))
+	r.MaxWait = time.Duration(read("max_wait_seconds") * float64(time.Second))
+	if r.Paused && !r.Stale {
+		r.Badge = "paused"
+	}
+	return r
+}
+
+// raises is the next step that sets the sequences of the side that gets the writes.
+func (s *Session) raises() runbooks.StepID {
+	for _, it := range s.state.Walk {
+		if x := s.state.Step(it.Step.ID); x.Phase == steps.Done || x.Phase == steps.Skipped {
+			continue
+		}
+		for _, st := range append([]runbooks.Step{it.Step}, it.Parts...) {
+			if st.Kind == "sequences" && st.Stage == "" {
+				return st.ID
+			}
+		}
+	}
+	return ""
 }
 
 // status is the list that must be empty at a good end.

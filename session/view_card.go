@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"slices"
 	"sort"
 	"strings"
 	"time"
@@ -30,7 +31,7 @@ func (s *Session) card(it runbooks.Item, current bool, now time.Time) Card {
 	}
 	c.Armed = x.Phase == steps.Armed
 	c.CanVerify, c.CanDecide = x.Phase == steps.Unclear, x.Phase == steps.Unclear
-	if x.Phase != steps.Pending || x.Attempt > 0 {
+	if !x.Started.IsZero() { // before that, the output is of the step before it
 		c.Output = s.out[:len(s.out):len(s.out)]
 	}
 	p, err := s.plan(it)
@@ -44,6 +45,9 @@ func (s *Session) card(it runbooks.Item, current bool, now time.Time) Card {
 		c.Statements = statements(p.Parts.Actions, x, "main")
 		c.Abort = statements(p.Parts.Abort, x, "abort")
 		c.UndoText = statements(p.Parts.Undo, x, "undo")
+		if c.Block {
+			c.Prediction = s.predict(it, p.Parts.Actions, now)
+		}
 		if len(p.Parts.Undo) == 0 && len(st.Undo) == 0 && p.Parts.UndoNone != "" {
 			c.Undo = "none needed: " + p.Parts.UndoNone
 		}
@@ -91,13 +95,26 @@ func (s *Session) checkRow(g runbooks.Gate, now time.Time) CheckRow {
 	v := s.sampler.eval(g, now)
 	want := string(g.Op) + " " + g.Want
 	if g.For > 0 {
-		want += " for " + g.For.String()
+		want += " for " + whole(g.For)
 	}
-	r := CheckRow{Name: string(g.Gauge), Want: want, Is: v.Is, Status: v.Status, Reason: v.Reason, Stale: v.Status == checks.Unknown}
+	r := CheckRow{Name: string(g.Gauge), Want: want, Is: v.Is, Status: v.Status, Reason: v.Reason, Stale: v.Status == checks.Unknown,
+		Held: v.Held, NeedHold: g.For}
 	if !v.Basis.At.IsZero() {
 		r.Age = now.Sub(v.Basis.At)
 	}
 	return r
+}
+
+// whole writes a duration as a runbook does: 60s, 10m, not 1m0s.
+func whole(d time.Duration) string {
+	s := d.String()
+	if strings.HasSuffix(s, "m0s") {
+		s = strings.TrimSuffix(s, "0s")
+	}
+	if strings.HasSuffix(s, "h0m") {
+		s = strings.TrimSuffix(s, "0m")
+	}
+	return s
 }
 
 func statements(as []engines.Action, x steps.StepState, part string) []Statement {
@@ -172,11 +189,12 @@ func gaugeOf(id engines.GaugeID, h *checks.History, now time.Time, every time.Du
 	if !ok {
 		return g
 	}
-	g.Value, g.Text, g.Unit, g.At = last.Value, last.Text, last.Unit, last.At
+	g.Value, g.Text, g.Unit, g.At, g.Took = last.Value, last.Text, last.Unit, last.At, last.Took
 	g.Age = now.Sub(last.At)
 	g.Stale = last.Err != nil || g.Age > 3*every || math.IsNaN(last.Value)
 	if last.Err != nil {
 		g.Err = last.Err.Error()
+		g.Never = last.Text == "" && !slices.ContainsFunc(g.History, func(v float64) bool { return !math.IsNaN(v) })
 	}
 	return g
 }

@@ -148,7 +148,9 @@ func (m Model) confirmParts(w int) (string, tok, []line, []line, []line) {
 	middle := append(everything(c, 0, w), nil)
 	var tail []line
 	if c.Block {
-		tail = append(tail, windowLine(c))
+		now := m.shown.Cards[c.ID] // the prediction moves with the gauges, the plan does not
+		tail = append(tail, windowLine(now, w))
+		tail = append(tail, windowWhy(now, w)...)
 	}
 	if c.Risk == runbooks.NoReturn {
 		tail = append(tail, line{{red | bold, "There is no undo. "}, {text, c.Undo}})
@@ -157,6 +159,9 @@ func (m Model) confirmParts(w int) (string, tok, []line, []line, []line) {
 	}
 	way := line{{dim, "way back  "}, {wayTok(m.shown.Way.State), wayState(m.shown.Way)}, {text, " " + m.shown.Way.Now}}
 	way = append(append(way, seg{text, " · "}), loses(m.shown.Way)...)
+	if long := append(append(line{}, way...), seg{dim, " · " + until(m.shown.Way)}); long.width() <= w {
+		way = long
+	}
 	tail = append(tail, way)
 	if c.Need > 0 {
 		tail = append(tail, line{{dim, "second person  "}, {amber, "? " + strconv.Itoa(c.Need) + " more " + plural(c.Need, "signature") + "; the session checks"}})

@@ -154,6 +154,8 @@ func cardHead(s session.Snapshot, c session.Card, lv, w int) []line {
 	}
 	label := "WILL RUN, VERBATIM"
 	switch {
+	case statementless(c):
+		label = "NO STATEMENT"
 	case c.Block && c.Phase == steps.Pending:
 		label = "WILL RUN BACK TO BACK, VERBATIM"
 	case running(c):
@@ -213,7 +215,10 @@ func cardRest(s session.Snapshot, c session.Card, lv, w int) []line {
 	}
 	out = append(out, line{{dim | bold, "UNDO   "}, {text, undo}}.fit(w))
 	if c.Block {
-		out = append(out, windowLine(c).fit(w))
+		out = append(out, windowLine(c, w).fit(w))
+		if lv < 2 {
+			out = append(out, windowWhy(c, w)...)
+		}
 	} else if lv < 1 && c.Planned > 0 {
 		out = append(out, line{{dim, "       planned "}, {text, clock(c.Planned)}})
 	}
@@ -223,15 +228,29 @@ func cardRest(s session.Snapshot, c session.Card, lv, w int) []line {
 	return out
 }
 
-// windowLine is what clients will see of a block, said before the keypress.
-func windowLine(c session.Card) line {
-	l := line{{amber | bold, "WINDOW "}}
-	if c.Predicted > 0 {
-		l = append(l, seg{text | bold, brief(c.Predicted)}, seg{dim, " predicted"})
+// windowLine is what clients will see of a block, said before the keypress, and
+// from whom it is known.
+func windowLine(c session.Card, w int) line {
+	head := line{{amber | bold, "WINDOW "}}
+	if p := c.Prediction; p.For > 0 {
+		head = append(head, seg{text | bold, brief(p.For)}, seg{dim, " predicted by " + p.By})
 	} else {
-		l = append(l, seg{amber, "not predicted"})
+		head = append(head, seg{amber, "not predicted"})
 	}
-	return append(l, seg{dim, ", budget "}, seg{text | bold, brief(c.Budget)}, seg{dim, ", then it aborts by itself"})
+	head = append(head, seg{dim, ", budget "}, seg{text | bold, brief(c.Budget)})
+	long := append(append(line{}, head...), seg{dim, ", then it aborts by itself"})
+	return pick(w, long, append(head, seg{dim, ", then abort"}))
+}
+
+// windowWhy is what the prediction was made of.
+func windowWhy(c session.Card, w int) []line {
+	var out []line
+	if c.Block && c.Prediction.Why != "" {
+		for _, l := range words(c.Prediction.Why, w-7) {
+			out = append(out, one(dim, "       "+l))
+		}
+	}
+	return out
 }
 
 // outputRows is how much of the output each level keeps.
@@ -276,8 +295,20 @@ func sorted(rows []session.CheckRow) []session.CheckRow {
 	return append(bad, good...)
 }
 
+// endsWhen heads the checks that a step without a statement waits for: that
+// they do not hold yet is no failure.
+const endsWhen = "ENDS WHEN"
+
+// statementless says that the step changes nothing: it reads, or it waits.
+func statementless(c session.Card) bool {
+	return len(c.Statements) == 0 && c.PlanErr == "" && c.Risk == runbooks.Read && c.PlanText != ""
+}
+
 // checksOf are the checks that matter in the phase of the step.
 func checksOf(c session.Card) ([]session.CheckRow, string) {
+	if statementless(c) && len(c.After) > 0 && failing(c.Before) == 0 && (c.Phase <= steps.Armed || running(c)) {
+		return c.After, endsWhen
+	}
 	if c.Phase == steps.Proving || c.Phase == steps.Done || c.Phase == steps.Failed && len(c.After) > 0 {
 		return c.After, "AFTER"
 	}
@@ -301,8 +332,7 @@ func checkLines(c session.Card, lv, w int) []line {
 	if len(rows) == 0 {
 		return nil
 	}
-	a := min(max(w*26/100, 12), 30)
-	b := min(max(w*25/100, 12), 30)
+	a, b := checkColumns(rows, w)
 	var out []line
 	if lv < maxLevel {
 		out = append(out, line{{dim | bold, one(text, label).fit(a + 3).plain()}, {dim, one(dim, "want").fit(b + 2).plain()}, {dim, "is"}})
@@ -320,7 +350,7 @@ func checkLines(c session.Card, lv, w int) []line {
 		show = show[:min(len(show), limit)]
 	}
 	for _, r := range show {
-		out = append(out, checkLine(r, a, b, w))
+		out = append(out, checkLine(r, a, b, w, label == endsWhen))
 	}
 	if hidden := bad - min(bad, len(show)); hidden > 0 {
 		out = append(out, one(red|bold, strconv.Itoa(hidden)+" more do not pass"))
@@ -331,10 +361,25 @@ func checkLines(c session.Card, lv, w int) []line {
 	return out
 }
 
-func checkLine(r session.CheckRow, a, b, w int) line {
+// checkColumns gives names and wishes the room that they need, within limits:
+// what a check found out stands behind them and matters more.
+func checkColumns(rows []session.CheckRow, w int) (a, b int) {
+	a, b = 10, 6
+	for _, r := range rows {
+		a, b = max(a, width(r.Name)), max(b, width(r.Want))
+	}
+	return min(a, max(w*36/100, 12)), min(b, max(w*27/100, 10))
+}
+
+func checkLine(r session.CheckRow, a, b, w int, waits bool) line {
 	mark, t := seg{text, "✓ "}, text
 	is := r.Is
 	switch {
+	case r.Status == checks.Fail && r.Held > 0 && r.NeedHold > 0:
+		mark, t = seg{amber | bold, "○ "}, amber
+		is += "  held " + clock(r.Held) + " of " + clock(r.NeedHold)
+	case waits && !r.Stale && r.Status == checks.Fail:
+		mark, t = seg{amber | bold, "○ "}, amber
 	case r.Stale || r.Status == checks.Unknown:
 		mark, t = seg{amber | bold, "? "}, amber|bold
 		is = "unknown"

@@ -148,7 +148,8 @@ func windowBlock() session.Snapshot {
 	s := edited(ready(), func(c *session.Card) {
 		c.ID, c.Title, c.Block, c.Word = "3.2", "The window", true, "green"
 		c.Why = "Clients wait in the pooler while blue is fenced, green catches up and the traffic moves. Nobody gets an error."
-		c.Budget, c.Predicted, c.On = 20*time.Second, 420*time.Millisecond, "router"
+		c.Budget, c.On = 20*time.Second, "router"
+		c.Prediction = session.Prediction{For: 420 * time.Millisecond, By: "3 rehearsals", Why: "worst of 3 rehearsed 420ms; gauges: 210ms, 7 statements and their proofs 9ms, oldest writer 0.20 s, lag 0.00 s"}
 		c.Statements = []session.Statement{
 			{N: 1, Target: "router", Verb: "sql", Title: "pause clients", Text: "PAUSE orders"},
 			{N: 2, Target: "blue", Verb: "sql", Title: "fence blue", Text: "ALTER ROLE orders_app NOLOGIN"},
@@ -161,6 +162,7 @@ func windowBlock() session.Snapshot {
 			{N: 1, Target: "blue", Verb: "sql", Title: "open blue", Text: "ALTER ROLE orders_app LOGIN", Note: "if action 2 was begun"},
 			{N: 2, Target: "router", Verb: "sql", Title: "let clients go on", Text: "RESUME orders"}}
 	})
+	s.Router = session.RouterTile{Side: session.Side{Target: "router", Name: "pgbouncer", Colour: "router", Badge: "routing", Reached: true}, Writes: "blue", Clients: 210, Servers: 40, MaxWait: 2 * time.Millisecond, Age: time.Second}
 	phases := fixPhases()
 	for _, st := range s.Cards["3.2"].Statements {
 		phases[2].Steps[1].Parts = append(phases[2].Steps[1].Parts, session.StepRow{ID: runbooks.StepID("3.2." + string(rune('0'+st.N))), Title: st.Title})

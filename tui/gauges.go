@@ -39,9 +39,9 @@ func tile(th *Theme, titles []string, fresh line, w, h int, focus bool, body []l
 // lagGauges finds the lag in bytes and in seconds: on the sending side, where
 // the link is measured, else wherever there is one.
 func lagGauges(s session.Snapshot) (bytes, secs session.Gauge, ok bool) {
-	from := s.Sides[0].Target
+	from, rev := s.Sides[0].Target, ""
 	if !s.Link.Forward && s.Link.State != "none" && s.Link.State != "" {
-		from = s.Sides[1].Target
+		from, rev = s.Sides[1].Target, "rev_"
 	}
 	find := func(names ...string) (session.Gauge, bool) {
 		for _, n := range names {
@@ -61,8 +61,8 @@ func lagGauges(s session.Snapshot) (bytes, secs session.Gauge, ok bool) {
 		slices.Sort(ids)
 		return s.Gauges[ids[0]], true
 	}
-	b, okB := find("behind_bytes", "lag_bytes")
-	c, okS := find("lag_seconds")
+	b, okB := find(rev+"behind_bytes", rev+"lag_bytes")
+	c, okS := find(rev + "lag_seconds")
 	return b, c, okB || okS
 }
 
@@ -106,6 +106,10 @@ func lagTile(th *Theme, s session.Snapshot, w, h int, focus bool) []line {
 		return tile(th, []string{"LAG"}, one(fillAmber, " STALE never "), w, h, focus, []line{one(amber, "not measured yet")})
 	}
 	inner := w - 4
+	to := map[bool]string{true: "LAG blue→green", false: "LAG green→blue"}[s.Link.Forward]
+	if g.Never {
+		return tile(th, []string{to, "LAG"}, one(dim, age(g.Age)+" ago"), w, h, focus, neverRead(g, inner))
+	}
 	head := line{{text | bold, value(g)}}
 	right := one(dim, value(o))
 	if g.Stale {
@@ -126,8 +130,17 @@ func lagTile(th *Theme, s session.Snapshot, w, h int, focus bool) []line {
 		body = append(body, top)
 	}
 	body = append(body, low, gateLine(s, g, inner))
-	to := map[bool]string{true: "LAG blue→green", false: "LAG green→blue"}[s.Link.Forward]
 	return tile(th, []string{to, "LAG"}, freshness(g.Age, g.Stale), w, h, focus, body)
+}
+
+// neverRead is a gauge that nobody could read yet: no link is no lag, and no
+// news of one that was there.
+func neverRead(g session.Gauge, w int) []line {
+	out := []line{{{text | bold, "-"}, {dim, "  not there yet"}}}
+	for _, l := range words(g.Err, w) {
+		out = append(out, one(dim, l))
+	}
+	return out
 }
 
 // staleCells is the gap that a stale gauge shows at the right of its history.

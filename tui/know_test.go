@@ -333,7 +333,7 @@ func TestBlockShowsStatementsAbortAndWindow(t *testing.T) {
 		c.Statements[0].State, c.Statements[0].Took, c.Statements[1].State = "done", 12*time.Millisecond, "running"
 	})
 	r := newRig(t, s, 170, 60)
-	r.shows("1 ✓ router", "done 0.01 s", "2 ◒ blue", "3 ○ blue", "IF IT FAILS, BY ITSELF", "WINDOW 0.42 s predicted", "budget 20.0 s")
+	r.shows("1 ✓ router", "done 0.01 s", "2 ◒ blue", "3 ○ blue", "IF IT FAILS, BY ITSELF", "WINDOW 0.42 s predicted by 3 rehearsals", "worst of 3 rehearsed 420ms", "budget 20.0 s")
 }
 
 // Values are readable, and what is missing is a dash, never a zero.

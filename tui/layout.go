@@ -112,10 +112,19 @@ func refoot(ls []line, way line, w int) []line {
 }
 
 func gaugeGrid(th *Theme, s session.Snapshot, w, h int, way line) []line {
-	half, upper := w/2, h/2
+	half, rows := w/2, h-1
+	third := 0
+	if s.Router.Target != "" || s.Outage != nil {
+		third = rows / 3
+	}
+	upper := (rows - third + 1) / 2
+	mid := rows - third - upper
 	out := beside(lagTile(th, s, half, upper, true), connTile(th, s, w-half, upper, true))
-	low := beside(diffTile(th, s, half, h-upper-1, true), seqTile(th, s, w-half, h-upper-1, true))
-	return append(append(out, low...), edge(faint, "─", "─", "─", way, nil, w))
+	out = append(out, beside(diffTile(th, s, half, mid, true), seqTile(th, s, w-half, mid, true))...)
+	if third > 0 {
+		out = append(out, beside(routerOrNot(th, s, half, third), outageOrNot(th, s, w-half, third))...)
+	}
+	return append(out, edge(faint, "─", "─", "─", way, nil, w))
 }
 
 func stripFrame(th *Theme, s session.Snapshot, k look, w, h int) []line {
@@ -127,7 +136,7 @@ func stripFrame(th *Theme, s session.Snapshot, k look, w, h int) []line {
 	lw, dw, sw := w*27/100, w*22/100, w*19/100
 	out = append(out, beside(
 		lagTile(th, s, lw, instrumentsH, f), connTile(th, s, w-lw-dw-sw, instrumentsH, f),
-		diffTile(th, s, dw, instrumentsH, f), seqTile(th, s, sw, instrumentsH, f))...)
+		diffTile(th, s, dw, instrumentsH, f), lastTile(th, s, sw, instrumentsH, f))...)
 	mid := h - 3 - instrumentsH - auditH - 1
 	left := append(runbookPane(th, s, k, bookW, mid-wayH), wayTile(th, s, bookW, wayH)...)
 	out = append(out, beside(left, cardPane(th, s, k, w-bookW, mid, nil))...)
@@ -158,25 +167,23 @@ func columnFrame(th *Theme, s session.Snapshot, k look, w, h int) []line {
 	const left, right, record = 31, 36, 6
 	mid := h - 3 - record - 1
 	f := k.pane == paneGauges
-	seqH, diffH, lagH, outH := 4, 5, instrumentsH, 0
-	if s.Outage != nil {
-		outH = 6
-	}
-	connH := mid - lagH - diffH - seqH - wayH - outH
-	if connH < 4 { // the clients' tile gives way to its line among the connections
-		connH, outH = connH+outH, 0
-	}
+	c := columnOf(s, mid)
 	con := s
-	if outH > 0 {
+	if c.outage > 0 {
 		con.Outage = nil
 	}
-	col := lagTile(th, s, right, lagH, f)
-	col = append(col, connTile(th, con, right, connH, f)...)
-	if outH > 0 {
-		col = append(col, outageTile(th, s, right, outH)...)
+	col := lagTile(th, s, right, c.lag, f)
+	col = append(col, connTile(th, con, right, c.conn, f)...)
+	if c.outage > 0 {
+		col = append(col, outageTile(th, s, right, c.outage)...)
 	}
-	col = append(col, diffTile(th, s, right, diffH, f)...)
-	col = append(col, seqTile(th, s, right, seqH, f)...)
+	if c.router > 0 {
+		col = append(col, routerTile(th, s, right, c.router, f, c.seq == 0)...)
+	}
+	col = append(col, diffTile(th, s, right, c.diff, f)...)
+	if c.seq > 0 {
+		col = append(col, seqTile(th, s, right, c.seq, f)...)
+	}
 	col = append(col, wayTile(th, s, right, wayH)...)
 	out = append(out, beside(runbookPane(th, s, k, left, mid), cardPane(th, s, k, w-left-right, mid, nil), col)...)
 	out = append(out, auditPane(th, s, k, w, record)...)

@@ -83,7 +83,9 @@ type Model struct {
 	mode    mode
 	box     box
 	arming  runbooks.StepID // an Arm of ours is on its way
-	dead    time.Time       // begin of the dead time
+	toast   string          // that toastAt belongs to
+	toastAt time.Time
+	dead    time.Time // begin of the dead time
 	result  Result
 	w, h    int
 	version uint64
@@ -200,7 +202,7 @@ func (m Model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		m.closeBox("")
 	case tickMsg:
 		was := m.look.noNews
-		if m.look.noNews = m.now().Sub(m.newsAt); was < noNewsAfter && m.look.noNews < noNewsAfter {
+		if m.look.noNews = m.now().Sub(m.newsAt); was < noNewsAfter && m.look.noNews < noNewsAfter && !m.fade() {
 			m.version-- // nothing to draw
 		}
 		return m, tick()
@@ -240,6 +242,24 @@ func (m *Model) resize(w, h int) {
 		m.box.card = card
 	}
 	m.scrollBy(0)
+}
+
+// toastFor is how long a line of feedback stays: line 3 is empty when all is well.
+const toastFor = 8 * time.Second
+
+// fade takes the feedback away when it has been read, and says whether it did.
+func (m *Model) fade() bool {
+	switch now := m.now(); {
+	case m.look.toast == "":
+		return false
+	case m.look.toast != m.toast:
+		m.toast, m.toastAt = m.look.toast, now
+		return false
+	case now.Sub(m.toastAt) < toastFor:
+		return false
+	}
+	m.look.toast, m.toast = "", ""
+	return true
 }
 
 func (m Model) onTerminal(msg tea.Msg) Model {

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/turquoise-db/turquoise/session"
+	"github.com/turquoise-db/turquoise/steps"
 )
 
 // pagerText is what the open pager shows: title, rows, what the foot says.
@@ -141,6 +142,10 @@ func detailRows(s session.Snapshot, k look, w int) []line {
 	}
 	out = append(out, nil, spread(one(dim|bold, "WORD FOR WORD"), one(dim, c.RunAs), w))
 	out = append(out, everything(c, s.Now.Second(), w)...)
+	if c.Block {
+		out = append(out, nil, windowLine(c, w))
+		out = append(out, windowWhy(c, w)...)
+	}
 	if len(c.UndoText) > 0 {
 		out = append(out, nil, one(dim|bold, "UNDO, EACH BY ITS OWN CONFIRM"))
 		ls, _ := grouped(c.UndoText, s.Now.Second(), w)
@@ -155,7 +160,8 @@ func detailRows(s session.Snapshot, k look, w int) []line {
 		}
 		out = append(out, nil, one(dim|bold, part.name))
 		for _, r := range sorted(part.rows) {
-			out = append(out, checkLine(r, min(30, w/4), min(26, w/4), w))
+			a, b := checkColumns(part.rows, w)
+			out = append(out, checkLine(r, a, b, w, part.name == "AFTER" && c.Phase != steps.Done))
 		}
 	}
 	if len(c.Output) > 0 {

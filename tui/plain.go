@@ -244,7 +244,7 @@ func (p *plain) tellPlan(c session.Card) {
 		part(c.Abort)
 	}
 	if c.Block {
-		p.say("RUN", "%s", windowLine(c).plain())
+		p.say("RUN", "%s", windowLine(p.snap.Cards[c.ID], 200).plain())
 	}
 	p.say("UNDO", "%s", c.Undo)
 }

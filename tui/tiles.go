@@ -72,6 +72,9 @@ func seqTile(th *Theme, s session.Snapshot, w, h int, focus bool) []line {
 	if q.Worst != "" {
 		body = append(body, one(dim, q.Worst))
 	}
+	if q.SetIn != "" {
+		body = append(body, one(dim, "set in step "+string(q.SetIn)))
+	}
 	if q.Stale {
 		body[0] = append(line{{amber, "was "}}, body[0]...)
 	}
@@ -121,6 +124,8 @@ func strip(s session.Snapshot, w int) line {
 	switch {
 	case !ok:
 		lag = append(lag, seg{amber, "unknown"})
+	case g.Never:
+		lag = append(lag, seg{text | bold, "-"}, seg{dim, " " + age(g.Age)})
 	case g.Stale:
 		lag = stamp(lag, age(g.Age), true)
 	default:

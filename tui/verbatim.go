@@ -131,6 +131,13 @@ func simple(c session.Card) bool {
 
 // willRun is everything that the confirm would run, word for word.
 func willRun(c session.Card, second, w int) ([]line, int) {
+	if statementless(c) {
+		var out []line
+		for _, l := range words("It changes nothing on any server; enter shows its plan.", w) {
+			out = append(out, one(text, l))
+		}
+		return out, 0
+	}
 	if len(c.Statements) == 0 {
 		return gutter(c.PlanText, w, turq), 0
 	}

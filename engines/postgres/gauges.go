@@ -255,7 +255,7 @@ func (k *tick) subscriber(ctx context.Context, l link, prefix string) {
 	if !there {
 		err = errMissing
 	} else {
-		v, err = k.counter(ctx, `SELECT apply_error_count + sync_error_count FROM pg_stat_subscription_stats WHERE subname = $1`, l.sub)
+		v, err = k.applyErrors(ctx, l.sub)
 	}
 	k.add(prefix+"apply_errors_count", engines.Count, v, "", err)
 }

@@ -23,9 +23,10 @@ type reading struct {
 // to the server and is as good as a heartbeat: in a transaction of 400,000 rows
 // both showed the same seconds while the distance in bytes stayed below 1 kB.
 type history struct {
-	ring []position
-	last map[string]reading
-	seen map[string]float64
+	ring   []position
+	last   map[string]reading
+	seen   map[string]float64
+	deaths deaths
 }
 
 func newHistory() history {

@@ -1,12 +1,12 @@
 package audit
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -67,20 +67,56 @@ var (
 
 // ReadEvidence gives the content that ev names, checked against its hash.
 func ReadEvidence(dir string, ev Evidence) ([]byte, error) {
+	return readEvidence(os.DirFS(dir), ev)
+}
+
+func readEvidence(dir fs.FS, ev Evidence) ([]byte, error) {
 	if !evidenceName.MatchString(ev.SHA256) {
 		return nil, errEvidenceOther
 	}
-	data, err := os.ReadFile(filepath.Join(dir, "evidence", ev.SHA256))
-	if errors.Is(err, os.ErrNotExist) {
+	data, err := fs.ReadFile(dir, "evidence/"+ev.SHA256)
+	if errors.Is(err, fs.ErrNotExist) {
 		return nil, errEvidenceGone
 	}
 	if err != nil {
 		return nil, err
 	}
 	sum := sha256.Sum256(data)
-	want, _ := hex.DecodeString(ev.SHA256)
-	if !bytes.Equal(sum[:], want) || int64(len(data)) != ev.Bytes+saltBytes {
+	if hex.EncodeToString(sum[:]) != ev.SHA256 || int64(len(data)) != ev.Bytes+saltBytes {
 		return nil, errEvidenceOther
 	}
 	return data[saltBytes:], nil
+}
+
+// checkEvidence is readEvidence without holding the content.
+func checkEvidence(dir fs.FS, ev Evidence) error {
+	if !evidenceName.MatchString(ev.SHA256) {
+		return errEvidenceOther
+	}
+	info, err := fs.Stat(dir, "evidence/"+ev.SHA256)
+	if errors.Is(err, fs.ErrNotExist) {
+		return errEvidenceGone
+	}
+	if err != nil {
+		return err
+	}
+	sum, err := fileSHA256(dir, "evidence/"+ev.SHA256)
+	if err != nil {
+		return err
+	}
+	if sum != ev.SHA256 || info.Size() != ev.Bytes+saltBytes {
+		return errEvidenceOther
+	}
+	return nil
+}
+
+// fileSHA256 is the hash of a file, in hex.
+func fileSHA256(dir fs.FS, name string) (string, error) {
+	f, err := dir.Open(name)
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.New()
+	_, err = io.Copy(sum, f)
+	return hex.EncodeToString(sum.Sum(nil)), errors.Join(err, f.Close())
 }

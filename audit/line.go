@@ -56,6 +56,8 @@ type Entry struct {
 	Meta
 	Body json.RawMessage
 	Leaf Hash
+
+	ts string // Time as it stands in the line
 }
 
 // wire holds the 16 keys of a line in their order. None may be missing: an
@@ -140,7 +142,7 @@ func (e *Entry) encode(types Types) ([]byte, error) {
 		return nil, err
 	}
 	// The writer accepts only what the reader accepts.
-	back, err := parseLine(line, types)
+	back, _, err := parseLine(line, types)
 	if err != nil {
 		return nil, err
 	}
@@ -163,31 +165,27 @@ var errCanonical = errors.New("not in canonical form (duplicate, reordered or re
 
 // parseLine accepts exactly the bytes that encode would write. Strict parsing
 // alone is not enough: encoding/json matches keys in any case and takes the last
-// of two. With types nil the body is kept as it is, unchecked.
-func parseLine(line []byte, types Types) (Entry, error) {
+// of two. With types nil the body is kept as it is, unchecked, and no Body is
+// given.
+func parseLine(line []byte, types Types) (Entry, Body, error) {
 	if len(line) > maxLine {
-		return Entry{}, fmt.Errorf("%w: longer than %d bytes", errForm, maxLine)
+		return Entry{}, nil, fmt.Errorf("%w: longer than %d bytes", errForm, maxLine)
 	}
-	var w wire
-	if err := strictDecode(line, &w); err != nil {
-		if v := peekVersion(line); v > Version {
-			return Entry{}, versionError(v)
+	w, ok := wire{}, false
+	if types != nil { // only checkBody finds another spelling inside a body
+		w, ok = scanWire(line)
+	}
+	if !ok {
+		var err error
+		if w, err = parseWire(line); err != nil {
+			return Entry{}, nil, err
 		}
-		return Entry{}, fmt.Errorf("%w: %w", errForm, err)
 	}
-	if w.V > Version {
-		return Entry{}, versionError(w.V)
-	}
-	back, err := canonical(w)
-	if err != nil || !bytes.Equal(back, line) || !utf8.Valid(line) || w.V != Version {
-		return Entry{}, errCanonical
-	}
-	if err := safeNumbers(line); err != nil {
-		return Entry{}, fmt.Errorf("%w: %w", errForm, err)
-	}
+	var body Body
 	if types != nil {
-		if err := checkBody(w, types); err != nil {
-			return Entry{}, err
+		var err error
+		if body, err = checkBody(w, types); err != nil {
+			return Entry{}, nil, err
 		}
 	}
 	at, _ := time.Parse(timeLayout, w.TS) // a bad time is a finding of its own
@@ -195,8 +193,31 @@ func parseLine(line []byte, types Types) (Entry, error) {
 		Seq: w.Seq, Prev: w.Prev, Sid: w.Sid, Seg: w.Seg, Time: at, Mono: w.Mono, Type: w.Type,
 		Meta: Meta{By: w.By, From: w.From, Step: deref(w.Step), Attempt: deref(w.Attempt), Ref: w.Ref,
 			Target: deref(w.Target), OK: w.OK},
-		Body: w.Body, Leaf: LeafHash(line),
-	}, nil
+		Body: w.Body, Leaf: LeafHash(line), ts: w.TS,
+	}, body, nil
+}
+
+// parseWire is the long way: it takes every line that is canonical and says of
+// every other what is wrong with it.
+func parseWire(line []byte) (wire, error) {
+	var w wire
+	if err := strictDecode(line, &w); err != nil {
+		if v := peekVersion(line); v > Version {
+			return w, versionError(v)
+		}
+		return w, fmt.Errorf("%w: %w", errForm, err)
+	}
+	if w.V > Version {
+		return w, versionError(w.V)
+	}
+	back, err := canonical(w)
+	if err != nil || !bytes.Equal(back, line) || !utf8.Valid(line) || w.V != Version {
+		return w, errCanonical
+	}
+	if err := safeNumbers(line); err != nil {
+		return w, fmt.Errorf("%w: %w", errForm, err)
+	}
+	return w, nil
 }
 
 func deref[T any](p *T) T {
@@ -207,21 +228,21 @@ func deref[T any](p *T) T {
 	return *p
 }
 
-func checkBody(w wire, types Types) error {
+func checkBody(w wire, types Types) (Body, error) {
 	b, err := types.decode(w.Type, w.Body)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	back, err := canonical(b)
 	if err != nil || !bytes.Equal(back, w.Body) {
-		return errCanonical
+		return nil, errCanonical
 	}
 	// "" and 0 have one spelling, null: two spellings of nothing would be two
 	// lines with one meaning.
 	if (w.Step != nil && *w.Step == "") || (w.Target != nil && *w.Target == "") || (w.Attempt != nil && *w.Attempt < 1) {
-		return errCanonical
+		return nil, errCanonical
 	}
-	return nil
+	return b, nil
 }
 
 func peekVersion(line []byte) int64 {

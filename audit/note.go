@@ -30,12 +30,47 @@ type Head struct {
 
 // Text is the three lines of a C2SP checkpoint.
 func (h Head) Text() string {
-	return h.Origin + "\n" + strconv.FormatInt(h.Size, 10) + "\n" + base64.StdEncoding.EncodeToString(h.Root[:]) + "\n"
+	return h.Origin + "\n" + strconv.FormatInt(h.Size, 10) + "\n" + h.root64() + "\n"
 }
+
+const ticketMark = "turquoise-head: "
 
 // Ticket is the head on one line, for a change ticket or a printout.
 func (h Head) Ticket() string {
-	return fmt.Sprintf("turquoise-head: %s %d %s", h.Origin, h.Size, base64.StdEncoding.EncodeToString(h.Root[:]))
+	return fmt.Sprintf("%s%s %d %s", ticketMark, h.Origin, h.Size, h.root64())
+}
+
+func (h Head) root64() string { return base64.StdEncoding.EncodeToString(h.Root[:]) }
+
+// ParseTicket reads a head as it stands in a ticket, with or without the words
+// before it.
+func ParseTicket(line string) (Head, error) {
+	f := strings.Fields(strings.TrimPrefix(strings.TrimSpace(line), ticketMark))
+	if len(f) != 3 {
+		return Head{}, errors.New("not of the form ORIGIN SIZE ROOT")
+	}
+	return ParseHead(strings.Join(f, "\n") + "\n")
+}
+
+// ParseHead reads a checkpoint: the three lines that Text writes.
+func ParseHead(text string) (Head, error) {
+	lines := strings.Split(text, "\n")
+	if len(lines) != 4 || lines[0] == "" {
+		return Head{}, errCheckpoint
+	}
+	size, err := strconv.ParseInt(lines[1], 10, 64)
+	if err != nil || size < 0 {
+		return Head{}, errCheckpoint
+	}
+	root, err := strict64.DecodeString(lines[2])
+	if err != nil || len(root) != len(Hash{}) {
+		return Head{}, errCheckpoint
+	}
+	h := Head{Origin: lines[0], Size: size, Root: Hash(root)}
+	if h.Text() != text {
+		return Head{}, errCheckpoint
+	}
+	return h, nil
 }
 
 // sessionKey lives in memory only, signs one seal and is wiped.
@@ -119,23 +154,11 @@ func parseNote(note string) (signedHead, error) {
 	if !ok || !strings.HasSuffix(sigs, "\n") {
 		return signedHead{}, errCheckpoint
 	}
-	text += "\n"
-	lines := strings.Split(text, "\n")
-	if len(lines) != 4 || lines[0] == "" {
-		return signedHead{}, errCheckpoint
+	head, err := ParseHead(text + "\n")
+	if err != nil {
+		return signedHead{}, err
 	}
-	size, err := strconv.ParseInt(lines[1], 10, 64)
-	if err != nil || size < 0 {
-		return signedHead{}, errCheckpoint
-	}
-	root, err := strict64.DecodeString(lines[2])
-	if err != nil || len(root) != len(Hash{}) {
-		return signedHead{}, errCheckpoint
-	}
-	s := signedHead{head: Head{Origin: lines[0], Size: size, Root: Hash(root)}, text: text}
-	if s.head.Text() != text {
-		return signedHead{}, errCheckpoint
-	}
+	s := signedHead{head: head, text: text + "\n"}
 	s.signatures = strings.Split(strings.TrimSuffix(sigs, "\n"), "\n")
 	return s, nil
 }

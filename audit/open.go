@@ -39,7 +39,7 @@ func Create(dir string, o Options) (*Log, error) {
 	if err != nil {
 		return nil, err
 	}
-	names, err := segmentNames(dir)
+	names, err := segmentNames(os.DirFS(dir))
 	if err == nil && len(names) > 0 {
 		err = &Error{Op: "create record", Object: dir, Err: ErrExists, Next: "resume it, or choose another directory"}
 	}
@@ -123,8 +123,9 @@ func (l *Log) abandon() error {
 }
 
 func (l *Log) recover() (Recovery, error) {
-	w := newWalker(VerifyOptions{Types: l.o.Types, MaxSkew: l.o.MaxSkew})
-	w.walk(l.dir)
+	w := newWalker(os.DirFS(l.dir), VerifyOptions{Types: l.o.Types, MaxSkew: l.o.MaxSkew, trusting: true, Name: l.dir})
+	w.keep = true
+	w.walk()
 	rec := Recovery{Record: w.record(), Torn: w.torn, InDoubt: w.inDoubt()}
 	if f := w.firstBreak(); f != nil {
 		return rec, &Error{Op: "resume record", Object: l.dir, Err: fmt.Errorf("%w: %s", ErrBroken, f),
@@ -133,14 +134,14 @@ func (l *Log) recover() (Recovery, error) {
 	if w.closedAt >= 0 {
 		return rec, &Error{Op: "resume record", Object: l.dir, Err: ErrEnded, Next: "read it with turquoise verify or replay"}
 	}
-	last := w.entries[len(w.entries)-1]
+	last := w.last
 	if last.Sid != l.o.Sid {
 		return rec, fmt.Errorf("resume record: %s: it is of session %s, not %s", l.dir, last.Sid, l.o.Sid)
 	}
 	if w.origin != l.o.Origin {
 		return rec, fmt.Errorf("resume record: %s: its origin is %s, not %s", l.dir, w.origin, l.o.Origin)
 	}
-	rec.Suspended = w.suspended()
+	rec.Suspended = w.purpose.Type == typeSuspend
 	l.seg, l.seq, l.prev, l.tree, l.head = last.Seg+1, last.Seq+1, last.Leaf.String(), w.tree.clone(), w.head
 	return rec, nil
 }

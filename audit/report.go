@@ -67,7 +67,10 @@ type Report struct {
 	NotChecked []string   `json:"not_checked"`
 	NotCovered []string   `json:"not_covered"`
 	Note       string     `json:"note,omitempty"`
+	Also       string     `json:"also,omitempty"` // levels that hold above one that does not
 	Tool       string     `json:"tool"`
+	// SignersSHA256 is the hash of the allowed_signers file that was believed.
+	SignersSHA256 string `json:"signers_sha256,omitempty"`
 }
 
 // ReportHead is the last sealed head as text.
@@ -93,13 +96,12 @@ var verdicts = []struct {
 	{Unverified, "UNVERIFIED", 4},
 }
 
-func (r *Report) judge() {
+// judge takes the number of findings of each severity, also of those left out.
+func (r *Report) judge(found map[Severity]int) {
 	for _, v := range verdicts {
-		for _, f := range r.Findings {
-			if f.Sev == v.sev {
-				r.Verdict, r.Exit = v.word, v.exit
-				return
-			}
+		if found[v.sev] > 0 {
+			r.Verdict, r.Exit = v.word, v.exit
+			return
 		}
 	}
 	r.Verdict, r.Exit = "VERIFIED", 0
@@ -121,12 +123,18 @@ func (r Report) Text(w io.Writer) error {
 	for _, l := range r.Levels {
 		fmt.Fprintf(&b, "%-18s %s\n", l.Name, l.Text)
 	}
+	if r.Also != "" {
+		fmt.Fprintf(&b, "%s\n", r.Also)
+	}
 	fmt.Fprintf(&b, "head               %s %d %s\n", r.Head.Origin, r.Head.Size, r.Head.Root)
 	for _, f := range r.Findings {
 		fmt.Fprintf(&b, "%s\n", strings.ReplaceAll(f.String(), "\n", " "))
 	}
 	if r.Note != "" {
 		fmt.Fprintf(&b, "%s\n", r.Note)
+	}
+	if r.SignersSHA256 != "" {
+		fmt.Fprintf(&b, "signers            sha256 %s\n", r.SignersSHA256)
 	}
 	for _, s := range r.NotCovered {
 		fmt.Fprintf(&b, "not covered: %s\n", s)

@@ -88,16 +88,16 @@ func TestAGateThatWasNotAPassNeedsAnOverride(t *testing.T) {
 	for _, override := range []bool{false, true} {
 		dir := t.TempDir()
 		l := create(t, dir, options(&clock{}))
-		m := audit.Meta{By: audit.System, Step: "5"}
+		m, op := audit.Meta{By: audit.System, Step: "5"}, audit.Meta{By: alice, Step: "5"}
 		gate := must[audit.Entry](t)(l.Append(m, entries.CheckResult{Check: "green/lag_bytes", Is: "unknown", Kind: "gate", Want: "= 0"}))
 		if override {
-			m.Ref = audit.Ref(gate.Seq)
-			must[audit.Entry](t)(l.Append(m, entries.CheckOverride{Check: "green/lag_bytes", Reason: "read by hand"}))
+			op.Ref = audit.Ref(gate.Seq)
+			must[audit.Entry](t)(l.Append(op, entries.CheckOverride{Check: "green/lag_bytes", Reason: "read by hand"}))
 		}
 		plan := must[audit.Entry](t)(l.Append(audit.Meta{By: audit.System, Step: "5"}, entries.StepPlan{
 			PlanSHA256: "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"}))
-		m.Ref = audit.Ref(plan.Seq)
-		must[audit.Sealed](t)(l.Intent(audit.Line{Meta: m, Body: entries.StepIntent{Gates: []int64{gate.Seq},
+		op.Ref = audit.Ref(plan.Seq)
+		must[audit.Sealed](t)(l.Intent(audit.Line{Meta: op, Body: entries.StepIntent{Gates: []int64{gate.Seq},
 			PlanSHA256: "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"}}))
 		if override {
 			expect(t, verify(dir), 2, "I52-in-doubt")
@@ -108,7 +108,7 @@ func TestAGateThatWasNotAPassNeedsAnOverride(t *testing.T) {
 }
 
 func TestAStatementBeforeItsSealBreaksTheRules(t *testing.T) {
-	judge := entries.NewRules()
+	judge := entries.NewRules(audit.VerifyOptions{}, entries.Expected{})
 	judge.Line(audit.Entry{Seq: 7}, entries.StepIntent{}, 7)
 	begin := audit.Entry{Seq: 8, Meta: audit.Meta{Ref: audit.Ref(7)}}
 	for sealed, want := range map[int64]bool{7: true, 10: false} {

@@ -97,7 +97,10 @@ func SignSSH(rand io.Reader, key ssh.Signer, namespace string, message []byte) (
 // signedBytes is what the key signs: never the message itself, so that no
 // signature of a login or a commit fits.
 func signedBytes(namespace string, message []byte) []byte {
-	sum := sha512.Sum512(message)
+	return signedSum(namespace, sha512.Sum512(message))
+}
+
+func signedSum(namespace string, sum [sha512.Size]byte) []byte {
 	return append([]byte(sigMagic), ssh.Marshal(struct {
 		Namespace, Reserved, Hash string
 		Sum                       []byte
@@ -184,13 +187,18 @@ func plainKey(k ssh.PublicKey) ssh.PublicKey {
 // about whose key it is: AllowedSigners does. A hardware key must have been
 // touched.
 func (s *SSHSignature) Check(namespace string, message []byte) error {
+	return s.checkSum(namespace, sha512.Sum512(message))
+}
+
+// checkSum is Check for a message too large to hold, by its SHA-512.
+func (s *SSHSignature) checkSum(namespace string, sum [sha512.Size]byte) error {
 	if s.Namespace != namespace {
 		return fmt.Errorf("%w: it was made in the namespace %q, must be %q", ErrBadSignature, s.Namespace, namespace)
 	}
 	if d := s.Details(); d.Touch != nil && !*d.Touch {
 		return fmt.Errorf("%w: the hardware key was not touched", ErrBadSignature)
 	}
-	if err := plainKey(s.Key).Verify(signedBytes(namespace, message), s.sig); err != nil {
+	if err := plainKey(s.Key).Verify(signedSum(namespace, sum), s.sig); err != nil {
 		return fmt.Errorf("%w: the text is another one, or another key signed it", ErrBadSignature)
 	}
 	return nil

@@ -1,44 +1,75 @@
 package audit
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 )
 
 // Judge holds the rules of the procedure, which the format does not know.
-// Line sees every entry in order with its decoded body and the number of entries
-// that lie under a seal so far; place and seq of what it finds are filled in.
 type Judge interface {
+	// Line sees every entry in order with its decoded body and the number of
+	// entries that lie under a seal so far; a withheld line comes as Withheld.
+	// The place of what it finds is filled in, Seq only where it is not set.
 	Line(e Entry, b Body, sealed int64) []Finding
+	// End sees the texts that were signed after the close.
+	End(after []AfterText) []Finding
 }
 
 // VerifyOptions say what to check against. What is not given is not checked, and
 // the report names it.
 type VerifyOptions struct {
-	Types   Types
-	Judge   func() Judge // nil: the format only
-	Origin  string       // empty: believed from the record
-	Quorum  int          // anchors that must vouch for the record
-	Signers string       // allowed_signers file; asks for endorsed sessions
-	MaxSkew time.Duration
-	Tool    string
+	Types    Types
+	Judge    func() Judge // nil: the format only
+	Origin   string       // empty: believed from the record
+	Quorum   int          // outsiders that must vouch for the record; 0: none is asked for
+	Signers  *AllowedSigners
+	Vouches  []Vouch // what outsiders said
+	MaxSkew  time.Duration
+	Redacted bool      // lines may be withheld
+	Now      time.Time // for dates of retention; zero: none lies in the future
+	Tool     string
+	Name     string // of the record, for messages; empty: its folder
+
+	trusting bool // the reader is the session itself: whose key it is was asked when it began
+}
+
+func (o VerifyOptions) name() string {
+	if o.Name == "" {
+		return "this folder"
+	}
+	return o.Name
 }
 
 // Verify checks the record in dir. It never panics and never writes.
 func Verify(dir string, o VerifyOptions) Report {
-	w := newWalker(o)
-	w.walk(dir)
+	if o.Name == "" {
+		o.Name = dir
+	}
+	return VerifyFS(os.DirFS(dir), o)
+}
+
+// VerifyFS is Verify for a record that lies elsewhere than in a folder.
+func VerifyFS(dir fs.FS, o VerifyOptions) Report {
+	w := newWalker(dir, o)
+	w.walk()
 	w.end()
 	r := Report{
-		Head: reportHead(w.head), Entries: int64(len(w.entries)), Sealed: w.sealed, Covered: 0,
+		Head: reportHead(w.head), Entries: w.count, Sealed: w.sealed, Covered: w.outside.covered(max(o.Quorum, 1)),
 		Closed: w.closed(), Findings: w.findings, Tool: o.Tool, Note: w.rest(),
 		NotChecked: w.notChecked(), NotCovered: w.notCovered(),
 	}
-	r.judge()
+	if o.Signers != nil {
+		r.SignersSHA256 = o.Signers.SHA256
+	}
+	if n := w.total() - len(w.findings); n > 0 {
+		r.Note = strings.TrimPrefix(r.Note+fmt.Sprintf("; %d more findings are left out", n), "; ")
+	}
+	r.judge(w.worst)
 	w.levels(&r)
 	if r.Findings == nil {
 		r.Findings = []Finding{}
@@ -46,67 +77,142 @@ func Verify(dir string, o VerifyOptions) Report {
 	return r
 }
 
-// closed is true only if the close lies under a seal.
-func (w *walker) closed() bool {
-	return w.closedAt >= 0 && !w.broken && w.sealed > w.entries[w.closedAt].Seq && w.torn == nil
+func (w *walker) total() int {
+	n := 0
+	for _, c := range w.worst {
+		n += c
+	}
+	return n
 }
 
-// end looks at how the record stops.
+// closed is true only if the close lies under a seal.
+func (w *walker) closed() bool {
+	return w.closedAt >= 0 && !w.broken && w.sealed > w.closedAt && w.torn == nil
+}
+
+// end looks at how the record stops, and at what lies beside it.
 func (w *walker) end() {
-	if w.stopped || len(w.entries) == 0 {
+	defer w.compare()
+	if w.stopped || w.count == 0 {
 		return
 	}
-	if n := int64(len(w.entries)) - w.sealed; n > 0 && !w.broken {
+	if n := w.count - w.sealed; n > 0 && !w.broken {
 		w.find(Incomplete, "I54-unsealed", "the last %d entries are not under a seal", n)
 	}
 	if w.torn != nil {
 		w.find(Incomplete, "I51-torn", "the log ends in %d torn bytes at offset %d and no session.resume explains them", w.torn.Bytes, w.torn.Offset)
 	}
-	if !w.broken {
-		for _, e := range w.inDoubt() {
-			if w.unclear[e.Seq] {
-				w.findAt(e, Incomplete, "I52-in-doubt", "step %s is unclear and nobody decided", e.Step)
-			} else {
-				w.findAt(e, Incomplete, "I52-in-doubt", "step %s has an intent and no outcome", e.Step)
-			}
+	if w.broken {
+		return
+	}
+	for _, e := range w.inDoubt() {
+		if w.unclear[e.Seq] {
+			w.findAt(e, Incomplete, "I52-in-doubt", "step %s is unclear and nobody decided", e.Step)
+		} else {
+			w.findAt(e, Incomplete, "I52-in-doubt", "step %s has an intent and no outcome", e.Step)
 		}
 	}
-	if w.closedAt < 0 && !w.broken {
+	if w.closedAt < 0 {
 		w.find(Incomplete, "I53-not-closed", "no session.close: the session was never closed, or its end was cut off")
 	}
-	if w.endorsed && w.closedAt >= 0 {
-		w.find(Incomplete, "I55-file-signature", "no signature over the closed file")
+	if w.o.trusting {
+		return
 	}
-	if w.o.Signers != "" && !w.endorsed {
+	if w.closedAt >= 0 {
+		w.closedFile()
+		w.readAfter()
+		w.countersigned()
+	}
+	if w.judge != nil {
+		for _, f := range w.judge.End(w.people.after) {
+			w.add(f)
+		}
+	}
+	if w.o.Signers != nil && w.people.given == 0 {
 		w.find(Unverified, "E21-operator-key", "no operator endorsed the session key: nobody in allowed_signers vouches for this log")
-	} else if w.o.Signers != "" {
-		w.find(Unverified, "E21-operator-key", "the endorsement is there, but this verifier does not check endorsements")
 	}
-	if w.o.Quorum > 0 {
-		w.find(Unverified, "U60-no-anchor", "no witness, timestamp or WORM copy vouches for this log: whoever holds the operator's key could have rewritten all of it")
+}
+
+// follow keeps the open intents, looks up evidence and asks the judge.
+func (w *walker) follow(e Entry, body Body) {
+	if h, ok := body.(Withheld); ok {
+		w.findAt(e, Incomplete, "I56-redacted", "entry withheld (%s); its hash stands in chain and tree", h.Why)
 	}
+	if body == nil {
+		return
+	}
+	row := w.o.Types[e.Type]
+	if row.Intent {
+		in := e
+		in.Body = nil
+		w.open[e.Seq] = in
+	}
+	if row.Settles != nil && e.Ref != nil {
+		if row.Settles(e) {
+			delete(w.open, *e.Ref)
+		} else if _, ok := w.open[*e.Ref]; ok {
+			w.unclear[*e.Ref] = true
+		}
+	}
+	if ev, ok := body.(Evident); ok {
+		for _, f := range ev.EvidenceFiles() {
+			w.evidence(e, f)
+		}
+	}
+	if w.judge == nil {
+		return
+	}
+	for _, f := range w.judge.Line(e, body, w.sealed) {
+		f.File, f.Line = w.file, w.line
+		if f.Seq == nil {
+			f.Seq = &e.Seq
+		}
+		w.add(f)
+	}
+}
+
+func (w *walker) evidence(e Entry, ev Evidence) {
+	w.mentions[ev.SHA256] = true
+	switch err := checkEvidence(w.dir, ev); {
+	case errors.Is(err, errEvidenceGone):
+		w.findAt(e, Incomplete, "I50-evidence", "evidence %.12s… is not in the bundle (withheld or erased); its hash stands", ev.SHA256)
+	case errors.Is(err, errEvidenceOther):
+		w.findAt(e, Tampered, "E32-evidence", "evidence file %.12s… has other content", ev.SHA256)
+	case err != nil:
+		w.findAt(e, Unverified, "E03-read", "%v", err)
+	}
+}
+
+func (w *walker) inDoubt() []Entry {
+	var es []Entry
+	for _, e := range w.open {
+		es = append(es, e)
+	}
+	slices.SortFunc(es, func(a, b Entry) int { return int(a.Seq - b.Seq) })
+	return es
 }
 
 func (w *walker) rest() string {
-	switch n := int64(len(w.entries)); {
-	case w.breaks == 0 || n == 0 || w.lastBreak >= n:
+	switch {
+	case w.breaks == 0 || w.restAt < 0 || w.count == 0 || w.last.Seq < w.restAt:
 		return ""
 	case w.breaks > maxBreaks:
 		return fmt.Sprintf("%d breaks in all; the first %d are listed", w.breaks, maxBreaks)
-	default:
-		return fmt.Sprintf("the rest, entries %d to %d, is unbroken", w.entries[w.lastBreak].Seq, w.entries[n-1].Seq)
 	}
+	return fmt.Sprintf("the rest, entries %d to %d, is unbroken", w.restAt, w.last.Seq)
 }
 
 func (w *walker) notChecked() []string {
-	n := []string{
-		"anchors: no witness, timestamp, copy or ticket head was compared; a whole forged record would look the same",
-		"server logs: whether the servers received what stands here",
+	n := append([]string{}, w.skipped...)
+	if len(w.o.Vouches) == 0 {
+		n = append(n, "anchors: no witness, timestamp, copy or ticket head was compared; a whole forged record would look the same")
 	}
-	if w.endorsed {
-		n = append(n, "endorsements and approvals: their signatures were not checked")
-	} else {
+	n = append(n, "server logs: whether the servers received what stands here, and nothing else")
+	switch {
+	case w.people.given == 0:
 		n = append(n, "people: no operator key endorsed this session, so the seals bind the lines to each other, not to a person")
+	case w.o.Signers == nil:
+		n = append(n, "people: whose keys these are; no allowed_signers file was given")
 	}
 	if w.o.Origin == "" {
 		n = append(n, "origin: taken from the record itself")
@@ -117,43 +223,15 @@ func (w *walker) notChecked() []string {
 // notCovered lists evidence that no line names: what a crash between the file
 // and its line leaves.
 func (w *walker) notCovered() []string {
-	files, err := os.ReadDir(filepath.Join(w.dir, "evidence"))
-	if err != nil {
-		return []string{}
-	}
 	list := []string{}
+	files, err := fs.ReadDir(w.dir, "evidence")
+	if err != nil {
+		return list // there is none
+	}
 	for _, f := range files {
 		if !w.mentions[f.Name()] {
 			list = append(list, "evidence/"+f.Name())
 		}
 	}
 	return list
-}
-
-func (w *walker) levels(r *Report) {
-	tampered := slices.ContainsFunc(r.Findings, func(f Finding) bool { return f.Sev == Tampered })
-	l0 := Level{Name: "L0 intact", Met: !tampered && r.Entries > 0 && !w.stopped}
-	l0.Text = "not met"
-	if l0.Met {
-		l0.Text = fmt.Sprintf("%d entries in one unbroken chain; none changed, removed or added inside", r.Entries)
-	}
-	why := "no operator key endorsed the session"
-	if w.endorsed {
-		why = "the endorsement was not checked"
-	}
-	r.Levels = []Level{
-		l0,
-		{Name: "L1 sealed", Text: fmt.Sprintf("not met: %d seals by session keys; %s", w.seals, why)},
-		{Name: "L2 countersigned", Text: "not met: no countersignature was checked"},
-		{Name: "L3 seen by others", Text: "not met: no anchor was compared"},
-		{Name: "L4 archived", Text: "not met: no WORM copy, no timestamp"},
-	}
-	switch {
-	case !l0.Met:
-		r.Level = "no level"
-	case w.endorsed:
-		r.Level = "level L0 of 4: the endorsement was not checked"
-	default:
-		r.Level = "level L0 of 4, unendorsed: " + strings.TrimSpace(fmt.Sprintf("%d of %d entries under seals of session keys that no person signed for", w.sealed, r.Entries))
-	}
 }

@@ -34,7 +34,7 @@ func TestAGoodRecordVerifiesAndSaysThatNobodySigned(t *testing.T) {
 func TestWhatIsAskedForAndCannotBeCheckedIsNotVerified(t *testing.T) {
 	dir := closedNight(t)
 	expect(t, entries.Verify(dir, audit.VerifyOptions{Origin: origin, Quorum: 1}), 4, "U60-no-anchor")
-	expect(t, entries.Verify(dir, audit.VerifyOptions{Origin: origin, Signers: "allowed_signers"}), 4, "E21-operator-key")
+	expect(t, entries.Verify(dir, audit.VerifyOptions{Origin: origin, Signers: &audit.AllowedSigners{}}), 4, "E21-operator-key")
 	expect(t, entries.Verify(dir, audit.VerifyOptions{Origin: "audit.example/turquoise/20261121-other-0000"}), 1, "E23-")
 }
 

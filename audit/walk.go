@@ -1,45 +1,28 @@
 package audit
 
 import (
-	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
-	"slices"
-	"strings"
+	"io"
+	"io/fs"
 	"time"
 )
 
-// maxBreaks ends the list of breaks in a record that is damaged everywhere.
-const maxBreaks = 20
+const (
+	// maxBreaks ends the list of breaks in a record that is damaged everywhere.
+	maxBreaks = 20
+	// maxFindings keeps the report of a forged record readable, and small.
+	maxFindings = 500
+)
 
-func segmentName(n int64) string { return fmt.Sprintf("%04d.jsonl", n) }
-
-func segmentNames(dir string) ([]string, error) {
-	all, err := os.ReadDir(dir)
-	if err != nil {
-		return nil, err
-	}
-	var names []string
-	for _, e := range all {
-		if n := e.Name(); strings.HasSuffix(n, ".jsonl") && n[0] >= '0' && n[0] <= '9' {
-			names = append(names, n)
-		}
-	}
-	slices.Sort(names)
-	return names, nil
-}
-
-// walker reads a record from the first byte to the last. Verify, Resume and Load
-// all go through it, so that what one of them believes the others believe too.
+// walker reads a record from the first byte to the last and holds one line at a
+// time. Verify, Resume and Load all go through it, so that what one of them
+// believes the others believe too.
 type walker struct {
 	o        VerifyOptions
-	dir      string
+	dir      fs.FS
 	findings []Finding
+	worst    map[Severity]int // all findings, also those left out
 
 	// where we are
 	file    string
@@ -47,40 +30,43 @@ type walker struct {
 	seg     int64
 	inSeg   int // good lines in this segment
 	segTail *Torn
+	broken  bool // a break in the structure: form, seq and chain only from here
+	resync  bool // the next good line is believed about its place
+	breaks  int
+	restAt  int64 // seq of the first line behind the last break
 
 	// what stands so far
-	entries []Entry
-	tree    tree
-	head    Head // of the last good seal
-	origin  string
-	sid     string
-	seals   int
-	sealed  int64 // entries under a seal, the seal line included
+	keep     bool // entries are wanted, not only checked
+	entries  []Entry
+	count    int64
+	last     Entry // zero before the first
+	purpose  Entry // the last line that is neither key.next nor seal
+	tree     tree
+	head     Head // of the last good seal
+	origin   string
+	sid      string
+	seals    int
+	sealed   int64 // entries under a seal, the seal line included
+	closedAt int64 // seq of session.close, -1 if none
+	stopped  bool  // newer version: nothing after it can be judged
+	torn     *Torn // at the very end
 
-	key      *verifier // in force
-	next     *verifier // announced by the line before
-	mustSeal *Entry    // endorsed a key; key.next and seal must follow at once
-	closedAt int64     // index of session.close, -1 if none
-	endorsed bool
-	stopped  bool // newer version: nothing after it can be judged
-
-	broken    bool // a break in the structure: form, seq and chain only from here
-	resync    bool // the next good line is believed about its place
-	breaks    int
-	lastBreak int64
-	torn      *Torn // at the very end
-
+	keys     keyState
+	people   peopleState
 	open     map[int64]Entry // intents not settled
 	unclear  map[int64]bool
 	judge    Judge
 	mentions map[string]bool // evidence files
+	outside  outside         // what anchors said
+	skipped  []string        // what could not be compared, and why
 }
 
-func newWalker(o VerifyOptions) *walker {
+func newWalker(dir fs.FS, o VerifyOptions) *walker {
 	if o.MaxSkew == 0 {
 		o.MaxSkew = defaultSkew
 	}
-	w := &walker{o: o, closedAt: -1, open: map[int64]Entry{}, unclear: map[int64]bool{}, mentions: map[string]bool{}}
+	w := &walker{o: o, dir: dir, closedAt: -1, worst: map[Severity]int{}, open: map[int64]Entry{},
+		unclear: map[int64]bool{}, mentions: map[string]bool{}, outside: newOutside(o.Vouches)}
 	if o.Judge != nil {
 		w.judge = o.Judge()
 	}
@@ -88,12 +74,23 @@ func newWalker(o VerifyOptions) *walker {
 }
 
 func (w *walker) find(sev Severity, code, format string, args ...any) {
-	w.findings = append(w.findings, Finding{Sev: sev, Code: code, File: w.file, Line: w.line, Msg: fmt.Sprintf(format, args...)})
+	w.add(Finding{Sev: sev, Code: code, File: w.file, Line: w.line, Msg: fmt.Sprintf(format, args...)})
 }
 
 func (w *walker) findAt(e Entry, sev Severity, code, format string, args ...any) {
-	w.find(sev, code, format, args...)
-	w.findings[len(w.findings)-1].Seq = &e.Seq
+	w.add(Finding{Sev: sev, Code: code, File: w.file, Line: w.line, Seq: &e.Seq, Msg: fmt.Sprintf(format, args...)})
+}
+
+// findIn is about a file beside the record.
+func (w *walker) findIn(file string, sev Severity, code, format string, args ...any) {
+	w.add(Finding{Sev: sev, Code: code, File: file, Msg: fmt.Sprintf(format, args...)})
+}
+
+func (w *walker) add(f Finding) {
+	w.worst[f.Sev]++
+	if len(w.findings) < maxFindings {
+		w.findings = append(w.findings, f)
+	}
 }
 
 // firstBreak is the first finding that forbids going on with the record. An open
@@ -107,15 +104,16 @@ func (w *walker) firstBreak() *Finding {
 	return nil
 }
 
-func (w *walker) walk(dir string) {
-	w.dir = dir
-	names, err := segmentNames(dir)
+const noBeginning = "the first entry is %q, not session.open: the beginning is missing"
+
+func (w *walker) walk() {
+	names, err := segmentNames(w.dir)
 	if err != nil {
 		w.find(Unverified, "E03-read", "%v", err)
 		return
 	}
 	if len(names) == 0 {
-		w.find(Tampered, "E01-missing", "no log segments in %s", dir)
+		w.find(Tampered, "E01-missing", "no log segments in %s", w.o.name())
 		return
 	}
 	for i, name := range names {
@@ -125,12 +123,10 @@ func (w *walker) walk(dir string) {
 			w.find(Tampered, "E02-segment-gap", "expected %s, found %s: a segment file is missing or extra", want, name)
 			return
 		}
-		data, err := os.ReadFile(filepath.Join(dir, name))
-		if err != nil {
+		if err := w.segment(int64(i + 1)); err != nil {
 			w.find(Unverified, "E03-read", "%v", err)
-			return
+			w.stopped = true
 		}
-		w.segment(int64(i+1), data)
 		if w.stopped {
 			return
 		}
@@ -138,102 +134,94 @@ func (w *walker) walk(dir string) {
 	w.torn = w.segTail
 	if w.inSeg == 0 && !w.broken && w.torn != nil {
 		w.line = 1
-		if w.seg > 1 {
-			w.find(Tampered, "E18-resume", "segment %d does not begin with session.resume", w.seg)
-		} else {
-			w.find(Tampered, "E11-genesis", "the first entry is %q, not session.open: the beginning is missing", "")
-		}
+		w.headless()
 	}
 	w.file, w.line = "", 0
 }
 
-func (w *walker) segment(n int64, data []byte) {
+// headless is a segment without a first line.
+func (w *walker) headless() {
+	if w.seg > 1 {
+		w.find(Tampered, "E18-resume", "segment %d does not begin with session.resume", w.seg)
+	} else {
+		w.find(Tampered, "E11-genesis", noBeginning, "")
+	}
+}
+
+func (w *walker) segment(n int64) error {
+	f, err := w.dir.Open(w.file)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
 	w.seg, w.inSeg, w.line = n, 0, 0
 	before := w.segTail
 	w.segTail = nil
-	for off := 0; off < len(data); {
-		w.line++
-		end, whole := bytes.IndexByte(data[off:], '\n'), true
-		if end < 0 {
-			end, whole = len(data)-off, false
-		}
-		raw := data[off : off+end]
-		e, err := parseLine(raw, w.o.Types)
-		var newer versionError
-		if errors.As(err, &newer) {
-			w.find(Unverified, "U63-version", "%v", newer)
-			w.stopped = true
-			return
-		}
-		if err == nil && !whole {
-			err = fmt.Errorf("%w: no line feed at its end", errForm)
+	r := newLineReader(f)
+	for off := int64(0); ; {
+		raw, size, whole, err := r.next()
+		if errors.Is(err, io.EOF) {
+			break
 		}
 		if err != nil {
-			if w.isTorn(data[off:]) {
-				w.segTail = tornAt(n, off, data)
-				return
-			}
-			w.badLine(err)
-		} else {
-			w.goodLine(e, raw, before)
+			return err
 		}
-		off += end + 1
+		w.line++
+		if done, err := w.one(raw, whole, off, before); err != nil || done {
+			return err
+		}
+		off += size
 	}
-	if w.line == 0 && n == 1 {
-		w.find(Tampered, "E11-genesis", "the first entry is %q, not session.open: the beginning is missing", "")
-	} else if w.line == 0 {
-		w.find(Tampered, "E18-resume", "segment %d does not begin with session.resume", n)
+	if w.line == 0 {
+		w.headless()
 	}
+	return nil
 }
 
-func tornAt(seg int64, off int, data []byte) *Torn {
-	sum := sha256.Sum256(data[off:])
-	return &Torn{Bytes: int64(len(data) - off), Offset: int64(off), Segment: seg, SHA256: hex.EncodeToString(sum[:])}
-}
-
-// isTorn tells what a crash may leave from what somebody changed: behind a bad
-// line no finished line of a durable type may stand, except as the very last,
-// because nothing is written behind a line that was not acknowledged.
-func (w *walker) isTorn(tail []byte) bool {
-	if w.broken {
-		return false
+// one judges a line. It is done with the segment when the line begins a torn
+// tail or comes from a newer format.
+func (w *walker) one(raw []byte, whole bool, off int64, before *Torn) (done bool, err error) {
+	e, body, bad := w.parse(raw)
+	var newer versionError
+	if errors.As(bad, &newer) {
+		w.find(Unverified, "U63-version", "%v", newer)
+		w.stopped = true
+		return true, nil
 	}
-	lines := bytes.Split(tail, []byte("\n"))
-	finished := lines[:len(lines)-1] // the last piece has no line feed
-	for i, line := range finished {
-		var p struct {
-			Type string `json:"type"`
-		}
-		if json.Unmarshal(line, &p) != nil || !w.durable(p.Type) {
-			continue
-		}
-		veryLast := i == len(finished)-1 && len(lines[len(lines)-1]) == 0
-		if !veryLast {
-			return false
+	if bad == nil && !whole {
+		bad = fmt.Errorf("%w: no line feed at its end", errForm)
+	}
+	if bad == nil {
+		w.goodLine(e, body, raw, before)
+		return false, nil
+	}
+	if !w.broken {
+		if w.segTail, err = w.tail(w.seg, off); err != nil || w.segTail != nil {
+			return true, err
 		}
 	}
-	return true
+	if w.more() {
+		code := "E10-form"
+		if errors.Is(bad, errStub) {
+			code = "E34-redaction"
+		}
+		w.find(Tampered, code, "%s", bad)
+	}
+	w.broken, w.resync, w.keys.force = true, true, nil
+	return false, nil
 }
 
-func (w *walker) durable(name string) bool {
-	if w.o.Types == nil {
-		return name == typeSeal || name == typeOpen || name == typeResume || name == typeClose
+func (w *walker) parse(raw []byte) (Entry, Body, error) {
+	if w.o.Redacted && isStub(raw) {
+		return parseStub(raw)
 	}
-	return w.o.Types[name].Durable
-}
-
-func (w *walker) badLine(err error) {
-	if !w.more() {
-		return
-	}
-	w.find(Tampered, "E10-form", "%s", err)
-	w.broken, w.resync = true, true
+	return parseLine(raw, w.o.Types)
 }
 
 // more counts a break and says whether it is still worth a line.
 func (w *walker) more() bool {
 	w.breaks++
-	w.lastBreak = int64(len(w.entries))
+	w.restAt = -1
 	return w.breaks <= maxBreaks
 }
 
@@ -241,78 +229,77 @@ func (w *walker) more() bool {
 // from a break on, each line is measured against the one before it only.
 func (w *walker) place(e Entry) bool {
 	want, prev := int64(0), zeroPrev
-	if n := len(w.entries); n > 0 {
-		want, prev = w.entries[n-1].Seq+1, w.entries[n-1].Leaf.String()
+	if w.count > 0 {
+		want, prev = w.last.Seq+1, w.last.Leaf.String()
 	}
 	if w.resync {
 		w.resync = false
 		return false
 	}
+	code, msg := "", ""
 	switch {
-	case len(w.entries) == 0 && e.Type != typeOpen:
-		if w.more() {
-			w.findAt(e, Tampered, "E11-genesis", "the first entry is %q, not session.open: the beginning is missing", e.Type)
-		}
+	case w.count == 0 && e.Type != typeOpen:
+		code, msg = "E11-genesis", fmt.Sprintf(noBeginning, e.Type)
 	case e.Seq < want:
-		if w.more() {
-			w.findAt(e, Tampered, "E12-sequence", "sequence number %d where %d must stand: entries were inserted or repeated", e.Seq, want)
-		}
+		code, msg = "E12-sequence", fmt.Sprintf("sequence number %d where %d must stand: entries were inserted or repeated", e.Seq, want)
 	case e.Seq > want:
-		if w.more() {
-			w.findAt(e, Tampered, "E12-sequence", "sequence number %d where %d must stand: entries were %s", e.Seq, want, w.gone(want))
+		how := "removed"
+		if w.breaks < maxBreaks {
+			how = w.gone(want)
 		}
-	case e.Prev != prev:
-		if w.more() {
-			w.findAt(e, Tampered, "E13-chain", "this entry names %.12s… as its predecessor, the line before it hashes to %.12s…: the line before it was changed", e.Prev, prev)
-		}
+		code, msg = "E12-sequence", fmt.Sprintf("sequence number %d where %d must stand: entries were %s", e.Seq, want, how)
+	case e.Prev != prev && e.Type != typeRedacted:
+		code, msg = "E13-chain", fmt.Sprintf("this entry names %.12s… as its predecessor, the line before it hashes to %.12s…: the line before it was changed", e.Prev, prev)
 	default:
 		return true
 	}
+	if w.more() {
+		w.findAt(e, Tampered, code, "%s", msg)
+	}
 	w.broken = true
+	if code != "E13-chain" {
+		w.keys.force = nil // who knows which keys the missing lines announced
+	}
 	return false
 }
 
-// gone looks for the missing line further down, to say what was done with it.
-func (w *walker) gone(seq int64) string {
-	names, _ := segmentNames(w.dir)
-	for _, name := range names {
-		if name < w.file {
-			continue
-		}
-		data, _ := os.ReadFile(filepath.Join(w.dir, name))
-		for i, line := range bytes.Split(data, []byte("\n")) {
-			if name == w.file && i < w.line {
-				continue
-			}
-			if e, err := parseLine(line, nil); err == nil && e.Seq == seq {
-				return "reordered"
-			}
-		}
-	}
-	return "removed"
-}
-
-func (w *walker) goodLine(e Entry, raw []byte, before *Torn) {
-	ok := w.place(e)
-	if !ok || w.broken {
-		if w.broken && e.Type == typeSeal {
-			w.brokenSeal(e)
-		}
-		w.inSeg++
-		w.entries = append(w.entries, e)
+func (w *walker) goodLine(e Entry, body Body, raw []byte, before *Torn) {
+	if ok := w.place(e); !ok || w.broken {
+		w.brokenKeys(e, body)
+		w.take(e)
 		return
 	}
 	w.identity(e)
-	w.stamps(e, raw)
-	w.position(e, before)
-	w.keys(e)
-	w.entries = append(w.entries, e)
+	w.stamps(e)
+	w.position(e, body, before)
+	w.keyLine(e, body)
+	w.who(e, body)
+	w.take(e)
 	w.tree.add(e.Leaf)
+	w.outside.line(e, raw, &w.tree)
+	w.follow(e, body)
+}
+
+func (w *walker) take(e Entry) {
+	if w.restAt < 0 {
+		w.restAt = e.Seq
+	}
+	if w.keep {
+		w.entries = append(w.entries, e)
+	}
 	w.inSeg++
-	w.follow(e)
+	w.count++
+	e.Body = nil
+	w.last = e
+	if e.Type != typeKeyNext && e.Type != typeSeal {
+		w.purpose = e
+	}
 }
 
 func (w *walker) identity(e Entry) {
+	if e.Type == typeRedacted {
+		return // a stub holds nothing but its place
+	}
 	if w.sid == "" {
 		w.sid = e.Sid
 	}
@@ -325,38 +312,32 @@ func (w *walker) identity(e Entry) {
 }
 
 // stamps checks the two clocks of a line against those of the line before.
-func (w *walker) stamps(e Entry, raw []byte) {
-	if ts := peekTS(raw); e.Time.Format(timeLayout) != ts {
-		w.findAt(e, Tampered, "E16-time", "bad timestamp %q", ts)
+func (w *walker) stamps(e Entry) {
+	if e.Type == typeRedacted {
 		return
 	}
-	if len(w.entries) == 0 {
+	if e.Time.Format(timeLayout) != e.ts {
+		w.findAt(e, Tampered, "E16-time", "bad timestamp %q", e.ts)
+		return
+	}
+	if w.count == 0 {
 		if e.Mono < 0 {
 			w.findAt(e, Tampered, "E17-monotonic", "monotonic clock runs backwards (%d after %d)", e.Mono, 0)
 		}
 		return
 	}
-	last := w.entries[len(w.entries)-1]
 	if w.inSeg == 0 {
-		if back := last.Time.Sub(e.Time); back > w.o.MaxSkew {
+		if back := w.last.Time.Sub(e.Time); back > w.o.MaxSkew {
 			w.findAt(e, Rule, "R30-clock", "segment begins %s before the last entry of the one before", back)
 		}
 		return
 	}
-	ran := time.Duration(e.Mono-last.Mono) * time.Microsecond
+	ran := time.Duration(e.Mono-w.last.Mono) * time.Microsecond
 	if ran < 0 {
-		w.findAt(e, Tampered, "E17-monotonic", "monotonic clock runs backwards (%d after %d)", e.Mono, last.Mono)
+		w.findAt(e, Tampered, "E17-monotonic", "monotonic clock runs backwards (%d after %d)", e.Mono, w.last.Mono)
 		return
 	}
-	if moved := e.Time.Sub(last.Time) - ran; moved.Abs() > w.o.MaxSkew+ran/1000 && e.Type != typeClockStep {
+	if moved := e.Time.Sub(w.last.Time) - ran; moved.Abs() > w.o.MaxSkew+ran/1000 && e.Type != typeClockStep {
 		w.findAt(e, Rule, "R30-clock", "wall clock moved %s against the monotonic clock and no clock.step entry says why", moved)
 	}
-}
-
-func peekTS(raw []byte) string {
-	var p struct {
-		TS string `json:"ts"`
-	}
-	_ = json.Unmarshal(raw, &p) // the line has been parsed before
-	return p.TS
 }

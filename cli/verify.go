@@ -1,67 +1,143 @@
 package cli
 
 import (
+	"errors"
 	"os"
+	"path/filepath"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/turquoise-db/turquoise/audit"
 	"github.com/turquoise-db/turquoise/audit/entries"
 	"github.com/turquoise-db/turquoise/engines"
+	"github.com/turquoise-db/turquoise/runbooks"
 )
 
+// verifying is what the flags of verify say.
+type verifying struct {
+	audit.VerifyOptions
+	dir, signers, runbook string
+	bundled, json         bool
+	heads                 []string
+}
+
+// bundledSigners is the copy of the signers file that a bundle carries. Whoever
+// forges a bundle forges it along, so it is believed only when asked for.
+const bundledSigners = "allowed_signers.copy"
+
 func verifyCmd(app *App) *cobra.Command {
-	var opts audit.VerifyOptions
-	var asJSON bool
+	var v verifying
 	cmd := &cobra.Command{
 		Use:   "verify DIR",
 		Short: "check the record of a cutover",
 		Long: `Check the record in DIR: that no line was changed, removed, added or moved, that
 the seals are those of one session key, that every step that was begun has an
-outcome, and that the statements are those of the confirmed plans.
+outcome, and that the statements are those of the confirmed plans. It needs no
+server and no network, and it writes nothing.
 
-It needs no server and no network, and it writes nothing. What it could not
-check for want of a key or an anchor is named in the report; with --signers or
---quorum that is a finding. Exit status: turquoise help exit-codes.`,
+For an audit give --signers with a file that security keeps, not the operators,
+and --origin. Then the signatures of all people are checked, and at least one
+anchor outside of the operators' reach must vouch for the record. Without an
+anchor whoever holds the operator's key could have written all of it anew: the
+report says so. What could not be checked is named. Exit status: turquoise help
+exit-codes.`,
 		Example: `  turquoise verify ~/cutovers/20261121-orders-7f3a
   turquoise verify --json ./record | jq .verdict
-  turquoise verify --signers allowed_signers --origin orders.example ./record`,
+  turquoise verify --signers allowed_signers --origin audit.example/turquoise/20261121-orders-7f3a \
+      --expect-head 'audit.example/turquoise/20261121-orders-7f3a 479 v9ff5w…' ./record`,
 		Args: cobra.ExactArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error { return app.verify(args[0], opts, asJSON) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			v.dir = args[0]
+			if !cmd.Flags().Changed("quorum") && (v.signers != "" || v.bundled) {
+				v.Quorum = 1
+			}
+			return app.verify(v)
+		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&opts.Signers, "signers", "", "file of the people who may sign (ssh allowed_signers)")
-	f.StringVar(&opts.Origin, "origin", "", "name the record must carry; without it the record's own is believed")
-	f.IntVar(&opts.Quorum, "quorum", 0, "anchors that must vouch for the record")
-	f.BoolVar(&asJSON, "json", false, "print the report as JSON")
+	f.StringVar(&v.signers, "signers", "", "file of the people who may sign (ssh allowed_signers)")
+	f.BoolVar(&v.bundled, "trust-bundled-signers", false, "believe the copy of that file in the record's folder")
+	f.StringVar(&v.Origin, "origin", "", "name the record must carry; without it the record's own is believed")
+	f.StringArrayVar(&v.heads, "expect-head", nil, "head from the change ticket: 'ORIGIN SIZE ROOT' (repeatable)")
+	f.StringVar(&v.runbook, "runbook", "", "the runbook as it was approved; the record's must be the same")
+	f.IntVar(&v.Quorum, "quorum", 0, "anchors that must vouch for the record (default 1 with --signers)")
+	f.DurationVar(&v.MaxSkew, "max-skew", 500*time.Millisecond, "what the wall clock may move against the other one between two lines")
+	f.BoolVar(&v.Redacted, "redacted", false, "lines may be withheld, as in a redacted export")
+	f.BoolVar(&v.json, "json", false, "print the report as JSON")
 	return cmd
 }
 
-func (a *App) verify(dir string, opts audit.VerifyOptions, asJSON bool) error {
-	info, err := os.Stat(dir)
+func (a *App) verify(v verifying) error {
+	info, err := os.Stat(v.dir)
 	if err != nil || !info.IsDir() {
 		if err == nil {
 			err = errNotFolder
 		}
 		// A folder that is not there says nothing about a record: usage, not a verdict.
-		return exit(ExitUsage, &engines.Error{Op: "open record", Object: dir, Err: err, Next: "name the folder that holds the record's log"})
+		return exit(ExitUsage, &engines.Error{Op: "open record", Object: v.dir, Err: err, Next: "name the folder that holds the record's log"})
 	}
-	if opts.Signers != "" {
-		if _, err := os.Stat(opts.Signers); err != nil {
-			return exit(ExitUsage, &engines.Error{Op: "read signers", Object: opts.Signers, Err: err, Next: "name a readable allowed_signers file"})
-		}
+	want, err := v.prepare()
+	if err != nil {
+		return err
 	}
-	if opts.Quorum < 0 {
-		return usage("give 0 or more", "--quorum %d: there is no such number of anchors", opts.Quorum)
-	}
-	opts.Tool = Tool()
-	report := entries.Verify(dir, opts)
+	report := entries.VerifyAgainst(v.dir, v.VerifyOptions, want)
 	print := report.Text
-	if asJSON {
+	if v.json {
 		print = report.JSON
 	}
 	if err := print(a.Out); err != nil {
-		return &engines.Error{Op: "print report", Object: dir, Err: err}
+		return &engines.Error{Op: "print report", Object: v.dir, Err: err}
 	}
 	return exit(report.Exit, nil)
+}
+
+// prepare reads what the record is to be compared with.
+func (v *verifying) prepare() (entries.Expected, error) {
+	var want entries.Expected
+	var err error
+	if v.Quorum < 0 {
+		return want, usage("give 0 or more", "--quorum %d: there is no such number of anchors", v.Quorum)
+	}
+	if v.Signers, err = loadSigners(v.signers, v.dir, v.bundled); err != nil {
+		return want, err
+	}
+	for _, text := range v.heads {
+		h, err := audit.ParseTicket(text)
+		if err != nil {
+			return want, usage("copy the line that begins with turquoise-head: from the ticket", "--expect-head %q: %v", text, err)
+		}
+		v.Vouches = append(v.Vouches, audit.TicketVouch(h))
+	}
+	if v.runbook != "" {
+		src, err := readBook(v.runbook)
+		if err != nil {
+			return want, err
+		}
+		want.RunbookSHA256 = runbooks.Digest(src)
+	}
+	v.Tool, v.Now = Tool(), time.Now()
+	return want, nil
+}
+
+// loadSigners reads who may sign. Nil without an error: nobody was named.
+func loadSigners(file, dir string, bundled bool) (*audit.AllowedSigners, error) {
+	if file != "" && bundled {
+		return nil, usage("leave one of them out", "--signers and --trust-bundled-signers")
+	}
+	if bundled {
+		file = filepath.Join(dir, bundledSigners)
+	}
+	if file == "" {
+		return nil, nil
+	}
+	s, err := audit.LoadAllowedSigners(file)
+	var next interface{ NextMove() string }
+	if err != nil && !errors.As(err, &next) {
+		err = &engines.Error{Op: "read signers", Object: file, Err: err, Next: "name a readable allowed_signers file"}
+	}
+	if err != nil {
+		return nil, exit(ExitUsage, err)
+	}
+	return s, nil
 }

@@ -2,6 +2,7 @@ package entries
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/json"
 	"reflect"
 	"slices"
@@ -89,9 +90,9 @@ func TestStatementsOfAPlan(t *testing.T) {
 		"proof: of 1 green sql\n| SELECT 2\nwant: 2\n" +
 		"abort: 1 router sock\n| resume\nundo: steps 1 2\n")
 	want := []planned{
-		{"action: 1", "blue", "sql", "SELECT 1\naction: 9 blue sql\n"},
-		{"proof: of 1", "green", "sql", "SELECT 2"},
-		{"abort: 1", "router", "sock", "resume"},
+		{"action: 1", "blue", "sql", sha256.Sum256([]byte("SELECT 1\naction: 9 blue sql\n"))},
+		{"proof: of 1", "green", "sql", sha256.Sum256([]byte("SELECT 2"))},
+		{"abort: 1", "router", "sock", sha256.Sum256([]byte("resume"))},
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %q\nwant %q", got, want)

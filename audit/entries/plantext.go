@@ -1,16 +1,18 @@
 package entries
 
 import (
+	"crypto/sha256"
 	"strconv"
 	"strings"
 )
 
-// planned is one statement as a plan text lists it.
+// planned is one statement as a plan text lists it. Of its text only the hash is
+// kept: verify holds all plans of a record at once.
 type planned struct {
 	label  string // "action: 1", "abort: 2", "undo: 1", "proof: of 1"
 	target string
 	verb   string
-	text   string
+	text   [sha256.Size]byte
 }
 
 // part of the plan this statement belongs to, in the words of stmt.begin; empty
@@ -37,7 +39,7 @@ func statements(plan string) []planned {
 	open := false
 	flush := func() {
 		if open {
-			list[len(list)-1].text = strings.Join(text, "\n")
+			list[len(list)-1].text = sha256.Sum256([]byte(strings.Join(text, "\n")))
 		}
 		open, text = false, nil
 	}
@@ -65,8 +67,9 @@ func statements(plan string) []planned {
 // counted per action in a plan, so any proof of the plan will do; everything
 // that changes a server must be the very action it claims to be.
 func holds(plan []planned, b StmtBegin, target string) bool {
+	text := sha256.Sum256([]byte(b.Text))
 	for _, p := range plan {
-		if p.part() != b.Part || p.target != target || p.verb != b.Verb || p.text != b.Text {
+		if p.part() != b.Part || p.target != target || p.verb != b.Verb || p.text != text {
 			continue
 		}
 		if b.Part == PartProof || p.label == label(b.Part, b.I) {
@@ -74,4 +77,11 @@ func holds(plan []planned, b StmtBegin, target string) bool {
 		}
 	}
 	return false
+}
+
+func label(part string, i int64) string {
+	if part == PartMain {
+		part = "action"
+	}
+	return part + ": " + strconv.FormatInt(i, 10)
 }

@@ -1,62 +1,80 @@
 package entries
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"slices"
-	"strconv"
+	"strings"
 
 	"github.com/turquoise-db/turquoise/audit"
 )
 
+// Expected is what an auditor holds beside the record. Nothing in it is believed
+// from the record.
+type Expected struct {
+	// RunbookSHA256 is the digest of the runbook; empty: none is at hand.
+	RunbookSHA256 string
+	// Steps are what the runbook asks for; nil: not compared.
+	Steps []StepPolicy
+}
+
 // Verify checks the record in dir against the format, this table of types and
 // the rules of the procedure.
 func Verify(dir string, o audit.VerifyOptions) audit.Report {
-	o.Types, o.Judge = Types(), NewRules
+	return VerifyAgainst(dir, o, Expected{})
+}
+
+// VerifyAgainst is Verify with what the record itself is to be compared with.
+func VerifyAgainst(dir string, o audit.VerifyOptions, want Expected) audit.Report {
+	o.Types = Types()
+	o.Judge = func() audit.Judge { return NewRules(o, want) }
 	return audit.Verify(dir, o)
 }
 
+// rules holds what the procedure needs to remember from line to line. All of it
+// is keyed by seq, because answers name the line they answer.
+type rules struct {
+	o    audit.VerifyOptions
+	want Expected
+
+	origin, sid string
+	runbook     string
+	author      string
+	operator    string
+	endorsed    bool
+	opKeys      []string // fingerprints
+	resumedBy   string   // somebody else, who has to take over by a handover
+	bound       map[string]bool
+	leaves      map[int64]string // of the lines that signed texts name
+	withheld    map[int64]bool
+
+	policy   map[string]StepPolicy
+	plans    map[int64]plan
+	intents  map[int64]*intent
+	stmts    map[int64]bool // stmt.begin seq: ended
+	checks   map[int64]check
+	over     map[int64]bool // check.result seq: overridden
+	requests map[int64]request
+	grants   map[int64]*grant
+	waived   map[int64]*waiver
+	changed  map[string]int64
+	doubt    map[string]int64 // step: attempt that is open or unclear
+	found    []audit.Finding
+}
+
 // NewRules gives a fresh judge for one pass over a record.
-func NewRules() audit.Judge {
+func NewRules(o audit.VerifyOptions, want Expected) audit.Judge {
 	return &rules{
-		plans: map[int64]plan{}, intents: map[int64]*intent{}, stmts: map[int64]bool{},
-		checks: map[int64]check{}, over: map[int64]bool{}, grants: map[int64]bool{},
-		waived: map[int64]bool{}, changed: map[string]int64{}, doubt: map[string]int64{},
+		o: o, want: want, bound: map[string]bool{}, leaves: map[int64]string{}, withheld: map[int64]bool{},
+		policy: map[string]StepPolicy{}, plans: map[int64]plan{}, intents: map[int64]*intent{}, stmts: map[int64]bool{},
+		checks: map[int64]check{}, over: map[int64]bool{}, requests: map[int64]request{}, grants: map[int64]*grant{},
+		waived: map[int64]*waiver{}, changed: map[string]int64{}, doubt: map[string]int64{},
 	}
-}
-
-type plan struct {
-	digest string
-	need   int64
-	stmts  []planned
-}
-
-type intent struct {
-	plan int64
-	end  bool
 }
 
 type check struct {
 	name string
 	is   string
 	pass bool
-}
-
-// rules holds what the procedure needs to remember from line to line. All of it
-// is keyed by seq, because answers name the line they answer.
-type rules struct {
-	runbook string
-	plans   map[int64]plan
-	intents map[int64]*intent
-	stmts   map[int64]bool // stmt.begin seq: ended
-	checks  map[int64]check
-	over    map[int64]bool // check.result seq: overridden
-	grants  map[int64]bool
-	waived  map[int64]bool
-	changed map[string]int64
-	doubt   map[string]int64 // step: attempt that is open or unclear
-	found   []audit.Finding
 }
 
 func (r *rules) find(sev audit.Severity, code, format string, args ...any) {
@@ -66,24 +84,24 @@ func (r *rules) find(sev audit.Severity, code, format string, args ...any) {
 // Line gives what is wrong with e, seen from the lines before it.
 func (r *rules) Line(e audit.Entry, b audit.Body, sealed int64) []audit.Finding {
 	r.found = nil
+	r.person(e, b)
 	switch b := b.(type) {
+	case audit.Withheld:
+		r.withheld[e.Seq] = true
+	case SessionOpen:
+		r.origin, r.sid = b.Origin, e.Sid
 	case RunbookLoaded:
-		if r.runbook != "" && r.runbook != b.SHA256 {
-			r.find(audit.Rule, "R32-runbook", "runbook changed inside the session (%.12s… → %.12s…)", r.runbook, b.SHA256)
-		}
-		r.runbook = b.SHA256
+		r.loaded(b)
+	case PolicySet:
+		r.policySet(b)
+	case TargetBound:
+		delete(r.changed, e.Target)
 	case TargetChanged:
 		r.changed[e.Target] = e.Seq
 	case CheckResult:
 		r.checks[e.Seq] = check{name: b.Check, is: b.Is, pass: e.OK != nil && *e.OK}
 	case CheckOverride:
-		if e.Ref != nil {
-			r.over[*e.Ref] = true
-		}
-	case ApprovalGranted:
-		r.grants[e.Seq] = true
-	case ApprovalWaived:
-		r.waived[e.Seq] = true
+		r.override(e, b)
 	case StepPlan:
 		r.plan(e, b)
 	case StepIntent:
@@ -95,9 +113,28 @@ func (r *rules) Line(e audit.Entry, b audit.Body, sealed int64) []audit.Finding 
 	case StepOutcome:
 		r.outcome(e)
 	case StepReconciled:
-		delete(r.doubt, e.Step)
+		r.reconciled(e, b)
+	case StepSkipped:
+		r.skipped(e, b)
+	default:
+		r.approvals(e, b)
 	}
 	r.reason(b)
+	return r.found
+}
+
+// End gives what is still owed when everything has been read.
+func (r *rules) End(after []audit.AfterText) []audit.Finding {
+	r.found = nil
+	for _, t := range after {
+		if t.Statement.Kind == audit.LateApproval {
+			r.lateText(t)
+		}
+	}
+	r.owed()
+	if r.want.Steps != nil && r.runbook != "" && len(r.policy) == 0 {
+		r.comparePolicy()
+	}
 	return r.found
 }
 
@@ -127,99 +164,84 @@ func (r *rules) reason(b audit.Body) {
 	}
 }
 
-func (r *rules) plan(e audit.Entry, b StepPlan) {
-	sum := sha256.Sum256([]byte(b.Plan))
-	if hex.EncodeToString(sum[:]) != b.PlanSHA256 {
-		r.find(audit.Tampered, "E31-plan", "plan text does not hash to plan_sha256")
+func (r *rules) loaded(b RunbookLoaded) {
+	if r.runbook != "" && r.runbook != b.SHA256 {
+		r.find(audit.Rule, "R32-runbook", "runbook changed inside the session (%.12s… → %.12s…)", r.runbook, b.SHA256)
 	}
-	r.plans[e.Seq] = plan{digest: b.PlanSHA256, need: b.Needs.Need, stmts: statements(b.Plan)}
+	if want := r.want.RunbookSHA256; want != "" && want != b.SHA256 {
+		r.find(audit.Rule, "R32-runbook", "the runbook of this session is %.12s…, the one given is %.12s…", b.SHA256, want)
+	}
+	r.runbook, r.author = b.SHA256, b.Author
 }
 
-func (r *rules) intent(e audit.Entry, b StepIntent) {
-	in := &intent{plan: -1}
-	r.intents[e.Seq] = in
-	if n, ok := r.doubt[e.Step]; ok {
-		r.find(audit.Rule, "R44-blind-retry", "attempt %d of step %s began while attempt %d was unclear", e.Attempt, e.Step, n)
+// operatorActs are the lines that only the operator writes. Lines of people who
+// watch, approve or answer are not among them.
+func operatorActs(b audit.Body) bool {
+	switch b.(type) {
+	case SessionAbort, SessionClose, HoldBegin, HoldEnd, RunbookLoaded, ParamSet, CheckOverride, ApprovalWaived,
+		StepConfirm, StepInterrupt, StepIntent, StmtBegin, StmtEnd, StepOutcome, StepReconciled, StepSkipped,
+		RollbackBegin, RollbackEnd, Deviation:
+		return true
 	}
-	r.doubt[e.Step] = e.Attempt
-	if e.Ref != nil {
-		in.plan = *e.Ref
-	}
-	p, ok := r.plans[in.plan]
-	if !ok || p.digest != b.PlanSHA256 {
-		r.find(audit.Rule, "R39-off-plan", "the intent is for plan %.12s…, which is not the plan of seq %d", b.PlanSHA256, in.plan)
-	}
-	r.approved(e, b, p)
-	for _, seq := range b.Gates {
-		c, known := r.checks[seq]
-		if (!known || !c.pass) && !r.over[seq] {
-			r.find(audit.Rule, "R43-gate", "step began while gate %s was %s (seq %d) and no override stands before it", c.name, c.is, seq)
+	return false
+}
+
+// person checks that whoever acts here may do so: the operator of the moment, or
+// somebody who was bound to a role.
+func (r *rules) person(e audit.Entry, b audit.Body) {
+	switch b := b.(type) {
+	case audit.Withheld:
+		return
+	case SessionOpen:
+		r.operator, r.endorsed = e.By, b.Endorsement != ""
+		r.key(b.Key)
+		return
+	case SessionResume:
+		r.resumedBy = ""
+		if e.By != r.operator {
+			r.resumedBy = e.By
 		}
+		r.key(b.Key)
+		return
+	case SessionHandover:
+		r.handover(e, b)
+		return
+	case IdentityBound:
+		r.bound[b.Person] = true
+		return
+	}
+	if operatorActs(b) && e.By != r.operator {
+		r.find(audit.Rule, "R45-handover", "operator changes from %s to %s without session.handover", r.operator, e.By)
+		r.operator = e.By // said once
+		return
+	}
+	if e.By != audit.System && e.By != r.operator && e.By != r.resumedBy && !r.bound[e.By] {
+		r.find(audit.Rule, "R46-unbound", "%s acts here but was never bound by identity.bound", e.By)
+		r.bound[e.By] = true
 	}
 }
 
-// approved counts the grants an intent names. Who signed them, and what, is
-// another check.
-func (r *rules) approved(e audit.Entry, b StepIntent, p plan) {
-	var have int64
-	for i, seq := range b.Approvals {
-		if r.grants[seq] && !slices.Contains(b.Approvals[:i], seq) {
-			have++
+func (r *rules) key(k *Key) {
+	if k != nil && !slices.Contains(r.opKeys, k.FP) {
+		r.opKeys = append(r.opKeys, k.FP)
+	}
+}
+
+func (r *rules) handover(e audit.Entry, b SessionHandover) {
+	if b.From != r.operator || b.To != e.By {
+		r.find(audit.Rule, "R45-handover", "session.handover is from %s to %s, the operator is %s and the entry by %s", b.From, b.To, r.operator, e.By)
+	}
+	r.key(b.Key)
+	if b.Consent != "" || b.ConsentSignature != "" {
+		s, fs := r.o.CheckSigned(audit.HandoverConsent, b.Consent, b.ConsentSignature, b.From, e.Time)
+		r.found = append(r.found, fs...)
+		if v := s.Statement.Values; len(fs) == 0 && (v["origin"] != r.origin || v["session"] != r.sid || v["to"] != b.To) {
+			r.find(audit.Tampered, "E30-scope", "%s was given for another session, request or runbook", audit.HandoverConsent)
 		}
+	} else if r.resumedBy == "" {
+		r.find(audit.Rule, "R45-handover", "%s did not agree to hand over to %s", b.From, b.To)
 	}
-	if have >= p.need || b.Waiver != nil && r.waived[*b.Waiver] {
-		return
-	}
-	if have == 0 {
-		r.find(audit.Rule, "R34-approval-missing", "step %s needs an approval and none stands before it", e.Step)
-		return
-	}
-	r.find(audit.Rule, "R34-approval-missing", "step %s needs %d approvals, %d stand before it", e.Step, p.need, have)
-}
-
-func (r *rules) begin(e audit.Entry, b StmtBegin, sealed int64) {
-	r.stmts[e.Seq] = false
-	if seq, ok := r.changed[e.Target]; ok {
-		r.find(audit.Rule, "R47-target", "statement sent to %s after its identity changed (seq %d)", e.Target, seq)
-	}
-	in := r.intents[deref(e.Ref)]
-	if e.Ref == nil || in == nil {
-		r.find(audit.Rule, "R37-no-intent", "command sent without a step.intent before it")
-		return
-	}
-	if *e.Ref >= sealed {
-		r.find(audit.Rule, "R38-not-sealed", "command sent before its intent was sealed")
-	}
-	if !holds(r.plans[in.plan].stmts, b, e.Target) {
-		r.find(audit.Rule, "R39-off-plan", "the command sent is not in the plan of seq %d", in.plan)
-	}
-}
-
-func (r *rules) stmtEnd(e audit.Entry) {
-	ended, ok := r.stmts[deref(e.Ref)]
-	switch {
-	case e.Ref == nil || !ok:
-		r.find(audit.Rule, "R37-no-intent", "answer without a command")
-	case ended:
-		r.find(audit.Rule, "R40-two-outcomes", "second outcome for seq %d", *e.Ref)
-	default:
-		r.stmts[*e.Ref] = true
-	}
-}
-
-func (r *rules) outcome(e audit.Entry) {
-	in := r.intents[deref(e.Ref)]
-	switch {
-	case e.Ref == nil || in == nil:
-		r.find(audit.Rule, "R37-no-intent", "outcome without intent")
-		return
-	case in.end:
-		r.find(audit.Rule, "R40-two-outcomes", "second outcome for seq %d", *e.Ref)
-	}
-	in.end = true
-	if e.OK != nil {
-		delete(r.doubt, e.Step)
-	}
+	r.operator, r.resumedBy = e.By, ""
 }
 
 func deref(p *int64) int64 {
@@ -229,9 +251,19 @@ func deref(p *int64) int64 {
 	return *p
 }
 
-func label(part string, i int64) string {
-	if part == PartMain {
-		part = "action"
+// line is how signed texts name a line: "<seq> <leaf>".
+func (r *rules) line(seq int64) string {
+	leaf, ok := r.leaves[seq]
+	if !ok {
+		return ""
 	}
-	return part + ": " + strconv.FormatInt(i, 10)
+	return fmt.Sprintf("%d %s", seq, leaf)
+}
+
+func seqOf(line string) int64 {
+	var seq int64
+	if _, err := fmt.Sscanf(strings.SplitN(line, " ", 2)[0], "%d", &seq); err != nil {
+		return -1
+	}
+	return seq
 }

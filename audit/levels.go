@@ -1,0 +1,157 @@
+package audit
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// levels fills in the ladder: the headline is the highest level with all below
+// it met, and every row says what it rests on, also when a lower one is missing.
+func (w *walker) levels(r *Report) {
+	if w.o.Quorum > 0 && len(w.outside.seers()) < w.o.Quorum && w.count > 0 {
+		msg := "no witness, timestamp or WORM copy vouches for this log: whoever holds the operator's key could have rewritten all of it"
+		if n := len(w.outside.seers()); n > 0 {
+			msg = fmt.Sprintf("only %d of %d required anchors vouch for this log", n, w.o.Quorum)
+		}
+		w.find(Unverified, "U60-no-anchor", "%s", msg)
+		r.Findings = w.findings
+		r.judge(w.worst)
+	}
+	r.Levels = []Level{w.intact(), w.sealedLevel(), w.countersignedLevel(), w.seenLevel(), w.archivedLevel()}
+	top := -1
+	for i, l := range r.Levels {
+		if !l.Met {
+			break
+		}
+		top = i
+	}
+	switch {
+	case top < 0:
+		r.Level = "no level"
+	case w.people.given == 0:
+		r.Level = fmt.Sprintf("level L0 of 4, unendorsed: %d of %d entries under seals of session keys that no person signed for", w.sealed, w.count)
+	default:
+		r.Level = fmt.Sprintf("level L%d of 4: %s", top, w.evident())
+	}
+	var also []string
+	for i, l := range r.Levels {
+		if i > top+1 && l.Met {
+			also = append(also, fmt.Sprintf("L%d also holds, L%d does not", i, top+1))
+		}
+	}
+	r.Also = strings.Join(also, "; ")
+}
+
+// evident says how far others than the operator vouch for the record.
+func (w *walker) evident() string {
+	if n := w.outside.covered(max(w.o.Quorum, 1)); n > 0 {
+		return fmt.Sprintf("tamper-evident up to entry %d of %d under the anchors below", n-1, w.count-1)
+	}
+	return "whoever holds the operator's key could have rewritten all of it"
+}
+
+func (w *walker) intact() Level {
+	l := Level{Name: "L0 intact", Met: w.worst[Tampered] == 0 && w.count > 0 && !w.stopped, Text: "not met"}
+	if l.Met {
+		l.Text = fmt.Sprintf("%d entries in one unbroken chain; none changed, removed or added inside", w.count)
+	}
+	return l
+}
+
+func (w *walker) sealedLevel() Level {
+	l := Level{Name: "L1 sealed"}
+	why := ""
+	switch p := w.people; {
+	case p.given == 0:
+		why = "no operator key endorsed the session"
+	case p.endorsed < p.given:
+		why = "an endorsement does not check"
+	case p.allowed < p.given:
+		why = "an operator's key is not allowed"
+	case w.sealed < w.count || w.broken:
+		why = "the end is not under a seal"
+	case !w.closed():
+		why = "the session is not closed"
+	case !p.fileGood:
+		why = "the closed file carries no good signature of the operator"
+	}
+	if why != "" {
+		l.Text = fmt.Sprintf("not met: %d seals by session keys; %s", w.seals, why)
+		return l
+	}
+	l.Met = true
+	l.Text = fmt.Sprintf("%d seals; %s", w.seals, w.people.first)
+	return l
+}
+
+func (w *walker) countersignedLevel() Level {
+	if w.people.counter == "" {
+		return Level{Name: "L2 countersigned", Text: "not met: no countersignature by a person who operated nothing"}
+	}
+	return Level{Name: "L2 countersigned", Met: true, Text: w.people.counter}
+}
+
+func (w *walker) seenLevel() Level {
+	l := Level{Name: "L3 seen by others"}
+	seers := w.outside.seers()
+	n := w.outside.covered(w.o.Quorum)
+	switch {
+	case len(seers) == 0:
+		l.Text = "not met: no anchor vouches for this record"
+		return l
+	case w.o.Quorum < 1:
+		l.Text = fmt.Sprintf("not met: no anchor was asked for (--quorum 0); %d would vouch", len(seers))
+		return l
+	case n == 0:
+		l.Text = fmt.Sprintf("not met: %d of %d required anchors vouch", len(seers), w.o.Quorum)
+		return l
+	}
+	l.Met = true
+	var who []string
+	for _, v := range seers {
+		if v.Size >= n {
+			who = append(who, v.accepted())
+		}
+	}
+	l.Text = fmt.Sprintf("entries 0-%d of 0-%d: %s", n-1, w.count-1, strings.Join(who, ", "))
+	if n < w.count {
+		l.Text += fmt.Sprintf("; entries %d-%d rest on the operator's key alone", n, w.count-1)
+	}
+	return l
+}
+
+func (v Vouch) accepted() string {
+	if v.At.IsZero() {
+		return v.Seer
+	}
+	return v.Seer + " at " + v.At.UTC().Format(time.RFC3339)
+}
+
+func (w *walker) archivedLevel() Level {
+	l := Level{Name: "L4 archived"}
+	var copied, stamped *Vouch
+	for _, v := range w.outside.seers() {
+		switch {
+		case v.Kind == AnchorS3 && v.Until.After(w.o.Now) && !w.o.Now.IsZero() && copied == nil:
+			copied = &v
+		case v.Kind == AnchorTSA && stamped == nil:
+			stamped = &v
+		}
+	}
+	var missing []string
+	if copied == nil {
+		missing = append(missing, "no WORM copy")
+	}
+	if stamped == nil {
+		missing = append(missing, "no timestamp")
+	}
+	if len(missing) > 0 {
+		l.Text = "not met: " + strings.Join(missing, ", ")
+		return l
+	}
+	l.Met = true
+	l.Text = fmt.Sprintf("entries 0-%d until %s, %s, timestamp %s", min(copied.Size, stamped.Size)-1,
+		copied.Until.UTC().Format(time.DateOnly), copied.Seer, stamped.at())
+	return l
+}

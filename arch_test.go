@@ -19,7 +19,7 @@ var rows = []string{
 	"engines/*",
 	"checks checks/*",
 	"steps",
-	"session",
+	"session report",
 	"tui lab",
 	"cli",
 	".",

@@ -28,6 +28,7 @@ func verbs() []func(*App) *cobra.Command {
 		runCmd,
 		resumeCmd,
 		verifyCmd,
+		exportCmd,
 		versionCmd,
 		manCmd,
 		exitCodesTopic,

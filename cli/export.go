@@ -1,0 +1,136 @@
+package cli
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/turquoise-db/turquoise/audit"
+	"github.com/turquoise-db/turquoise/audit/entries"
+	"github.com/turquoise-db/turquoise/engines"
+	"github.com/turquoise-db/turquoise/report"
+)
+
+type export struct {
+	dir, format, out, why, signers string
+	redact                         []string
+	verify                         audit.VerifyOptions
+}
+
+var exportFormats = []string{"html", "md", "csv", "json", "ocsf", "bundle"}
+
+func exportCmd(app *App) *cobra.Command {
+	var x export
+	c := &cobra.Command{
+		Use:   "export DIR",
+		Short: "make the report, or a bundle that can be checked without Turquoise",
+		Long: `Read the record in DIR, check it, and write what was asked for: a report for
+people (html, md), tables and events for programs (csv, json, ocsf), or a bundle
+with all of it, the record, its evidence and the commands that check it with
+stock tools. The record is not changed. A broken record is not exported.
+
+With --redact entries are withheld from the bundle: their hashes stay, so that
+chain and seals still verify. The head and the reasons stand in its manifest.`,
+		Example: `  turquoise export ~/cutovers/20261121-orders-7f3a --format html --out report.html
+  turquoise export ./record --format bundle --signers allowed_signers --out night.tqz
+  turquoise export ./record --format bundle --redact 41,57 --why 'names a customer' --out night.tqz
+  turquoise export ./record --format csv | head`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			x.dir = args[0]
+			return app.export(x)
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&x.format, "format", "html", strings.Join(exportFormats, ", "))
+	f.StringVar(&x.out, "out", "", "file to write (default: standard output)")
+	f.StringSliceVar(&x.redact, "redact", nil, "numbers of the entries to withhold; bundle only")
+	f.StringVar(&x.why, "why", "", "reason for withholding; needed with --redact")
+	f.StringVar(&x.signers, "signers", "", "file of the people who may sign (ssh allowed_signers)")
+	f.StringVar(&x.verify.Origin, "origin", "", "name the record must carry; without it the record's own is believed")
+	_ = c.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(exportFormats, cobra.ShellCompDirectiveNoFileComp))
+	return c
+}
+
+func (x export) check() (map[int64]string, error) {
+	if !slices.Contains(exportFormats, x.format) {
+		return nil, usage("choose one of "+strings.Join(exportFormats, ", "), "--format %s: there is no such format", x.format)
+	}
+	if len(x.redact) > 0 && x.format != "bundle" {
+		return nil, usage("add --format bundle", "--redact: only a bundle withholds entries")
+	}
+	if len(x.redact) > 0 && strings.TrimSpace(x.why) == "" {
+		return nil, usage("add --why with the reason that will stand in the bundle", "--redact without a reason")
+	}
+	redact := map[int64]string{}
+	for _, s := range x.redact {
+		seq, err := strconv.ParseInt(strings.TrimSpace(s), 10, 64)
+		if err != nil || seq < 0 {
+			return nil, usage("give entry numbers as in the report, such as 41,57", "--redact %s: not the number of an entry", s)
+		}
+		redact[seq] = x.why
+	}
+	return redact, nil
+}
+
+func (a *App) export(x export) error {
+	redact, err := x.check()
+	if err != nil {
+		return err
+	}
+	o := x.verify
+	o.Tool, o.Signers = Tool(), x.signers
+	n, err := report.Read(x.dir, entries.Verify(x.dir, o))
+	if err != nil {
+		return err
+	}
+	for seq := range redact {
+		if seq >= int64(len(n.Entries)) {
+			return usage("the report lists all entries", "--redact %d: the record has %d entries", seq, len(n.Entries))
+		}
+	}
+	var b bytes.Buffer
+	if err := x.write(n, &b, redact); err != nil {
+		return &engines.Error{Op: "export", Object: x.dir, Err: err}
+	}
+	if x.out == "" {
+		_, err := io.Copy(a.Out, &b)
+		return err
+	}
+	if err := os.WriteFile(x.out, b.Bytes(), 0o600); err != nil {
+		return &engines.Error{Op: "write export", Object: x.out, Err: err, Next: "choose another file with --out"}
+	}
+	_, err = fmt.Fprintf(a.Err, "%s  %s, %d bytes, sha256 %x\nturquoise-head: %s\n", x.out, x.format, b.Len(), sha256.Sum256(b.Bytes()), n.FirstPage().HeadText)
+	return err
+}
+
+func (x export) write(n *report.Night, w io.Writer, redact map[int64]string) error {
+	switch x.format {
+	case "md":
+		return n.Markdown(w)
+	case "csv":
+		return n.CSV(w)
+	case "json":
+		return n.JSON(w)
+	case "ocsf":
+		return n.OCSF(w)
+	case "bundle":
+		b := report.Bundling{By: osUser(), At: time.Now().UTC().Format(time.RFC3339), Tool: Tool(), Redact: redact}
+		if x.signers != "" {
+			var err error
+			if b.Signers, err = os.ReadFile(x.signers); err != nil {
+				return err
+			}
+		}
+		return n.Bundle(w, b)
+	}
+	return n.HTML(w)
+}

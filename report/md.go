@@ -1,0 +1,56 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"strings"
+)
+
+// Markdown writes page 1 for the change ticket.
+func (n *Night) Markdown(w io.Writer) error {
+	p := n.FirstPage()
+	var b strings.Builder
+	fmt.Fprintf(&b, "# %s\n\n", mdText(p.Title))
+	row := func(k, v string) { fmt.Fprintf(&b, "| %s | %s |\n", k, mdText(v)) }
+	b.WriteString("| | |\n|---|---|\n")
+	row("Session", p.Sid+", "+p.Mode)
+	row("Change", p.Ticket+" "+p.TicketTitle)
+	row("Verdict", p.Verdict+", "+p.Level)
+	row("Result", p.Result+"; writes on "+p.WritesOn)
+	row("Window", p.ActualWindow+" (planned: "+p.PlannedWindow+")")
+	row("Freeze", strings.TrimSuffix(p.FreezeFor+", "+p.FreezeUntil, ", "))
+	row("Client-side outage", p.Outage)
+	row("Operator", p.Operator)
+	row("Author of the runbook", p.Author)
+	row("Four eyes", p.FourEyes)
+	row("Head", p.HeadText)
+	b.WriteString("\n## Exceptions\n\n")
+	for _, x := range n.Exceptions {
+		if len(x.Items) == 0 {
+			fmt.Fprintf(&b, "- %s: none\n", x.Kind)
+			continue
+		}
+		fmt.Fprintf(&b, "- %s:\n", x.Kind)
+		for _, i := range x.Items {
+			fmt.Fprintf(&b, "  - entry %d%s: %s\n", i.Seq, stepOf(i), mdText(i.What))
+		}
+	}
+	b.WriteString("\n## What no check of a record can show\n\n")
+	for _, s := range CannotShow {
+		fmt.Fprintf(&b, "- %s\n", s)
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func stepOf(i Exception) string {
+	if i.Step == "" {
+		return ""
+	}
+	return ", step " + i.Step
+}
+
+// mdText keeps text of the record from becoming markup in a ticket.
+func mdText(s string) string {
+	return strings.NewReplacer("|", `\|`, "<", "&lt;", ">", "&gt;", "`", "'", "[", `\[`, "]", `\]`, "\n", " ").Replace(s)
+}

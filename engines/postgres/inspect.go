@@ -2,123 +2,205 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"strconv"
+	"strings"
 
 	"github.com/turquoise-db/turquoise/engines"
 )
 
-// check is one question of the preflight: a query whose first row says what is,
-// and whether it passes.
+// asked says on which side a check is asked.
+type asked int
+
+const (
+	onBoth asked = iota
+	onFrom       // the side that has the writes
+	onTo         // the side that gets them
+)
+
+// need is what must be there before a check can say anything. A check that
+// looks without it would find nothing, and nothing found reads as a pass.
+type need int
+
+const (
+	needStats    need = 1 << iota // other roles' sessions: blind without
+	needSettings                  // every setting: blind without
+	needPeer                      // the other side: blind without
+	needTables                    // tables on this side: nothing to look at without
+	needBuilt                     // tables on both sides: nothing to compare without
+	needPub                       // the publication of the link that this side feeds
+	needSub                       // the subscription of the link that this side takes
+	needSlot                      // the slot of the link that this side feeds
+)
+
+// answer is what a check found. next replaces the check's own next move.
+type answer struct {
+	level engines.Level
+	is    string
+	next  string
+}
+
+// check is one question of the preflight. Its text speaks to the operator:
+// cause is why a failure matters, next what to do. {own}, {db}, {here} and
+// {there} stand for our role, the database, this side and the other one.
 type check struct {
 	id, title string
-	level     engines.Level // what a failure means
-	both      bool          // asked on both sides, or on the one with the writes
-	sql       string        // columns: passes, what is seen
+	on        asked
+	needs     need
+	since     int // first major version that knows it; 0 is all
 	want      string
 	cause     string
 	next      string
+	ask       func(ctx context.Context, k *look) (answer, error)
 }
 
-const userRelation = `n.nspname !~ '^pg_' AND n.nspname NOT IN ('information_schema', 'tq') AND c.relpersistence <> 't'`
-
 // checkTable lists what is looked at, in the order it is shown.
-func checkTable(p plan) []check {
-	return []check{
-		{"G01", "Sessions can be seen", engines.Block, true,
-			`SELECT count(*) = 0, count(*) || ' sessions hidden' FROM pg_stat_activity WHERE query = '<insufficient privilege>'`,
-			"0 sessions hidden", "A writer that is not seen is a row that is lost.", "grant pg_monitor to our role"},
-		{"PG01", "WAL can be decoded", engines.Block, true,
-			`SELECT current_setting('wal_level') = 'logical', current_setting('wal_level')`,
-			"logical", "Without it neither the way there nor the way back can begin.", "set wal_level = logical and restart the server"},
-		{"PG02", "Slots, senders and workers are free", engines.Block, true,
-			`SELECT least(slots, senders, workers) >= 2, slots || ' slots, ' || senders || ' senders, ' || workers || ' workers free' FROM (SELECT
- current_setting('max_replication_slots')::int - (SELECT count(*) FROM pg_replication_slots) AS slots,
- current_setting('max_wal_senders')::int - (SELECT count(*) FROM pg_stat_replication) AS senders,
- current_setting('max_logical_replication_workers')::int - (SELECT count(*) FROM pg_stat_subscription WHERE pid IS NOT NULL) AS workers) f`,
-			"2 or more of each", "The link needs one of each, its copy and the way back another.", "raise the setting that is short and restart the server"},
-		{"PG03", "Every table has a key", engines.Block, false,
-			`SELECT count(*) = 0, count(*) || ' tables without replica identity' FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'r' AND ` +
-				userRelation + ` AND (c.relreplident = 'n' OR c.relreplident = 'd' AND NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary)
- OR c.relreplident = 'i' AND NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisreplident))`,
-			"0", "UPDATE and DELETE on such a table fail as soon as it is published.", "add a primary key, or set REPLICA IDENTITY FULL for small tables"},
-		{"PG12", "Sequences are readable and roomy", engines.Block, true,
-			`SELECT count(*) FILTER (WHERE NOT has_sequence_privilege(c.oid, 'SELECT')) = 0, count(*) || ' sequences, ' ||
- count(*) FILTER (WHERE NOT has_sequence_privilege(c.oid, 'SELECT')) || ' unreadable' FROM pg_class c WHERE ` + userSequence,
-			"0 unreadable", "A sequence that is not raised hands out numbers twice.", "grant select and update on the sequences to our role"},
-		{"PG14", "No large objects", engines.Block, false,
-			`SELECT count(*) = 0, count(*) || ' large objects' FROM (SELECT FROM pg_largeobject_metadata LIMIT 1000) l`,
-			"0", "Large objects are not replicated.", "move them into a bytea column, or copy them under the freeze"},
-		{"PG15", "No unlogged tables", engines.Caution, false,
-			`SELECT count(*) = 0, count(*) || ' unlogged tables' FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'r' AND c.relpersistence = 'u' AND ` + userRelation,
-			"0", "Unlogged tables are not replicated.", "set them logged, or agree that they arrive empty"},
-		{"PG26", "No prepared transactions", engines.Block, true,
-			`SELECT count(*) = 0, count(*) || ' prepared' FROM pg_prepared_xacts WHERE database = current_database()`,
-			"0", "A prepared transaction is an unseen writer and keeps a slot from being made.", "commit or roll back each one"},
-		{"PG27", "No long transaction", engines.Block, false,
-			`SELECT coalesce(max(clock_timestamp() - xact_start), '0') < '15 s', coalesce(date_trunc('second', max(clock_timestamp() - xact_start)), '0')::text
- FROM pg_stat_activity WHERE backend_xid IS NOT NULL AND datname = current_database()`,
-			"below 15 s", "The freeze waits for it, or ends it.", "find its owner in the client list"},
-		{"PG25", "Application roles exist", engines.Block, true,
-			`SELECT count(*) = ` + strconv.Itoa(len(p.app)) + `, count(*) || ' of ` + strconv.Itoa(len(p.app)) + `' FROM pg_roles WHERE rolname = ANY (` + list(p.app) + `)`,
-			strconv.Itoa(len(p.app)), "The freeze and the opening name these roles.", "correct parameter app_roles, or create the roles"},
-		{"G18", "Our role may do the work", engines.Block, true,
-			`SELECT rolsuper, CASE WHEN rolsuper THEN 'superuser' ELSE 'not superuser' END FROM pg_roles WHERE rolname = current_user`,
-			"superuser", "Subscriptions, ending sessions and closing roles need it.", "log in as a superuser for this work"},
+func checkTable() []check {
+	var out []check
+	for _, group := range [][]check{sightChecks(), rightChecks(), settingChecks(), tableChecks(), sequenceChecks(),
+		linkChecks(), slotChecks(), schemaChecks(), sessionChecks(), roleChecks(), wayBackChecks()} {
+		out = append(out, group...)
 	}
+	return out
 }
 
 // Inspect asks every check of this side. A check that cannot look is blind, and
-// blind is not passed.
+// blind is not passed. One that has nothing to look at yet says so.
 func (r *Reader) Inspect(ctx context.Context, in engines.Scope) []engines.Finding {
-	var out []engines.Finding
-	for _, c := range checkTable(scopePlan(in)) {
-		if !c.both && in.On != in.From {
-			continue
-		}
-		f := engines.Finding{ID: c.id, Title: c.title, Target: in.On, Want: c.want, Cause: c.cause, Next: c.next}
-		res, err := r.query(ctx, "check "+c.id, c.sql)
-		switch {
-		case err != nil:
-			f.Level, f.Is = engines.Blind, err.Error()
-		case len(res.Rows) != 1:
-			f.Level, f.Is = engines.Blind, "no answer row"
-		case text(res.Rows[0], 0) == "t":
-			f.Level, f.Is = engines.Pass, clean(text(res.Rows[0], 1))
-		default:
-			f.Level, f.Is = c.level, clean(text(res.Rows[0], 1))
-		}
-		out = append(out, f)
-	}
-	return append(out, r.apart(ctx, in))
+	return r.inspect(ctx, in, checkTable())
 }
 
-// apart says whether the two sides are two servers. The system identifier alone
-// proves nothing: a physical copy keeps it.
-func (r *Reader) apart(ctx context.Context, in engines.Scope) engines.Finding {
-	f := engines.Finding{ID: "G03", Title: "Two servers", Target: in.On, Want: "another server on the other side",
-		Cause: "A drop on the wrong server stops the service.", Next: "check both connection strings"}
-	other := in.To
-	if in.On == in.To {
-		other = in.From
+func (r *Reader) inspect(ctx context.Context, in engines.Scope, table []check) []engines.Finding {
+	k, err := r.look(ctx, in)
+	defer k.close(ctx)
+	var out []engines.Finding
+	for _, c := range table {
+		if (c.on == onFrom && in.On != in.From) || (c.on == onTo && in.On != in.To) {
+			continue
+		}
+		out = append(out, k.answer(ctx, c, err))
 	}
-	peer := in.Peer[other]
-	if peer == nil {
-		f.Is = errPeer.Error()
-		return f
+	return out
+}
+
+// answer turns one check into a finding.
+func (k *look) answer(ctx context.Context, c check, broken error) engines.Finding {
+	f := engines.Finding{ID: c.id, Title: k.say(c.title), Target: k.in.On, Want: k.say(c.want), Cause: k.say(c.cause), Next: k.say(c.next)}
+	a, err := answer{}, broken
+	if err == nil {
+		var ready bool
+		if a, ready = k.ready(c); !ready {
+			f.Level, f.Is = a.level, clean(k.say(a.is))
+			if a.next != "" {
+				f.Next = k.say(a.next)
+			}
+			return f
+		}
+		a, err = c.ask(ctx, k)
 	}
-	a, err := r.Identify(ctx)
 	if err != nil {
-		f.Is = err.Error()
+		// What could not be asked has no verdict, whatever was found before.
+		f.Level, f.Is = engines.Blind, clean(err.Error())
+		var e *engines.Error
+		if errors.As(err, &e) && e.Next != "" {
+			f.Next = e.Next
+		}
 		return f
 	}
-	b, err := peer.Identify(ctx)
-	if err != nil {
-		f.Is = err.Error()
-		return f
-	}
-	f.Is, f.Level = b.String(), engines.Pass
-	if a.System == b.System && a.Started == b.Started && a.Extra["address"] == b.Extra["address"] && a.Extra["port"] == b.Extra["port"] {
-		f.Level = engines.Block
+	f.Level, f.Is = a.level, clean(a.is)
+	if a.next != "" {
+		f.Next = k.say(a.next)
 	}
 	return f
+}
+
+// ready reports whether a check can look at all, and if not, what that means.
+func (k *look) ready(c check) (answer, bool) {
+	n, me := c.needs, k.me.facts
+	blind := func(is, next string) (answer, bool) { return answer{engines.Blind, is, next}, false }
+	later := func(is string) (answer, bool) { return answer{engines.Info, is, ""}, false }
+	switch {
+	case n&needStats != 0 && !me.stats:
+		return blind("{own} cannot see other roles' sessions", "GRANT pg_monitor TO {own} on {here}")
+	case n&needSettings != 0 && !me.settings:
+		return blind("{own} cannot see every setting", "GRANT pg_monitor TO {own} on {here}")
+	case n&(needPeer|needBuilt) != 0 && k.peerErr != nil:
+		return blind(k.peerErr.Error(), "make {there} answer, then look again")
+	case me.major < c.since:
+		return later("PostgreSQL " + strconv.Itoa(me.major) + " does not have it")
+	case n&(needTables|needBuilt) != 0 && me.tables == 0:
+		return later("{here} has no tables yet")
+	case n&needBuilt != 0 && k.peer.tables == 0:
+		return later("{there} has no tables yet")
+	case n&needPub != 0 && !me.pub:
+		return later("no publication " + k.feeds().pub + " yet")
+	case n&needSub != 0 && !me.sub:
+		return later("no subscription " + k.takes().sub + " yet")
+	case n&needSlot != 0 && !me.slot:
+		return later("no slot " + k.feeds().slot + " yet")
+	}
+	return answer{}, true
+}
+
+// say puts names into a sentence.
+func (k *look) say(s string) string {
+	if !strings.Contains(s, "{") {
+		return s
+	}
+	own, db := k.p.own, k.p.Param("database", "app")
+	if k.me != nil {
+		own, db = k.me.login, k.me.database
+	}
+	return strings.NewReplacer("{own}", ident(own), "{db}", ident(db), "{here}", string(k.in.On), "{there}", string(k.other())).Replace(s)
+}
+
+// few names the first of many.
+func few(names []string) string {
+	const most = 4
+	switch {
+	case len(names) == 0:
+		return "0"
+	case len(names) <= most:
+		return strconv.Itoa(len(names)) + ": " + strings.Join(names, ", ")
+	}
+	return strconv.Itoa(len(names)) + ": " + strings.Join(names[:most], ", ") + " and " + strconv.Itoa(len(names)-most) + " more"
+}
+
+// found passes if there is nothing, else it names what there is.
+func found(l engines.Level, names []string) answer {
+	if len(names) == 0 {
+		l = engines.Pass
+	}
+	return answer{level: l, is: few(names)}
+}
+
+// none asks for rows of names, one column; no row is a pass. args are read from
+// the look when it is asked.
+func none(l engines.Level, sql string, args ...func(*look) string) func(context.Context, *look) (answer, error) {
+	return func(ctx context.Context, k *look) (answer, error) {
+		names, err := k.me.names(ctx, sql, k.args(args)...)
+		return found(l, names), err
+	}
+}
+
+// holds asks for one row: whether it is so, and what is seen.
+func holds(l engines.Level, sql string, args ...func(*look) string) func(context.Context, *look) (answer, error) {
+	return func(ctx context.Context, k *look) (answer, error) {
+		row, err := k.me.row(ctx, sql, k.args(args)...)
+		if err != nil {
+			return answer{}, err
+		}
+		if text(row, 0) == "t" {
+			return answer{level: engines.Pass, is: text(row, 1)}, nil
+		}
+		return answer{level: l, is: text(row, 1)}, nil
+	}
+}
+
+func (k *look) args(fs []func(*look) string) []string {
+	out := make([]string, len(fs))
+	for i, f := range fs {
+		out[i] = f(k)
+	}
+	return out
 }

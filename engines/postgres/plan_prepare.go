@@ -69,10 +69,16 @@ func (p plan) roleDrop() (engines.Parts, error) {
 	return engines.Parts{Actions: []engines.Action{a}, UndoNone: "no link uses the role any more"}, nil
 }
 
+// chosen reports whether the runbook lists the tables that move.
+func (p plan) chosen() bool {
+	t := p.Lists["tables"]
+	return len(t) > 1 || len(t) == 1 && t[0] != "all"
+}
+
 // publication is the CREATE PUBLICATION of a link.
 func (p plan) publication(l link) string {
 	tables := p.Lists["tables"]
-	if len(tables) == 0 || (len(tables) == 1 && tables[0] == "all") {
+	if !p.chosen() {
 		return "CREATE PUBLICATION " + ident(l.pub) + " FOR ALL TABLES"
 	}
 	q := make([]string, 0, len(tables)+3)

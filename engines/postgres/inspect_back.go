@@ -1,0 +1,94 @@
+package postgres
+
+import (
+	"context"
+	"strconv"
+	"strings"
+
+	"github.com/turquoise-db/turquoise/engines"
+)
+
+// wayBackChecks ask whether the way back can be made at all. That it works is
+// proven by a step: a check changes nothing, and to try the way means to create
+// a subscription.
+func wayBackChecks() []check {
+	return []check{
+		{id: "PG40", title: "The way to the other side is described", want: "host, port, dbname, user; no password",
+			cause: "Each side takes one link, and reaches the other by this description.", ask: described},
+		{id: "PG40/columns", title: "Blue can take what green writes", on: onTo, needs: needBuilt, want: "every column of {here} on {there}, or left out by a column list (15 and newer)",
+			cause: "One column more on green stops the way back at the first row.", ask: wayBackColumns},
+	}
+}
+
+func described(_ context.Context, k *look) (answer, error) {
+	c, err := k.p.conninfo(k.other())
+	if err != nil {
+		return answer{engines.Block, "no usable parameter " + string(k.other()) + "_conninfo", "set parameter " + string(k.other()) + "_conninfo to host=… port=… dbname=… user=…"}, nil
+	}
+	var lack []string
+	for _, word := range []string{"host=", "dbname=", "user="} {
+		if !strings.Contains(" "+c, " "+word) {
+			lack = append(lack, strings.TrimSuffix(word, "="))
+		}
+	}
+	if len(lack) > 0 {
+		return answer{engines.Block, "missing: " + strings.Join(lack, ", "), "set parameter " + string(k.other()) + "_conninfo to host=… port=… dbname=… user=…"}, nil
+	}
+	if k.me.sub {
+		return answer{level: engines.Pass, is: "tried: " + k.takes().sub + " was created over it"}, nil
+	}
+	return answer{level: engines.Pass, is: "not tried yet: creating " + k.takes().sub + " tries it"}, nil
+}
+
+// wayBackColumns lists tables of this side whose columns the other side does not
+// all have. A column list helps from 15 on, but not where whole rows identify.
+func wayBackColumns(ctx context.Context, k *look) (answer, error) {
+	mine, err := k.me.pairs(ctx, tableColumns)
+	if err != nil {
+		return answer{}, err
+	}
+	theirs, err := k.peer.pairs(ctx, tableColumns)
+	if err != nil {
+		return answer{}, err
+	}
+	full, err := k.me.names(ctx, `SELECT c.oid::regclass FROM pg_class c WHERE c.relkind = 'r' AND c.relreplident = 'f'`)
+	if err != nil {
+		return answer{}, err
+	}
+	whole := map[string]bool{}
+	for _, t := range full {
+		whole[t] = true
+	}
+	var more, stuck []string
+	for _, d := range diff(mine, theirs) {
+		if d.onlyHere || d.onlyThere {
+			continue
+		}
+		extra := strings.Join(missingWords(d.here, d.there), " ")
+		switch {
+		case extra == "":
+		case whole[d.name] || k.me.major < 15:
+			stuck = append(stuck, d.name+" ("+extra+")")
+		default:
+			more = append(more, d.name+" ("+extra+")")
+		}
+	}
+	switch {
+	case len(stuck) > 0 && k.me.major < 15:
+		return answer{engines.Block, few(stuck), "PostgreSQL " + strconv.Itoa(k.me.major) + " publishes whole tables only: add the columns on {there}, or take them off {here} until the way back is given up"}, nil
+	case len(stuck) > 0:
+		return answer{engines.Block, "identity FULL, " + few(stuck), "give the table a key on {here}, or add the columns on {there}"}, nil
+	}
+	a := answer{level: engines.Pass, is: few(more)}
+	if len(more) > 0 {
+		a.level, a.is = engines.Info, "left out on the way back, "+a.is
+	}
+	return a, nil
+}
+
+// tableColumns lists the columns of each table that replication carries. A
+// generated column is made by each side itself. Spaces part the names, so the
+// ones inside a quoted name are shown as a dot that is in the middle.
+const tableColumns = `SELECT c.oid::regclass, string_agg(replace(quote_ident(a.attname), ' ', '·'), ' ' ORDER BY a.attnum)
+ FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_attribute a ON a.attrelid = c.oid
+ WHERE c.relkind = 'r' AND c.relpersistence = 'p' AND ` + userRelation + ` AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '' GROUP BY c.oid`

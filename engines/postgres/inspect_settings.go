@@ -1,0 +1,188 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/turquoise-db/turquoise/engines"
+)
+
+// settingChecks look at settings of the servers.
+func settingChecks() []check {
+	return []check{
+		{id: "PG01", title: "WAL can be decoded", want: "logical",
+			cause: "Without it neither the way there nor the way back can begin.", next: "ALTER SYSTEM SET wal_level = logical on {here}, and restart it",
+			ask: decodable},
+		{id: "PG02", title: "Slots, senders and workers are free", needs: needPeer, want: "room for the copy and for both links",
+			cause: "A link that finds no slot or worker waits for ever, in the server's log alone.", ask: room},
+		{id: "PG09", title: "The slot is not dropped by a limit", want: "no limit, or 30 min of WAL at the present rate",
+			cause: "A slot that is dropped takes green with it: it must be built again.", ask: slotLimits},
+		{id: "PG24", title: "Settings that clients feel are equal", on: onTo, needs: needPeer | needSettings, want: "no difference",
+			cause: "The same statement may answer otherwise after the switch; settings of roles and databases are not replicated.",
+			next:  "set it on {here} as on {there}: ALTER SYSTEM, ALTER DATABASE … SET or ALTER ROLE … SET", ask: settingsEqual},
+		{id: "PG30", title: "Room for the clients", on: onTo, needs: needPeer, want: "limits no lower than on {there}",
+			cause: "Clients that were served before are refused after the switch.", next: "raise it on {here} and restart it before the window", ask: bigEnough},
+		{id: "PG32", title: "Commits do not wait for the subscription", want: "synchronous_standby_names without * and without the subscription",
+			cause: "Commits on this side would hang as soon as the other side stops.", next: "name the standbys one by one in synchronous_standby_names on {here}",
+			ask: notSynchronous},
+		{id: "PG39", title: "Blue can be restored", on: onFrom, want: "archiving on, and its last try a success",
+			cause: "A backup is the way back when all others are gone.", ask: archived},
+	}
+}
+
+func decodable(ctx context.Context, k *look) (answer, error) {
+	row, err := k.me.row(ctx, `SELECT current_setting('wal_level'), (SELECT string_agg(name, ', ' ORDER BY name) FROM pg_settings WHERE pending_restart)`)
+	if err != nil {
+		return answer{}, err
+	}
+	level, pending := text(row, 0), text(row, 1)
+	switch {
+	case level != "logical":
+		return answer{level: engines.Block, is: level}, nil
+	case pending != "":
+		return answer{engines.Caution, level + "; a restart is due for " + pending, "restart {here} before the window, or take the change back"}, nil
+	}
+	return answer{level: engines.Pass, is: level}, nil
+}
+
+// capacity is what one side has left. Columns of capacitySQL.
+const (
+	capSlots = iota
+	capSenders
+	capWorkers
+	capOrigins
+	capSync
+	capProcesses
+	capAllWorkers
+	capParallel
+	capLink
+)
+
+const capacitySQL = `SELECT current_setting('max_replication_slots')::int - (SELECT count(*) FROM pg_replication_slots),
+ current_setting('max_wal_senders')::int - (SELECT count(*) FROM pg_stat_replication),
+ current_setting('max_logical_replication_workers')::int - (SELECT count(*) FROM pg_stat_subscription WHERE pid IS NOT NULL),
+ coalesce(current_setting('max_active_replication_origins', true), current_setting('max_replication_slots'))::int - (SELECT count(*) FROM pg_replication_origin),
+ current_setting('max_sync_workers_per_subscription')::int, current_setting('max_worker_processes')::int,
+ current_setting('max_logical_replication_workers')::int, current_setting('max_parallel_workers')::int,
+ (SELECT count(*) FROM pg_stat_subscription WHERE subname = $1 AND pid IS NOT NULL)`
+
+// room counts what the two links still need. The link there copies tables with
+// some workers of its own, each with a slot on the other side; the link back
+// copies nothing. One of each is kept in hand.
+func room(ctx context.Context, k *look) (answer, error) {
+	mine, err := k.me.numbers(ctx, capacitySQL, k.takes().sub)
+	if err != nil {
+		return answer{}, err
+	}
+	theirs, err := k.peer.numbers(ctx, capacitySQL, k.feeds().sub)
+	if err != nil {
+		return answer{}, err
+	}
+	slots, workers := 2, 1
+	switch {
+	case k.in.On == k.in.From:
+		slots += theirs[capSync]
+	default:
+		workers += mine[capSync]
+	}
+	if k.me.slot {
+		slots = 1
+	}
+	if mine[capLink] > 0 {
+		workers = 0
+	}
+	is := fmt.Sprintf("free: %d slots, %d senders, %d workers, %d origins", mine[capSlots], mine[capSenders], mine[capWorkers], mine[capOrigins])
+	for _, s := range []struct {
+		name       string
+		have, want int
+	}{
+		{"max_replication_slots", mine[capSlots], slots}, {"max_wal_senders", mine[capSenders], slots},
+		{"max_logical_replication_workers", mine[capWorkers], workers}, {"max_replication_slots (for origins)", mine[capOrigins], workers},
+	} {
+		if s.have < s.want {
+			return answer{engines.Block, is, fmt.Sprintf("raise %s on {here} by %d and restart it", s.name, s.want-s.have)}, nil
+		}
+	}
+	if mine[capProcesses] < mine[capAllWorkers]+1+mine[capParallel] {
+		return answer{engines.Caution, is + "; max_worker_processes is below replication and parallel workers together",
+			fmt.Sprintf("raise max_worker_processes on {here} to %d or more", mine[capAllWorkers]+1+mine[capParallel])}, nil
+	}
+	return answer{level: engines.Pass, is: is}, nil
+}
+
+// Minutes of WAL that a limited slot must hold: half an hour is the shortest
+// repair of a link, two hours leave time to call somebody.
+const (
+	roomBlock   = 30
+	roomCaution = 120
+)
+
+// slotLimits measures the rate since the last checkpoint, over a minute at
+// least: a burst just after it is not taken for the rule.
+func slotLimits(ctx context.Context, k *look) (answer, error) {
+	row, err := k.me.row(ctx, `SELECT current_setting('max_slot_wal_keep_size'), pg_size_bytes(current_setting('max_slot_wal_keep_size')),
+ coalesce(s.setting::int, 0), pg_wal_lsn_diff(pg_current_wal_lsn(), c.redo_lsn) / greatest(extract(epoch FROM clock_timestamp() - c.checkpoint_time), 60)
+ FROM pg_control_checkpoint() c LEFT JOIN pg_settings s ON s.name = 'idle_replication_slot_timeout'`)
+	if err != nil {
+		return answer{}, err
+	}
+	keep, e1 := strconv.ParseFloat(text(row, 1), 64)
+	idle, e2 := strconv.Atoi(text(row, 2))
+	rate, e3 := strconv.ParseFloat(text(row, 3), 64)
+	if e1 != nil || e2 != nil || e3 != nil {
+		return answer{}, k.me.fail(errNumber)
+	}
+	if idle > 0 && idle < roomBlock*60 {
+		return answer{engines.Block, fmt.Sprintf("idle_replication_slot_timeout is %d s", idle), "ALTER SYSTEM SET idle_replication_slot_timeout = 0 on {here}, and reload it"}, nil
+	}
+	if strings.HasPrefix(text(row, 0), "-") {
+		return answer{engines.Info, "no limit: a slot that stands still fills the disk, which SQL does not see", "watch the free disk of {here}"}, nil
+	}
+	minutes := keep / max(rate, 1) / 60
+	a := answer{engines.Pass, fmt.Sprintf("%s, %.0f min at %.0f kB/s", text(row, 0), min(minutes, 1e6), rate/1000),
+		"ALTER SYSTEM SET max_slot_wal_keep_size to more, or to -1, on {here}, and reload it"}
+	if minutes < roomCaution {
+		a.level = engines.Caution
+	}
+	if minutes < roomBlock {
+		a.level = engines.Block
+	}
+	return a, nil
+}
+
+func notSynchronous(ctx context.Context, k *look) (answer, error) {
+	row, err := k.me.row(ctx, `SELECT current_setting('synchronous_standby_names')`)
+	if err != nil {
+		return answer{}, err
+	}
+	names := text(row, 0)
+	// Words of the setting: names, quoted or not, and the method with its count.
+	for _, w := range strings.FieldsFunc(names, func(r rune) bool { return strings.ContainsRune(` ,()"`, r) }) {
+		if w == "*" || strings.EqualFold(w, k.feeds().sub) {
+			return answer{level: engines.Block, is: names}, nil
+		}
+	}
+	if names == "" {
+		names = "empty"
+	}
+	return answer{level: engines.Pass, is: names}, nil
+}
+
+func archived(ctx context.Context, k *look) (answer, error) {
+	row, err := k.me.row(ctx, `SELECT current_setting('archive_mode'), coalesce(last_failed_time > coalesce(last_archived_time, '-infinity'), false),
+ coalesce(date_trunc('second', last_failed_time)::text, ''), coalesce(date_trunc('second', last_archived_time)::text, 'never') FROM pg_stat_archiver`)
+	if err != nil {
+		return answer{}, err
+	}
+	switch {
+	case text(row, 0) == "off":
+		return answer{engines.Caution, "archiving is off", "name the newest backup of {here} and when it was last restored as a test"}, nil
+	case text(row, 1) == "t":
+		return answer{engines.Block, "the last try failed at " + text(row, 2), "repair archive_command on {here}, or take a base backup"}, nil
+	case text(row, 3) == "never":
+		return answer{engines.Caution, "nothing was archived since the counters were reset", "SELECT pg_switch_wal() on {here}, and look again"}, nil
+	}
+	return answer{level: engines.Pass, is: "last archived at " + text(row, 3)}, nil
+}

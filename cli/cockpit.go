@@ -109,18 +109,27 @@ func (a *App) cockpit(ctx context.Context, s *session.Session, operator string, 
 			}
 		}
 	}()
+	tty := isTerminal(a.In)
 	result, err := a.show(view, s, operator, sc)
 	leave()
 	reason, signalled := <-why
+	if !signalled && tty && !isTerminal(a.In) { // its end of input came before its hangup
+		reason, signalled = "terminal lost", true
+	}
 	switch {
+	case signalled && sc.gone:
+		err = nil // a demo has nothing to come back to
 	case signalled:
-		err = nil // the screen was taken down on purpose
+		err = exit(ExitSuspended, nil) // the screen was taken down on purpose
 	case err != nil:
 		reason = "screen failed"
 	default:
 		reason = "left"
 	}
-	return errors.Join(err, a.depart(s, session.Person{Name: operator, Role: "operator"}, sc, result, reason))
+	if derr := a.depart(s, session.Person{Name: operator, Role: "operator"}, sc, result, reason); derr != nil {
+		return errors.Join(derr, err)
+	}
+	return err
 }
 
 // show runs the screen and returns when it is gone.

@@ -12,7 +12,10 @@ const (
 	ExitOK      = 0
 	ExitFailed  = 1
 	ExitRefused = 2
-	ExitUsage   = 64
+	// ExitSuspended is a cockpit that was told to go: by a signal, or by the loss
+	// of its terminal. Leaving it by a key is ExitOK.
+	ExitSuspended = 3
+	ExitUsage     = 64
 )
 
 // exitCode is one row of the table that the help and the operating guide show.
@@ -27,6 +30,7 @@ func exitCodes() []exitCode {
 		{ExitOK, "all", "ok", "done, and nothing to report"},
 		{ExitFailed, "all but verify", "failed", "it went wrong, or something was found: read the message"},
 		{ExitRefused, "all but verify", "not run", "not allowed now, or the runbook cannot be used: nothing was changed"},
+		{ExitSuspended, "run, resume", "suspended", "asked to stop, or the terminal was lost: the running step ended and is on record, `turquoise resume` goes on"},
 		{0, "verify", "VERIFIED", "no finding"},
 		{1, "verify", "TAMPERED", "bytes, seals, signatures or anchors contradict each other"},
 		{2, "verify", "INCOMPLETE", "open, torn, in doubt, withheld or owed"},

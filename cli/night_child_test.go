@@ -34,6 +34,7 @@ type childTask struct {
 	Whole                  bool     // at all of them, not at a selection
 	Seen                   []string // boundaries that a child died at already
 	End                    bool     // close the session when the walk is over
+	Sit                    string   // at a cockpit, full or plain, in a terminal; the process has to go while a step runs
 }
 
 // childDone is where a cutover stands.
@@ -55,6 +56,9 @@ type childSays struct {
 func childMain(task string) int {
 	var c childTask
 	err := json.Unmarshal([]byte(task), &c)
+	if err == nil && c.Sit != "" {
+		return c.sit(context.Background())
+	}
 	if err == nil {
 		err = c.run(context.Background(), os.Stdin, json.NewEncoder(os.Stdout))
 	}

@@ -73,7 +73,7 @@ func prepare(ctx context.Context, cfg Config) (*Session, error) {
 	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	s := &Session{cfg: cfg, ctx: run, stop: cancel, known: map[engines.TargetID]engines.Identity{},
 		state: steps.New(cfg.Book, cfg.Stepwise), subs: map[chan Snapshot]struct{}{},
-		stepCh: make(chan struct{}), tickCh: make(chan struct{}), started: cfg.Now(), lab: true}
+		stepCh: make(chan struct{}), hands: make(chan struct{}, 1), tickCh: make(chan struct{}), started: cfg.Now(), lab: true}
 	s.conns = newDoors(s.openConn)
 	readers := map[engines.TargetID]engines.Reader{}
 	for _, t := range cfg.Book.Targets {

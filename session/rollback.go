@@ -25,6 +25,11 @@ func (s *Session) provenShut(ctx context.Context, id runbooks.StepID) bool {
 	if p == nil || err != nil || p.Digest != x.Digest {
 		return false
 	}
+	ctx, done, err := s.take(ctx)
+	if err != nil {
+		return false
+	}
+	defer done()
 	for n, a := range p.Parts.Actions {
 		if a.Starts != engines.OpensGreen || !x.Begun(n+1) {
 			continue
@@ -87,6 +92,8 @@ func (s *Session) rollBack(evs []steps.Event, c steps.Settle, shut bool) error {
 	go func() {
 		defer s.wg.Done()
 		defer close(ended)
+		s.hands <- struct{}{}
+		defer func() { <-s.hands }()
 		run.abort(failure{engines.Unclear, 0, "rolled back by decision: " + c.Reason})
 	}()
 	s.changed()

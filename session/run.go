@@ -120,6 +120,7 @@ func (s *Session) Close() error {
 	}
 	s.stop()
 	s.wg.Wait()
+	s.hands <- struct{}{} // for good: nobody may use what is closed now
 	s.conns.closeAll()
 	var errs []error
 	for _, r := range s.peers {
@@ -156,9 +157,13 @@ func (s *Session) prewarm(ctx context.Context) error {
 		p, _ = s.plan(it) // Decide tells why there is none
 	}
 	s.mu.Unlock()
-	if p == nil {
+	if p == nil || !s.free() {
 		return nil
 	}
+	defer func() { <-s.hands }()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(s.ctx, cancel)()
 	return s.warm(ctx, *p)
 }
 

@@ -49,6 +49,7 @@ type Session struct {
 
 	sampler *sampler
 	conns   *doors
+	hands   chan struct{} // full while somebody uses the doors
 }
 
 // ErrClosed is a session that has ended.
@@ -173,6 +174,9 @@ func (s *Session) fault(err error) {
 // Do carries out what a person asks. It returns when the intent is on record or
 // refused, not when the step has ended.
 func (s *Session) do(ctx context.Context, who Person, in Intent) error {
+	if err := s.going(); err != nil {
+		return err
+	}
 	if v, ok := in.Command.(steps.Verify); ok {
 		return s.verify(ctx, who, v)
 	}
@@ -187,11 +191,8 @@ func (s *Session) do(ctx context.Context, who Person, in Intent) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed {
-		return ErrClosed
-	}
-	if s.leaving != "" { // the step that runs may end; no other starts
-		return &steps.Refusal{Why: "the session is being left: " + s.leaving, Next: "turquoise resume " + s.cfg.Sid}
+	if err := s.gone(); err != nil {
+		return err
 	}
 	if a, ok := in.Command.(steps.Ack); ok {
 		return s.ack(who, a)
@@ -311,6 +312,8 @@ func (s *Session) launch(it runbooks.Item, p steps.Plan, sealed audit.Sealed) {
 		defer s.wg.Done()
 		defer close(ended)
 		defer cancel()
+		s.hands <- struct{}{}
+		defer func() { <-s.hands }()
 		x := newExecution(s, it, p, sealed)
 		x.run(ctx)
 	}()

@@ -40,15 +40,31 @@ func (s *Session) verify(ctx context.Context, who Person, v steps.Verify) error 
 	if err != nil {
 		return &engines.Error{Op: "prove step", Object: string(id), Err: err, Next: "look at the servers and decide with d"}
 	}
-	if err := s.departedAll(ctx, *p, x); err != nil {
+	w, err := s.look(ctx, *p, x, vars)
+	if err != nil {
 		return err
 	}
-	w := world{found: s.askWorld(ctx, *p, x, vars)}
 	if allThere(*p, w.found) {
-		w.after = s.askAfter(ctx, *p, vars)
 		w.gates = s.waitGates(ctx, it.Step.After)
 	}
 	return s.reconcile(who, it, x, *p, w)
+}
+
+// look asks the servers.
+func (s *Session) look(ctx context.Context, p steps.Plan, x steps.StepState, vars map[string]string) (w world, err error) {
+	ctx, done, err := s.take(ctx)
+	if err != nil {
+		return w, err
+	}
+	defer done()
+	if err := s.departedAll(ctx, p, x); err != nil {
+		return w, err
+	}
+	w.found = s.askWorld(ctx, p, x, vars)
+	if allThere(p, w.found) {
+		w.after = s.askAfter(ctx, p, vars)
+	}
+	return w, nil
 }
 
 // world is what the servers and the gauges say of an unclear step.

@@ -15,6 +15,11 @@ func recordLine(r session.RecordLine, w int) line {
 	return spread(l, one(dim, short(r.Hash, 6)+"…"), w)
 }
 
+// recordText is a line of the record as a search sees it.
+func recordText(r session.RecordLine) string {
+	return utc(r.At) + " " + r.By + " " + r.Step + " " + r.Text + " " + r.Hash
+}
+
 func recordState(t session.RecordTail) line {
 	n := strconv.Itoa(t.Count) + " entries"
 	if !t.OK {
@@ -32,10 +37,19 @@ func auditPane(th *Theme, s session.Snapshot, k look, w, h int) []line {
 		back = min(k.scroll, max(len(ls)-room, 0))
 	}
 	ls = ls[:len(ls)-back]
-	ls = ls[max(len(ls)-room, 0):]
+	from := max(len(ls)-room, 0)
+	ls = ls[from:]
 	body := make([]line, 0, len(ls))
-	for _, r := range ls {
-		body = append(body, recordLine(r, w-4))
+	hit := -1
+	if f := k.find; f.open && !f.typing && k.pane == paneAudit {
+		hit = f.at
+	}
+	for i, r := range ls {
+		l := recordLine(r, w-4)
+		if from+i == hit {
+			l = selected(append(line{{turq | bold, "►"}}, recordLine(r, w-5)...))
+		}
+		body = append(body, l)
 	}
 	t := dim | bold
 	if k.pane == paneAudit {

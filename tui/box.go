@@ -27,7 +27,7 @@ type box struct {
 }
 
 func (m *Model) open(to mode) {
-	m.mode, m.look.toast = to, ""
+	m.mode, m.look.toast, m.look.find = to, "", search{}
 	m.box = box{opened: m.now(), card: m.shown.Cards[m.shown.Current]}
 	m.dead = m.box.opened
 }
@@ -36,7 +36,7 @@ func (m *Model) closeBox(why string) {
 	if m.mode == looking {
 		return
 	}
-	m.mode, m.box = looking, box{}
+	m.mode, m.box, m.look.find = looking, box{}, search{}
 	m.look.toast = why
 }
 
@@ -62,7 +62,7 @@ func (m Model) drawBox(w, h int) ([]line, int, int) {
 	title, t, head, middle, tail := m.boxParts(bw - 6)
 	room := h - 2 - len(head) - len(tail)
 	if len(middle) > room {
-		middle = window(middle, 0, max(room, 1), " were shown before")
+		middle = window(middle, 0, 0, max(room, 1), " were shown before")
 	}
 	body := append(append(head, middle...), tail...)
 	ls := drawDouble(title, t, body, bw)

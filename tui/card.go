@@ -63,6 +63,9 @@ func cardBody(s session.Snapshot, k look, c session.Card, w, h int) []line {
 	tail := []line{one(faint, strings.Repeat("─", w)), actionLine(s, k, c, w)}
 	room := h - len(tail)
 	run := planned(c, s.Now.Second(), w)
+	if k.pane == paneCard {
+		run.off = k.scroll
+	}
 	for lv := range maxLevel + 1 {
 		if lv < maxLevel && len(run.rows)+checkRows(c, lv) > room {
 			continue // this level cuts neither: no need to draw the rest
@@ -93,8 +96,8 @@ func squeeze(ls []line, room int) []line {
 // verbatim is what would run, drawn: its rows, and the row of the statement that
 // runs or ended last. It is the same at every level, and costs most of a card.
 type verbatim struct {
-	rows []line
-	at   int
+	rows    []line
+	at, off int // off is how far the person scrolled from there
 }
 
 func planned(c session.Card, second, w int) verbatim {
@@ -106,7 +109,7 @@ func planned(c session.Card, second, w int) verbatim {
 		return v
 	}
 	rows, at := willRun(c, second, w)
-	return verbatim{rows, at}
+	return verbatim{rows: rows, at: at}
 }
 
 // cardLevel is the card without its action line. Level 5 windows the text so
@@ -117,7 +120,7 @@ func cardLevel(s session.Snapshot, c session.Card, run verbatim, lv, w, room int
 	abort := abortLines(s, c, lv, w)
 	rows := run.rows
 	if lv == maxLevel {
-		rows = window(rows, run.at, max(room-len(head)-len(rest)-len(abort), 2), "; x shows all before it asks")
+		rows = window(rows, run.at, run.off, max(room-len(head)-len(rest)-len(abort), 2), "; x shows all before it asks")
 	}
 	var out []line
 	out = append(out, head...)

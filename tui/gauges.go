@@ -196,8 +196,12 @@ func held(g session.Gauge) (short, long line) {
 	return one(text|bold, "✓ met"), line{{text | bold, "✓ "}, {text, "held " + clock(g.Held)}}
 }
 
-func connTile(th *Theme, s session.Snapshot, w, h int, focus bool) []line {
-	body := connBody(s, w-4, h-2)
+func connTile(th *Theme, s session.Snapshot, k look, w, h int) []line {
+	focus, from := k.pane == paneGauges, 0
+	if focus {
+		from = k.scroll
+	}
+	body := connBody(s, from, w-4, h-2)
 	worstAge, stale := s.Clients[0].Age, s.Clients[0].Stale || s.Clients[1].Stale
 	if s.Clients[1].Age > worstAge {
 		worstAge = s.Clients[1].Age
@@ -207,23 +211,26 @@ func connTile(th *Theme, s session.Snapshot, w, h int, focus bool) []line {
 
 // connBody lists the applications with their sessions on both sides, on one
 // scale; what does not fit is joined. The outage that clients saw comes last.
-func connBody(s session.Snapshot, w, h int) []line {
+func connBody(s session.Snapshot, from, w, h int) []line {
 	var foot []line
 	if s.Outage != nil && h >= 3 {
 		foot = []line{outageLine(*s.Outage, w)}
 	}
-	apps := joinApps(s, h-1-len(foot))
+	apps := joinApps(s, from, h-1-len(foot))
 	name, bars := 4, 0
+	num := max(len(count(int64(s.Clients[0].Total))), len(count(int64(s.Clients[1].Total))), 3)
 	for _, a := range apps {
 		name = max(name, width(clean(a.name)))
+		num = max(num, len(count(int64(a.n[0]))), len(count(int64(a.n[1]))))
 	}
-	num := max(len(count(int64(s.Clients[0].Total))), len(count(int64(s.Clients[1].Total))), 3)
 	name = min(name, max(w-2*num-6, 4), 24)
 	bars = max((w-name-2*num-6)/2, 0)
 	bars = min(bars, 10)
 	peak := 1
 	for _, a := range apps {
-		peak = max(peak, a.n[0], a.n[1])
+		if !a.joined { // many small ones together would make every bar a dot
+			peak = max(peak, a.n[0], a.n[1])
+		}
 	}
 	head := line{{text, blanks(name + 1)}}
 	for i, sd := range s.Sides {
@@ -245,7 +252,7 @@ func connBody(s session.Snapshot, w, h int) []line {
 				t = dim
 			}
 			l = append(l, seg{t, padLeft(count(int64(a.n[i])), num) + " "})
-			k := (a.n[i]*bars + peak - 1) / peak
+			k := min((a.n[i]*bars+peak-1)/peak, bars)
 			l = append(l, seg{c, strings.Repeat("▬", k)}, seg{text, blanks(bars - k + 1)})
 		}
 		body = append(body, l)
@@ -259,11 +266,13 @@ func connBody(s session.Snapshot, w, h int) []line {
 func padLeft(s string, w int) string { return blanks(w-width(s)) + s }
 
 type appRow struct {
-	name string
-	n    [2]int
+	name   string
+	n      [2]int
+	joined bool // of several applications
 }
 
-func joinApps(s session.Snapshot, room int) []appRow {
+// allApps are the applications on both sides, those with most sessions first.
+func allApps(s session.Snapshot) []appRow {
 	at := map[string]int{}
 	var rows []appRow
 	for side, t := range s.Clients {
@@ -278,11 +287,20 @@ func joinApps(s session.Snapshot, room int) []appRow {
 		}
 	}
 	slices.SortStableFunc(rows, func(a, b appRow) int { return b.n[0] + b.n[1] - a.n[0] - a.n[1] })
+	return rows
+}
+
+// joinApps cuts the list to room rows, from the given one on; what is not shown
+// is joined into one row, so that the sum of the rows is that of the side.
+func joinApps(s session.Snapshot, from, room int) []appRow {
+	rows := allApps(s)
+	from = min(max(from, 0), max(len(rows)-1, 0))
+	rows = append(rows[from:len(rows):len(rows)], rows[:from]...)
 	room = max(room, 1)
 	if len(rows) <= room {
 		return rows
 	}
-	rest := appRow{name: strconv.Itoa(len(rows)-room+1) + " others"}
+	rest := appRow{joined: true, name: strconv.Itoa(len(rows)-room+1) + " others"}
 	for _, r := range rows[room-1:] {
 		rest.n[0] += r.n[0]
 		rest.n[1] += r.n[1]

@@ -33,6 +33,7 @@ type look struct {
 	noNews  time.Duration
 	toast   string
 	tooTiny bool
+	find    search
 }
 
 // effect says how much a key does.
@@ -59,10 +60,11 @@ type binding struct {
 func keyTable() []binding {
 	return []binding{
 		{"tab", []string{"shift+tab", "1", "2", "3", "4"}, "pane", "next pane; 1 runbook, 2 card, 3 gauges, 4 audit", looks},
-		{"↑↓", []string{"up", "down", "j", "k", "pgup", "pgdown", "home", "end"}, "look", "look through the runbook or scroll; the current step does not move", looks},
+		{"↑↓", []string{"up", "down", "j", "k", "pgup", "pgdown", "home", "end"}, "look", "look through the runbook, or scroll the pane; the current step does not move", looks},
 		{".", nil, "", "back to the current step", looks},
 		{"enter", nil, "", "details: plan text, all checks, output", looks},
 		{"z", nil, "", "zoom the pane", looks},
+		{"/", nil, "", "search the runbook, the audit or a pager; n and N go on, esc closes", looks},
 		{"p", nil, "", "pause the display; the session goes on", looks},
 		{"y", nil, "copy", "copy the plan text", looks},
 		{"L", nil, "", "newest entries of the record", looks},
@@ -184,6 +186,9 @@ func whyNoRun(s session.Snapshot, c session.Card) string {
 
 // keyLine is the last row: what can be pressed, off keys in faint or in brackets.
 func keyLine(th *Theme, s session.Snapshot, k look, w int) line {
+	if k.find.open {
+		return searchLine(k.find, w)
+	}
 	table := keyTable()
 	build := func(drop string) line {
 		var left, right line

@@ -95,7 +95,7 @@ func compactFrame(th *Theme, s session.Snapshot, k look, w, h int) []line {
 	case paneRunbook:
 		out = append(out, refoot(runbookPane(th, s, k, w, ph), way, w)...)
 	case paneGauges:
-		out = append(out, gaugeGrid(th, s, w, ph, way)...)
+		out = append(out, gaugeGrid(th, s, k, w, ph, way)...)
 	case paneAudit:
 		out = append(out, refoot(auditPane(th, s, k, w, ph), way, w)...)
 	default:
@@ -111,7 +111,7 @@ func refoot(ls []line, way line, w int) []line {
 	return ls
 }
 
-func gaugeGrid(th *Theme, s session.Snapshot, w, h int, way line) []line {
+func gaugeGrid(th *Theme, s session.Snapshot, k look, w, h int, way line) []line {
 	half, rows := w/2, h-1
 	third := 0
 	if s.Router.Target != "" || s.Outage != nil {
@@ -119,7 +119,7 @@ func gaugeGrid(th *Theme, s session.Snapshot, w, h int, way line) []line {
 	}
 	upper := (rows - third + 1) / 2
 	mid := rows - third - upper
-	out := beside(lagTile(th, s, half, upper, true), connTile(th, s, w-half, upper, true))
+	out := beside(lagTile(th, s, half, upper, true), connTile(th, s, k, w-half, upper))
 	out = append(out, beside(diffTile(th, s, half, mid, true), seqTile(th, s, w-half, mid, true))...)
 	if third > 0 {
 		out = append(out, beside(routerOrNot(th, s, half, third), outageOrNot(th, s, w-half, third))...)
@@ -135,7 +135,7 @@ func stripFrame(th *Theme, s session.Snapshot, k look, w, h int) []line {
 	f := k.pane == paneGauges
 	lw, dw, sw := w*27/100, w*22/100, w*19/100
 	out = append(out, beside(
-		lagTile(th, s, lw, instrumentsH, f), connTile(th, s, w-lw-dw-sw, instrumentsH, f),
+		lagTile(th, s, lw, instrumentsH, f), connTile(th, s, k, w-lw-dw-sw, instrumentsH),
 		diffTile(th, s, dw, instrumentsH, f), lastTile(th, s, sw, instrumentsH, f))...)
 	mid := h - 3 - instrumentsH - auditH - 1
 	left := append(runbookPane(th, s, k, bookW, mid-wayH), wayTile(th, s, bookW, wayH)...)
@@ -152,7 +152,7 @@ func zoomed(th *Theme, s session.Snapshot, k look, w, h int) []line {
 		k.unfold = true
 		return refoot(runbookPane(th, s, k, w, h), way, w)
 	case paneGauges:
-		return gaugeGrid(th, s, w, h, way)
+		return gaugeGrid(th, s, k, w, h, way)
 	case paneAudit:
 		return refoot(auditPane(th, s, k, w, h), way, w)
 	}
@@ -173,7 +173,7 @@ func columnFrame(th *Theme, s session.Snapshot, k look, w, h int) []line {
 		con.Outage = nil
 	}
 	col := lagTile(th, s, right, c.lag, f)
-	col = append(col, connTile(th, con, right, c.conn, f)...)
+	col = append(col, connTile(th, con, k, right, c.conn)...)
 	if c.outage > 0 {
 		col = append(col, outageTile(th, s, right, c.outage)...)
 	}

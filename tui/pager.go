@@ -45,6 +45,12 @@ func (m Model) drawPager(bw, h int) ([]line, int, int) {
 	from := min(m.box.scroll, max(len(rows)-room, 0))
 	to := min(from+room, len(rows))
 	body := append([]line{}, rows[from:to]...)
+	if f := m.look.find; f.open && !f.typing && f.at >= from && f.at < to {
+		body[f.at-from] = selected(append(line{{turq | bold, "►"}}, rows[f.at].fit(bw-7)...))
+	}
+	if m.look.find.open {
+		foot = searchLine(m.look.find, max(bw-24, 20))
+	}
 	last := spread(foot, one(dim, "line "+strconv.Itoa(to)+" of "+strconv.Itoa(len(rows))), bw-6)
 	body = append(body, one(faint, strings.Repeat("─", bw-6)), last)
 	return drawDouble(title, turq, body, bw), 4, len(body)

@@ -17,6 +17,9 @@ func (m Model) deadNow() bool { return m.now().Sub(m.dead) < deadFor }
 // onKey routes a key: box first, then the global keys, then the pane in focus.
 func (m Model) onKey(k tea.KeyPressMsg) (tea.Model, tea.Cmd) {
 	key := k.String()
+	if (m.mode == looking || !m.deadNow()) && m.onSearchKey(key, k) {
+		return m, nil
+	}
 	if m.mode != looking {
 		if k.IsRepeat && !scrolls(key) || m.deadNow() {
 			return m, nil
@@ -94,32 +97,35 @@ func (m Model) onLook(key string) (tea.Model, tea.Cmd) {
 	return m, nil
 }
 
-// step moves the look through the runbook, or scrolls the audit.
+// step moves the look through the runbook, or scrolls the pane in focus: the
+// audit, the applications among the gauges, and by pages the text on the card.
 func (m *Model) step(key string) {
-	if m.look.pane == paneAudit {
+	pages := key == "pgup" || key == "pgdown" || key == "home" || key == "end"
+	switch {
+	case m.look.pane == paneAudit:
 		d := map[string]int{"up": 1, "k": 1, "pgup": 10, "home": 1 << 20, "down": -1, "j": -1, "pgdown": -10, "end": -1 << 20}[key]
-		m.look.scroll = min(max(m.look.scroll+d, 0), len(m.shown.Record.Lines))
+		m.look.scroll = min(max(m.look.scroll+d, 0), max(len(m.shown.Record.Lines)-1, 0))
+		return
+	case m.look.pane == paneGauges || m.look.pane == paneCard && pages:
+		d := map[string]int{"up": -1, "k": -1, "pgup": -10, "home": -1 << 20, "down": 1, "j": 1, "pgdown": 10, "end": 1 << 20}[key]
+		m.look.scroll = min(max(m.look.scroll+d, 0), m.farthest())
 		return
 	}
-	var ids []runbooks.StepID
-	at := 0
-	for _, p := range m.shown.Phases {
-		for _, r := range p.Steps {
-			if r.ID == m.look.at || (m.look.at == "" && r.ID == m.shown.Current) {
-				at = len(ids)
-			}
-			ids = append(ids, r.ID)
-		}
-	}
+	ids, _, at := m.walked()
 	if len(ids) == 0 {
 		return
 	}
 	d := map[string]int{"up": -1, "k": -1, "pgup": -10, "home": -len(ids), "down": 1, "j": 1, "pgdown": 10, "end": len(ids)}[key]
-	at = min(max(at+d, 0), len(ids)-1)
-	m.look.at = ids[at]
-	if m.look.at == m.shown.Current {
-		m.look.at = ""
+	m.lookAt(ids[min(max(at+d, 0), len(ids)-1)])
+}
+
+// farthest is how far the pane in focus can be scrolled.
+func (m Model) farthest() int {
+	if m.look.pane == paneGauges {
+		return max(len(allApps(m.shown))-1, 0)
 	}
+	rows, _ := willRun(viewed(m.shown, m.look), 0, max(m.w-bookW, minW)-4)
+	return max(len(rows)-1, 0)
 }
 
 func (m Model) copyCard() (tea.Model, tea.Cmd) {
@@ -300,17 +306,21 @@ func (m Model) confirm(typed string) (tea.Model, tea.Cmd) {
 // edit is the whole of the typed field: characters, backspace, ctrl+u. No paste,
 // no history, no completion.
 func (m *Model) edit(key string, k tea.KeyPressMsg, limit int) {
+	m.editText(&m.box.typed, key, k, limit)
+}
+
+func (m *Model) editText(s *string, key string, k tea.KeyPressMsg, limit int) {
 	switch {
 	case key == "backspace":
-		if rs := []rune(m.box.typed); len(rs) > 0 {
-			m.box.typed = string(rs[:len(rs)-1])
+		if rs := []rune(*s); len(rs) > 0 {
+			*s = string(rs[:len(rs)-1])
 		}
 	case key == "ctrl+u":
-		m.box.typed = ""
-	case k.Text != "" && len([]rune(m.box.typed))+len([]rune(k.Text)) <= limit:
+		*s = ""
+	case k.Text != "" && len([]rune(*s))+len([]rune(k.Text)) <= limit:
 		for _, r := range k.Text {
 			if unicode.IsGraphic(r) && (!harmful(r) || r < 0x80) {
-				m.box.typed += string(r)
+				*s += string(r)
 			}
 		}
 	}

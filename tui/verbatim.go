@@ -133,7 +133,7 @@ func simple(c session.Card) bool {
 func willRun(c session.Card, second, w int) ([]line, int) {
 	if statementless(c) {
 		var out []line
-		for _, l := range words("It changes nothing on any server; enter shows its plan.", w) {
+		for _, l := range words("It changes nothing on any server.", w) {
 			out = append(out, one(text, l))
 		}
 		return out, 0
@@ -183,13 +183,14 @@ func everything(c session.Card, second, w int) []line {
 	return out
 }
 
-// window cuts a text to h rows around at and says how many are not shown.
-func window(ls []line, at, h int, more string) []line {
+// window cuts a text to h rows around at, moved by off, and says how many are
+// not shown.
+func window(ls []line, at, off, h int, more string) []line {
 	if len(ls) <= h || h < 1 {
 		return ls
 	}
 	room := max(h-1, 1)
-	from := min(max(at-room/3, 0), len(ls)-room)
+	from := min(max(max(at-room/3, 0)+off, 0), len(ls)-room)
 	out := append([]line{}, ls[from:from+room]...)
 	if h > 1 {
 		hidden := len(ls) - room

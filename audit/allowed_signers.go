@@ -180,6 +180,25 @@ func (a *AllowedSigners) Principals(key ssh.PublicKey, namespace string, at time
 	return a.principals(key, namespace, at)
 }
 
+// Owners are those whom a line gives this key, whether or not it is in force.
+func (a *AllowedSigners) Owners(key ssh.PublicKey) []string {
+	return a.principals(key, "", time.Time{})
+}
+
+// People are all who may sign in a namespace at a time by a line of their own, in
+// the order of the file. Whom a cert-authority may name is not in the file.
+func (a *AllowedSigners) People(namespace string, at time.Time) []string {
+	var out []string
+	for _, r := range a.rows {
+		for _, p := range r.principals {
+			if !r.authority && !slices.Contains(out, p) && r.forbids(r.key, p, namespace, at) == "" {
+				out = append(out, p)
+			}
+		}
+	}
+	return out
+}
+
 // principals with a zero time asks only whose key it is.
 func (a *AllowedSigners) principals(key ssh.PublicKey, namespace string, at time.Time) []string {
 	var out []string

@@ -58,6 +58,7 @@ type Line struct {
 	Meta  Meta
 	Body  Body
 	Build func(batch []Entry) (Meta, Body)
+	Err   error // why there is no such line: it was to be signed and could not be
 }
 
 // Sealed is the permission to send: its holder has an intent that is durable and

@@ -165,6 +165,9 @@ func (l *Log) openSegment(rec *Recovery) (err error) {
 	b.seal, b.durable = true, true
 	line := l.o.First(Opening{Origin: l.o.Origin, Sid: l.o.Sid, VKey: l.key.vkey(), Seq: l.seq, Prev: l.prev,
 		Segment: l.seg, Recovery: rec})
+	if line.Err != nil {
+		return line.Err
+	}
 	want := typeOpen
 	if rec != nil {
 		want = typeResume

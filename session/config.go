@@ -22,8 +22,9 @@ type Config struct {
 	Sid      string
 	Run      string // short id of the run; tokens and names are built from it
 	Person   string
-	Scripted bool // confirmations come from a script; the record says so
-	LabOnly  bool // refuse targets that are not of the lab
+	People   People // who may sign; the zero value: nobody
+	Scripted bool   // confirmations come from a script; the record says so
+	LabOnly  bool   // refuse targets that are not of the lab
 	Change   string
 	// Emergency is a folder, best on another file system, for what must be written
 	// when the record cannot be; empty: none.

@@ -13,6 +13,8 @@ type Intent struct {
 	ShownMS int64  // how long the box was open
 	Width   int    // of the screen
 	Height  int
+	Sign    *Sign // for Approve and Handover: the key at this keyboard that signs
+	ByVoice bool  // for Answer: another person's word, written down by this one
 }
 
 // Seen is the newest thing a screen had shown when the person acted.

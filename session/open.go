@@ -2,6 +2,8 @@ package session
 
 import (
 	"context"
+	"crypto/sha256"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -55,10 +57,10 @@ func Resume(ctx context.Context, cfg Config, reason string) (*Session, error) {
 		return nil, s.giveUp(err)
 	}
 	s.replay(rec.Record.Entries)
-	s.state = steps.Apply(s.state, steps.Event{Seq: s.state.Newest + 1, At: cfg.Now(), Body: entries.SessionResume{}})
+	s.state = steps.Apply(s.state, steps.Event{Seq: s.state.Newest + 1, At: cfg.Now(), Meta: audit.Meta{By: cfg.Person}, Body: entries.SessionResume{Key: s.opKey}})
 	s.mu.Lock()
 	if err = s.takeIn(left); err == nil {
-		err = s.compare()
+		err = errors.Join(s.takeOver(reason), s.compare())
 	}
 	s.mu.Unlock()
 	if err != nil {
@@ -73,7 +75,8 @@ func prepare(ctx context.Context, cfg Config) (*Session, error) {
 	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	s := &Session{cfg: cfg, ctx: run, stop: cancel, known: map[engines.TargetID]engines.Identity{},
 		state: steps.New(cfg.Book, cfg.Stepwise), subs: map[chan Snapshot]struct{}{},
-		stepCh: make(chan struct{}), hands: make(chan struct{}, 1), tickCh: make(chan struct{}), started: cfg.Now(), lab: true}
+		stepCh: make(chan struct{}), hands: make(chan struct{}, 1), tickCh: make(chan struct{}), started: cfg.Now(), lab: true,
+		waiting: map[int64]Intent{}, tried: map[string][sha256.Size]byte{}}
 	s.conns = newDoors(s.openConn)
 	readers := map[engines.TargetID]engines.Reader{}
 	for _, t := range cfg.Book.Targets {
@@ -152,6 +155,8 @@ func (s *Session) recordOptions(resume *string) audit.Options {
 	tool := entries.Tool{Name: "turquoise", Version: s.cfg.Tool.Version, Revision: s.cfg.Tool.Revision, ExeSHA256: s.cfg.Tool.ExeSHA256}
 	o.First = func(op audit.Opening) audit.Line {
 		m := audit.Meta{By: s.cfg.Person}
+		e, err := s.endorse(op, s.cfg.Person, s.cfg.operatorName(), s.cfg.People.Key)
+		s.opKey = e.key
 		if op.Recovery != nil {
 			after := "crash"
 			switch {
@@ -160,14 +165,15 @@ func (s *Session) recordOptions(resume *string) audit.Options {
 			case s.fenced:
 				after = "fence"
 			}
-			b := entries.SessionResume{After: after, Tool: tool, VKey: op.VKey, Torn: op.Recovery.Torn, Host: hostOf(o.From)}
+			b := entries.SessionResume{After: after, Tool: tool, VKey: op.VKey, Torn: op.Recovery.Torn, Host: hostOf(o.From),
+				Endorsement: e.text, Signature: e.signature, Key: e.key}
 			if resume != nil {
 				b.Reason = *resume
 			}
 			for _, d := range op.Recovery.InDoubt {
 				b.InDoubt = append(b.InDoubt, entries.Doubt{Attempt: d.Attempt, Seq: d.Seq, Step: d.Step})
 			}
-			return audit.Line{Meta: m, Body: b}
+			return audit.Line{Meta: m, Body: b, Err: err}
 		}
 		mode := "production"
 		if s.lab {
@@ -176,7 +182,8 @@ func (s *Session) recordOptions(resume *string) audit.Options {
 		if s.cfg.Scripted {
 			mode = "rehearsal"
 		}
-		return audit.Line{Meta: m, Body: entries.SessionOpen{Origin: op.Origin, VKey: op.VKey, Mode: mode, Tool: tool, Host: hostOf(o.From),
+		return audit.Line{Meta: m, Err: err, Body: entries.SessionOpen{Endorsement: e.text, Signature: e.signature, Key: e.key, PeopleSHA256: s.signersSum(),
+			Origin: op.Origin, VKey: op.VKey, Mode: mode, Tool: tool, Host: hostOf(o.From),
 			Change: entries.Change{Ticket: s.cfg.Change}, MaxSkewMS: 500, ReserveBytes: 16 << 20}}
 	}
 	return o
@@ -205,6 +212,7 @@ func (s *Session) introduce() error {
 	}
 	op := audit.Meta{By: s.cfg.Person}
 	evs := []steps.Event{{Meta: op, Body: entries.RunbookLoaded{Name: b.Name, Title: b.Title, SHA256: b.Digest, Author: "-", Evidence: []audit.Evidence{ev}}}}
+	evs = append(evs, s.policy(), s.bindOperator(s.cfg.Person, s.cfg.operatorName(), s.opKey))
 	values := map[string]string{}
 	maps.Copy(values, s.cfg.Values.Text)
 	for n, l := range s.cfg.Values.Lists { // as they are given on a command line
@@ -267,7 +275,7 @@ func (s *Session) replay(es []audit.Entry) {
 		if err != nil {
 			continue // Load and Resume have checked every line
 		}
-		s.state = steps.Apply(s.state, steps.Event{Meta: e.Meta, Seq: e.Seq, At: e.Time, Body: b})
+		s.state = steps.Apply(s.state, steps.Event{Meta: e.Meta, Seq: e.Seq, At: e.Time, Leaf: e.Leaf.String(), Body: b})
 	}
 	if !s.state.Started.IsZero() {
 		s.started = s.state.Started

@@ -27,9 +27,13 @@ func (s *Session) begin() {
 		for n := 0; ; n++ {
 			select {
 			case <-t.C:
+				if n%4 == 0 {
+					s.takeSigned()
+				}
 				s.mu.Lock()
 				if n%4 == 0 { // the screens' clock: at least one frame a second
 					s.watch()
+					s.expire()
 				}
 				if n%4 == 0 || s.dirty {
 					s.publish()
@@ -98,6 +102,12 @@ func (s *Session) end(evs []steps.Event) error {
 		s.fault(err)
 		return err
 	}
+	if k := s.cfg.People.Key; k != nil {
+		if err := audit.SignFile(s.cfg.Dir, s.cfg.Record.Rand, k); err != nil {
+			s.denied = err.Error() // the record is closed and stays as it is, one level lower
+		}
+	}
+	_ = s.dropRequests() // nobody can sign them any more; a file that stays misleads nobody
 	last.Body, last.Seq, last.At = body, s.state.Newest+1, s.cfg.Now()
 	s.state = steps.Apply(s.state, last)
 	s.changed()
@@ -286,6 +296,18 @@ func denied(c steps.Command, why error) audit.Body {
 		name = "interrupt"
 	case steps.End:
 		name = "end"
+	case steps.Approve:
+		name = "approve"
+	case steps.Deny:
+		name = "deny"
+	case steps.Waive:
+		name = "waive"
+	case steps.OverrideGate:
+		name = "override"
+	case steps.Answer:
+		name = "answer"
+	case steps.Handover:
+		name = "hand over"
 	}
 	return entries.CommandDenied{Command: name, Why: why.Error()}
 }

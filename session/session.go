@@ -2,12 +2,16 @@ package session
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"sync"
 	"time"
 
+	"golang.org/x/crypto/ssh"
+
 	"github.com/turquoise-db/turquoise/audit"
+	"github.com/turquoise-db/turquoise/audit/entries"
 	"github.com/turquoise-db/turquoise/checks"
 	"github.com/turquoise-db/turquoise/engines"
 	"github.com/turquoise-db/turquoise/runbooks"
@@ -44,6 +48,10 @@ type Session struct {
 	seq       uint64
 	closed    bool
 	stepCh    chan struct{} // closed and replaced on every event: what waits for a change waits here
+
+	opKey   *entries.Key                 // of the operator, as the record knows it
+	waiting map[int64]Intent             // overrides by the request they wait for
+	tried   map[string][sha256.Size]byte // signatures that were handed in; of the frame clock alone
 
 	subs map[chan Snapshot]struct{}
 
@@ -109,7 +117,7 @@ func (s *Session) commit(evs ...steps.Event) ([]audit.Entry, error) {
 func linesOf(evs []steps.Event) []audit.Line {
 	lines := make([]audit.Line, len(evs))
 	for i, e := range evs {
-		lines[i] = audit.Line{Meta: e.Meta, Body: e.Body}
+		lines[i] = audit.Line{Meta: e.Meta, Body: e.Body, Build: refsOf(e)}
 	}
 	return lines
 }
@@ -120,7 +128,7 @@ func (s *Session) adopt(evs []steps.Event, es []audit.Entry) {
 	i := 0
 	for _, e := range es {
 		if i < len(evs) && e.Type == evs[i].Body.Type() {
-			evs[i].Seq, evs[i].At = e.Seq, e.Time
+			evs[i].Seq, evs[i].At, evs[i].Leaf = e.Seq, e.Time, e.Leaf.String()
 			s.state = steps.Apply(s.state, evs[i])
 			i++
 		}
@@ -185,6 +193,23 @@ func (s *Session) do(ctx context.Context, who Person, in Intent) error {
 			return err
 		}
 	}
+	var signed *steps.Signed
+	if c, ok := in.Command.(steps.Approve); ok {
+		var err error
+		if in.Command, signed, err = s.signature(c, in); err != nil {
+			return s.denyAlone(who, in, err)
+		}
+	}
+	var next ssh.Signer
+	if c, ok := in.Command.(steps.Handover); ok && in.Sign != nil {
+		s.mu.Lock()
+		people := s.cfg.People
+		s.mu.Unlock()
+		var err error
+		if next, _, err = people.pick(*in.Sign, audit.NamespaceSession, c.To, s.cfg.Now()); err != nil {
+			return s.denyAlone(who, in, err)
+		}
+	}
 	shut := false
 	if c, ok := in.Command.(steps.Settle); ok && c.Next == steps.NextRollBack {
 		shut = s.provenShut(ctx, c.Step)
@@ -197,7 +222,14 @@ func (s *Session) do(ctx context.Context, who Person, in Intent) error {
 	if a, ok := in.Command.(steps.Ack); ok {
 		return s.ack(who, a)
 	}
+	if c, ok := in.Command.(steps.Waive); ok {
+		var err error
+		if in.Command, err = s.waiver(c); err != nil {
+			return s.deny(who, in, err)
+		}
+	}
 	ev := s.evidence(who, in)
+	ev.Signed = signed
 	evs, err := steps.Decide(s.state, in.Command, ev)
 	if errors.Is(err, steps.ErrNothing) {
 		return nil
@@ -223,9 +255,25 @@ func (s *Session) do(ctx context.Context, who Person, in Intent) error {
 		return nil
 	case steps.End:
 		return s.end(evs)
+	case steps.Handover:
+		return s.handOver(evs, next)
 	}
-	_, err = s.commit(evs...)
-	return err
+	if _, err = s.commit(evs...); err != nil {
+		return err
+	}
+	s.writeRequests(evs)
+	s.remember(evs, in)
+	return s.granted(evs)
+}
+
+// denyAlone is deny for what was refused before the lock was taken.
+func (s *Session) denyAlone(who Person, in Intent, why error) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return ErrClosed
+	}
+	return s.deny(who, in, why)
 }
 
 // evidence is what the session knows at this moment. s.mu is held.
@@ -234,13 +282,14 @@ func (s *Session) evidence(who Person, in Intent) steps.Evidence {
 		By: who.Name, Operator: who.Role == "operator", Typed: in.Typed,
 		Seen: int64(in.Seen.Entry), SeenStep: in.Seen.Step, Attempt: in.Seen.Attempt,
 		ShownMS: in.ShownMS, W: in.Width, H: in.Height, Way: s.wayBack().State,
+		Now: s.cfg.Now(), ByVoice: in.ByVoice,
 	}
 	it, ok := s.state.Current()
 	if !ok {
 		return ev
 	}
 	switch in.Command.(type) {
-	case steps.Arm, steps.Confirm:
+	case steps.Arm, steps.Confirm, steps.OverrideGate:
 		p, err := s.plan(it)
 		ev.Plan, ev.PlanErr = p, err
 		if p != nil {

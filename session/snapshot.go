@@ -136,6 +136,7 @@ type StepRow struct {
 type CheckRow struct {
 	Name, Want, Is string
 	Status         checks.Status
+	Over           bool // overridden for this attempt, with a second person's signature
 	Age            time.Duration
 	Stale          bool
 	Reason         string
@@ -174,6 +175,8 @@ type Card struct {
 	CanVerify  bool   // Unclear: v asks the proof
 	CanDecide  bool
 	Need       int // signatures besides the operator's
+	Approval   Approval
+	Desks      []Desk // of a poll; empty: none is asked
 	Attempt    int
 }
 

@@ -278,6 +278,7 @@ func (s *Session) status() []string {
 			out = append(out, fmt.Sprintf("step %s %s", it.Step.ID, x.Why))
 		}
 	}
+	out = append(out, s.owedStatus()...)
 	for _, a := range s.alarms.all {
 		if !a.Acked {
 			out = append(out, "alarm not acknowledged: "+a.Text)

@@ -30,6 +30,7 @@ func (s *Session) card(it runbooks.Item, current bool, now time.Time) Card {
 		return c
 	}
 	c.Armed = x.Phase == steps.Armed
+	c.Approval, c.Desks = s.approval(it, now), s.desks(it)
 	c.CanVerify, c.CanDecide = x.Phase == steps.Unclear, x.Phase == steps.Unclear
 	if !x.Started.IsZero() { // before that, the output is of the step before it
 		c.Output = s.out[:len(s.out):len(s.out)]
@@ -53,12 +54,23 @@ func (s *Session) card(it runbooks.Item, current bool, now time.Time) Card {
 		}
 	}
 	for _, g := range it.Gates() {
-		c.Before = append(c.Before, s.checkRow(g, now))
+		r := s.checkRow(g, now)
+		_, r.Over = s.state.Overridden(st.ID, attemptOf(x), r.Name)
+		c.Before = append(c.Before, r)
 	}
 	for _, g := range st.After {
 		c.After = append(c.After, s.checkRow(g, now))
 	}
 	return c
+}
+
+// attemptOf is the attempt that the card is about: the one that is armed, or the
+// next.
+func attemptOf(x steps.StepState) int {
+	if x.Phase == steps.Armed {
+		return x.Attempt
+	}
+	return x.Attempt + 1
 }
 
 func outcome(x steps.StepState) string {

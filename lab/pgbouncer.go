@@ -16,7 +16,7 @@ import (
 )
 
 // poolerSettings: transaction pooling; clients wait 120 s behind a PAUSE; a
-// pool without a connection tries again after 1 s and not after 15.
+// pool whose login was cut by a PAUSE tries again after 0.1 s and not after 15.
 const poolerSettings = `;; turquoise lab %s
 [databases]
 %s = host=127.0.0.1 port=%d
@@ -33,7 +33,7 @@ default_pool_size = 20
 max_client_conn = 400
 max_prepared_statements = 200
 query_wait_timeout = 120
-server_login_retry = 1
+server_login_retry = 0.1
 server_fast_close = 1
 ignore_startup_parameters = extra_float_digits,options
 `

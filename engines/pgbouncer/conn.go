@@ -144,6 +144,12 @@ func (c *Conn) command(ctx context.Context, s engines.Statement) (engines.Result
 		defer cancel()
 	}
 	command, column, is, columns := parseKeep(s.Text)
+	command, database := parseOnce(command)
+	if database != "" {
+		if err := c.calm(ctx, database); err != nil {
+			return engines.Result{}, err
+		}
+	}
 	c.meter.Reset()
 	res, err := c.query(ctx, command)
 	if err != nil {
@@ -231,7 +237,7 @@ func pick(res engines.Result, column, is string, columns []string) (engines.Resu
 
 // Classify says what is known after the last Do.
 func (c *Conn) Classify(err error) engines.Outcome {
-	var fe *fileError
+	var fe *knownError
 	var se *serverError
 	switch {
 	case err == nil:

@@ -13,18 +13,18 @@ import (
 	"github.com/turquoise-db/turquoise/engines"
 )
 
-// fileError is a refusal or a failure of a File action, with what is known of
-// its effect.
-type fileError struct {
+// knownError is a refusal or a failure on our own side of the wire, with what is
+// known of the action's effect.
+type knownError struct {
 	outcome engines.Outcome
 	err     error
 }
 
-func (e *fileError) Error() string { return e.err.Error() }
-func (e *fileError) Unwrap() error { return e.err }
+func (e *knownError) Error() string { return e.err.Error() }
+func (e *knownError) Unwrap() error { return e.err }
 
 func refuse(format string, args ...any) error {
-	return &fileError{engines.Refused, fmt.Errorf(format, args...)}
+	return &knownError{engines.Refused, fmt.Errorf(format, args...)}
 }
 
 // runFile carries out one instruction on the pooler's own file.
@@ -38,7 +38,7 @@ func runFile(text, own string) (engines.Result, error) {
 	}
 	old, err := os.ReadFile(in.path)
 	if err != nil {
-		return engines.Result{}, &fileError{engines.Unsent, err}
+		return engines.Result{}, &knownError{engines.Unsent, err}
 	}
 	lines := strings.Split(string(old), "\n")
 	switch in.verb {
@@ -141,31 +141,31 @@ func editLines(lines []string, in instruction) ([]byte, error) {
 func replace(path string, text []byte) (err error) {
 	path, err = filepath.EvalSymlinks(path)
 	if err != nil {
-		return &fileError{engines.Unsent, err}
+		return &knownError{engines.Unsent, err}
 	}
 	info, err := os.Stat(path)
 	if err != nil {
-		return &fileError{engines.Unsent, err}
+		return &knownError{engines.Unsent, err}
 	}
 	tmp, err := os.CreateTemp(filepath.Dir(path), ".turquoise-*")
 	if err != nil {
-		return &fileError{engines.Unsent, err}
+		return &knownError{engines.Unsent, err}
 	}
 	_, err = tmp.Write(text)
 	err = errors.Join(err, keepOwner(tmp, info))
 	err = errors.Join(err, tmp.Chmod(info.Mode().Perm()), tmp.Sync(), tmp.Close())
 	if err != nil {
-		return &fileError{engines.Unsent, errors.Join(err, os.Remove(tmp.Name()))}
+		return &knownError{engines.Unsent, errors.Join(err, os.Remove(tmp.Name()))}
 	}
 	if err := os.Rename(tmp.Name(), path); err != nil {
-		return &fileError{engines.Unclear, err}
+		return &knownError{engines.Unclear, err}
 	}
 	dir, err := os.Open(filepath.Dir(path))
 	if err == nil {
 		err = errors.Join(dir.Sync(), dir.Close())
 	}
 	if err != nil {
-		return &fileError{engines.Unclear, err}
+		return &knownError{engines.Unclear, err}
 	}
 	return nil
 }

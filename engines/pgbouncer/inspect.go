@@ -109,8 +109,8 @@ func waitTimeout(t table, err error, budget string) engines.Finding {
 }
 
 func loginRetry(t table, err error) engines.Finding {
-	f := engines.Finding{Title: "a cold pool retries soon", Want: "server_login_retry at most 1",
-		Cause: "a client that meets a pool without a server connection waits this long after RESUME"}
+	f := engines.Finding{Title: "a cold pool retries soon", Want: "server_login_retry at most 0.1",
+		Cause: "PAUSE closes a server login that is under way, and the pooler takes that for a failed one: for so long after RESUME it begins no other, and refuses queries of clients that had not been waiting"}
 	if err != nil {
 		return blind(f, err)
 	}
@@ -123,8 +123,8 @@ func loginRetry(t table, err error) engines.Finding {
 		return blind(f, err)
 	}
 	f.Level, f.Is = engines.Pass, text+" s"
-	if have > 1 {
-		f.Level, f.Next = engines.Caution, "set server_login_retry = 1 in the pooler's file and RELOAD"
+	if have > 0.1 {
+		f.Level, f.Next = engines.Caution, "set server_login_retry = 0.1 in the pooler's file and RELOAD"
 	}
 	return f
 }

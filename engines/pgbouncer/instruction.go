@@ -90,3 +90,16 @@ func parseKeep(text string) (command, column, is string, columns []string) {
 	column, is, _ = strings.Cut(where, " = ")
 	return command, column, is, strings.Split(cols, ", ")
 }
+
+// once is the comment under a PAUSE that says what it waits for. PAUSE closes a
+// server login that is under way, and the pooler takes that for a failed one: for
+// server_login_retry after RESUME it begins no other and refuses queries.
+func once(pause, database string) string {
+	return pause + "\n-- sent once SHOW POOLS has no server login for " + database
+}
+
+// parseOnce takes the comment off again. It never reaches the pooler.
+func parseOnce(text string) (command, database string) {
+	command, database, _ = strings.Cut(text, "\n-- sent once SHOW POOLS has no server login for ")
+	return command, database
+}

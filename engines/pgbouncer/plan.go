@@ -182,7 +182,7 @@ func planFreeze(r engines.Request, ms []move) engines.Parts {
 			continue
 		}
 		a := engines.Action{Target: r.On, Verb: engines.SQL, Title: "make the clients of " + m.name + " wait",
-			Text: `PAUSE "` + m.name + `"`, Session: "hold", Limit: pauseLimit,
+			Text: once(`PAUSE "`+m.name+`"`, m.name), Session: "hold", Limit: calmLimit + pauseLimit,
 			Proof: shown(r, m.name, m.name+" is paused and without server connections", "1 / 0", "paused", "current_connections")}
 		if len(p.Actions) == 0 {
 			a.Starts = engines.FreezeBegins

@@ -271,9 +271,10 @@ type Outage struct {
 
 // WayBack is the tile that is on every layout.
 type WayBack struct {
-	State string // OPEN, OPEN UNTIL, CLOSES HERE, CLOSED, LOSES DATA, UNKNOWN
-	Name  string // of the way back that b would take
-	Now   string // "now 0.2 s (abort)"
+	State string        // OPEN, OPEN UNTIL, CLOSES HERE, CLOSED, LOSES DATA, UNKNOWN
+	Name  string        // of the way back that b would take
+	Now   string        // which way it is
+	Takes time.Duration // planned time of its steps; 0 if nothing has to be walked
 	Loses string
 	Until string
 	After string // after the armed step

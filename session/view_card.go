@@ -1,7 +1,6 @@
 package session
 
 import (
-	"encoding/json"
 	"fmt"
 	"math"
 	"slices"
@@ -9,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/turquoise-db/turquoise/audit"
 	"github.com/turquoise-db/turquoise/checks"
 	"github.com/turquoise-db/turquoise/engines"
 	"github.com/turquoise-db/turquoise/runbooks"
@@ -175,6 +173,11 @@ func (s *Session) wayBack() WayBack {
 		return WayBack{State: "OPEN", Now: "nothing was changed yet", Loses: "nothing", Until: "the first change"}
 	}
 	v := WayBack{State: "OPEN", Name: w.Name, Now: w.Title, Loses: w.Loses, Until: string(w.Until)}
+	for _, p := range w.Phases {
+		for _, st := range p.Steps {
+			v.Takes += st.Planned
+		}
+	}
 	if v.Until == "" {
 		v.Until = "the end"
 	}
@@ -223,55 +226,4 @@ func appRows(by map[string]int) []ClientRow {
 		return out[i].App < out[j].App
 	})
 	return out
-}
-
-// lineText is one line of the record in words.
-func lineText(e audit.Entry) string {
-	var b map[string]any
-	if json.Unmarshal(e.Body, &b) != nil {
-		return e.Type
-	}
-	str := func(k string) string { v, _ := b[k].(string); return v }
-	switch e.Type {
-	case "step.confirm":
-		return fmt.Sprintf("CONFIRMED typed %q", str("typed"))
-	case "step.plan":
-		return "plan " + short(str("title"))
-	case "stmt.begin":
-		return fmt.Sprintf("send %v to %s: %s", b["i"], e.Target, short(firstLine(str("text"))))
-	case "stmt.end", "step.outcome":
-		return strings.TrimPrefix(e.Type, "step.") + " " + str("outcome") + suffix(str("why"))
-	case "check.result":
-		ok := "unknown"
-		if e.OK != nil {
-			ok = map[bool]string{true: "pass", false: "FAIL"}[*e.OK]
-		}
-		return fmt.Sprintf("%s %s: %s", str("kind"), short(str("check")), ok)
-	case "command.denied":
-		return short(str("why"))
-	case "var.captured":
-		return str("name") + " captured"
-	case "seal":
-		return "sealed"
-	}
-	for _, k := range []string{"reason", "text", "what", "verdict", "name"} {
-		if v := str(k); v != "" {
-			return e.Type + ": " + short(v)
-		}
-	}
-	return e.Type
-}
-
-func suffix(s string) string {
-	if s == "" {
-		return ""
-	}
-	return ": " + short(s)
-}
-
-func firstLine(s string) string {
-	if i := strings.IndexByte(s, '\n'); i >= 0 {
-		return s[:i]
-	}
-	return s
 }

@@ -155,7 +155,7 @@ func (m Model) confirmParts(w int) (string, tok, []line, []line, []line) {
 	if c.Risk == runbooks.NoReturn {
 		tail = append(tail, line{{red | bold, "There is no undo. "}, {text, c.Undo}})
 	} else {
-		tail = append(tail, line{{dim, "undo      "}, {text, c.Undo}})
+		tail = append(tail, labelled("undo      ", c.Undo, w, maxUndoRows)...)
 	}
 	way := line{{dim, "way back  "}, {wayTok(m.shown.Way.State), wayState(m.shown.Way)}, {text, " " + m.shown.Way.Now}}
 	way = append(append(way, seg{text, " · "}), loses(m.shown.Way)...)
@@ -169,6 +169,25 @@ func (m Model) confirmParts(w int) (string, tok, []line, []line, []line) {
 	tail = append(tail, checksLine(m.shown.Cards[c.ID]))
 	tail = append(tail, nil, m.askLine(w), line{{turq | bold, "esc"}, {dim, " cancel, nothing has run"}})
 	return title, riskTok(c.Risk), head, middle, tail
+}
+
+// maxUndoRows keeps the typed line on a small screen; the card has all of it.
+const maxUndoRows = 3
+
+// labelled is prose behind a label, over at most the given rows.
+func labelled(label, s string, w, rows int) []line {
+	var out []line
+	for i, l := range words(s, w-width(label)) {
+		switch {
+		case i == 0:
+			out = append(out, line{{dim, label}, {text, l}})
+		case i < rows:
+			out = append(out, line{{dim, blanks(width(label))}, {text, l}})
+		case i == rows:
+			out[i-1] = append(out[i-1], seg{dim, " …"})
+		}
+	}
+	return out
 }
 
 func checksLine(c session.Card) line {

@@ -210,13 +210,13 @@ func cardRest(s session.Snapshot, c session.Card, lv, w int) []line {
 		}
 	}
 	if c.Expect != "" {
-		out = append(out, line{{dim | bold, "EXPECT "}, {text, c.Expect}}.fit(w))
+		out = append(out, told("EXPECT ", c.Expect, lv, w)...)
 	}
 	undo := c.Undo
 	if undo == "" {
 		undo = "none"
 	}
-	out = append(out, line{{dim | bold, "UNDO   "}, {text, undo}}.fit(w))
+	out = append(out, told("UNDO   ", undo, lv, w)...)
 	if c.Block {
 		out = append(out, windowLine(c, w).fit(w))
 		if lv < 2 {
@@ -227,6 +227,18 @@ func cardRest(s session.Snapshot, c session.Card, lv, w int) []line {
 	}
 	if c.Need > 0 {
 		out = append(out, line{{amber | bold, "SIGN   "}, {text, strconv.Itoa(c.Need) + " more " + plural(c.Need, "signature")}})
+	}
+	return out
+}
+
+// told is a label with its text: all of it where there is room, else one row.
+func told(label, s string, lv, w int) []line {
+	if lv >= 3 {
+		return []line{line{{dim | bold, label}, {text, s}}.fit(w)}
+	}
+	out := labelled(label, s, w, 1<<10)
+	for i := range out {
+		out[i][0].t = dim | bold
 	}
 	return out
 }
@@ -378,7 +390,7 @@ func checkLine(r session.CheckRow, a, b, w int, waits bool) line {
 	mark, t := seg{text, "✓ "}, text
 	is := r.Is
 	switch {
-	case r.Status == checks.Fail && r.Held > 0 && r.NeedHold > 0:
+	case r.Status != checks.Pass && r.Held > 0 && r.NeedHold > 0:
 		mark, t = seg{amber | bold, "○ "}, amber
 		is += "  held " + clock(r.Held) + " of " + clock(r.NeedHold)
 	case waits && !r.Stale && r.Status == checks.Fail:

@@ -220,7 +220,11 @@ func wayTile(th *Theme, s session.Snapshot, w, h int) []line {
 	if b.After != "" {
 		first = append(first, seg{dim, ", after " + b.After})
 	}
-	body := []line{first, loses(b), one(dim, until(b))}
+	lose := loses(b)
+	if b.Takes > 0 {
+		lose = append(lose, seg{dim, ", planned "}, seg{text, clock(b.Takes)})
+	}
+	body := []line{first, lose, one(dim, until(b))}
 	return panel{title: one(dim|bold, "WAY BACK"), right: one(wayTok(b.State), wayState(b))}.draw(th, w, h, body)
 }
 
@@ -245,6 +249,10 @@ func until(b session.WayBack) string {
 func wayFoot(b session.WayBack, w int) line {
 	head := line{{dim | bold, "WAY BACK "}, {wayTok(b.State), wayState(b)}}
 	now := seg{text, " · " + b.Now}
+	planned := line{now}
+	if b.Takes > 0 {
+		planned = append(planned, seg{dim, ", planned " + clock(b.Takes)})
+	}
 	after := seg{dim, ", after " + b.After}
 	if b.After == "" {
 		after.s = ""
@@ -262,5 +270,5 @@ func wayFoot(b session.WayBack, w int) line {
 	if b.Loses != "nothing" {
 		short = join(lose, line{now}, line{end})
 	}
-	return pick(w, join(line{now}, line{after}, lose, line{end}), join(line{now}, lose, line{end}), short)
+	return pick(w, join(planned, line{after}, lose, line{end}), join(line{now}, line{after}, lose, line{end}), join(line{now}, lose, line{end}), short)
 }

@@ -87,7 +87,10 @@ func (a *App) export(x export) error {
 		return err
 	}
 	o := x.verify
-	o.Tool, o.Signers = Tool(), x.signers
+	o.Tool = Tool()
+	if o.Signers, err = loadSigners(x.signers, x.dir, false); err != nil {
+		return err
+	}
 	n, err := report.Read(x.dir, entries.Verify(x.dir, o))
 	if err != nil {
 		return err

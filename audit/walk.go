@@ -50,6 +50,7 @@ type walker struct {
 	closedAt int64 // seq of session.close, -1 if none
 	stopped  bool  // newer version: nothing after it can be judged
 	torn     *Torn // at the very end
+	withheld int64 // newest segment with a withheld line; 0: none
 
 	keys     keyState
 	people   peopleState
@@ -289,6 +290,9 @@ func (w *walker) take(e Entry) {
 	}
 	w.inSeg++
 	w.count++
+	if e.Type == typeRedacted { // it holds no time of its own
+		e.Time, e.Mono, w.withheld = w.last.Time, w.last.Mono, w.seg
+	}
 	e.Body = nil
 	w.last = e
 	if e.Type != typeKeyNext && e.Type != typeSeal {

@@ -235,7 +235,7 @@ func (r *rules) handover(e audit.Entry, b SessionHandover) {
 	if b.Consent != "" || b.ConsentSignature != "" {
 		s, fs := r.o.CheckSigned(audit.HandoverConsent, b.Consent, b.ConsentSignature, b.From, e.Time)
 		r.found = append(r.found, fs...)
-		if v := s.Statement.Values; len(fs) == 0 && (v["origin"] != r.origin || v["session"] != r.sid || v["to"] != b.To) {
+		if v := s.Statement.Values; !tampered(fs) && (v["origin"] != r.origin || v["session"] != r.sid || v["to"] != b.To) {
 			r.find(audit.Tampered, "E30-scope", "%s was given for another session, request or runbook", audit.HandoverConsent)
 		}
 	} else if r.resumedBy == "" {

@@ -64,7 +64,7 @@ func (r *rules) granted(e audit.Entry, b ApprovalGranted) {
 	}
 	s, fs := r.o.CheckSigned(kind, b.Statement, b.Signature, e.By, e.Time)
 	r.found = append(r.found, fs...)
-	if len(fs) > 0 || !r.fourEyes(e.By, s.Key.FP, b.InOperatorAgent != nil && *b.InOperatorAgent) {
+	if tampered(fs) || !r.fourEyes(e.By, s.Key.FP, b.InOperatorAgent != nil && *b.InOperatorAgent) {
 		return
 	}
 	if s.Key.FP != b.Key.FP {
@@ -87,6 +87,12 @@ func (r *rules) granted(e audit.Entry, b ApprovalGranted) {
 		g.attempt = req.attempt
 	}
 	r.grants[e.Seq] = g
+}
+
+// tampered tells a text that is no approval from one whose signer is not known:
+// the second is a finding, but no step that ran without an approval.
+func tampered(fs []audit.Finding) bool {
+	return slices.ContainsFunc(fs, func(f audit.Finding) bool { return f.Sev == audit.Tampered })
 }
 
 // requested says whether an approval answers the request it names, which must be
@@ -208,7 +214,7 @@ func (r *rules) waive(e audit.Entry, b ApprovalWaived) {
 	r.leaves[e.Seq] = e.Leaf.String()
 	s, fs := r.o.CheckSigned(audit.Waiver, b.Statement, b.Signature, e.By, e.Time)
 	r.found = append(r.found, fs...)
-	if len(fs) > 0 {
+	if tampered(fs) {
 		return
 	}
 	v := s.Statement.Values
@@ -238,7 +244,7 @@ func (r *rules) late(e audit.Entry, text, signature string) {
 	}
 	s, fs := r.o.CheckSigned(audit.LateApproval, text, signature, e.By, e.Time)
 	r.found = append(r.found, fs...)
-	if len(fs) == 0 {
+	if !tampered(fs) {
 		r.settle(s, deref(e.Ref))
 	}
 }

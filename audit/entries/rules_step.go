@@ -128,7 +128,7 @@ func (r *rules) reconciled(e audit.Entry, b StepReconciled) {
 	}
 	s, fs := r.o.CheckSigned(audit.Decision, b.Statement, b.Signature, e.By, e.Time)
 	r.found = append(r.found, fs...)
-	if len(fs) > 0 {
+	if tampered(fs) {
 		return
 	}
 	v := s.Statement.Values

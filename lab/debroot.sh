@@ -9,6 +9,7 @@
 # Needs: apt-get, dpkg-deb, flock, the Debian archive keyring.
 # DEB_MIRROR, DEB_SECURITY_MIRROR: archives to use instead of those in the machine's apt configuration.
 set -euo pipefail
+umask 022                                   # as root: the servers run as another user and must read this
 suite=$1 dest=$(realpath -m "$2"); shift 2
 want="$suite $*"
 present() { [ "$(cat "$dest/.done" 2>/dev/null)" = "$want" ]; }

@@ -98,13 +98,31 @@ func (s Servers) cacheDir() (string, error) {
 	}
 	dir, err := filepath.Abs(dir)
 	if err == nil {
-		err = os.MkdirAll(dir, 0o755)
+		err = makeCache(dir)
 	}
 	if err != nil {
 		return "", &engines.Error{Op: "open the server cache", Object: dir, Err: err,
 			Next: "set TURQUOISE_LAB_CACHE to a folder that can be written"}
 	}
 	return dir, nil
+}
+
+// makeCache makes a folder and those above it. What root makes is open whatever
+// the umask says: the servers run as another user.
+func makeCache(dir string) error {
+	if _, err := os.Stat(dir); err == nil {
+		return nil
+	}
+	if err := makeCache(filepath.Dir(dir)); err != nil {
+		return err
+	}
+	if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, os.ErrExist) {
+		return err
+	}
+	if os.Geteuid() != 0 {
+		return nil
+	}
+	return os.Chmod(dir, 0o755)
 }
 
 // open reports whether every user can pass through dir and all folders above

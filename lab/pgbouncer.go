@@ -67,7 +67,8 @@ func startPgBouncer(ctx context.Context, s Servers, dir *runDir, database string
 		admin: admin, passwords: passwords}
 	err = os.Mkdir(folder, 0o755)
 	if err == nil {
-		err = errors.Join(os.WriteFile(users, []byte(userList(passwords)), 0o600), as.give(users))
+		err = errors.Join(os.Chmod(folder, 0o755), // whatever the umask: the pooler's user reads its settings here
+			os.WriteFile(users, []byte(userList(passwords)), 0o600), as.give(users))
 	}
 	if err != nil {
 		return nil, &engines.Error{Op: "write the settings of PgBouncer", Object: folder, Err: err}
@@ -77,7 +78,7 @@ func startPgBouncer(ctx context.Context, s Servers, dir *runDir, database string
 			return nil, err
 		}
 		ini := fmt.Sprintf(poolerSettings, filepath.Base(dir.path), database, port, b.Port, users, admin)
-		if err := os.WriteFile(b.IniPath, []byte(ini), 0o644); err != nil {
+		if err := errors.Join(os.WriteFile(b.IniPath, []byte(ini), 0o644), os.Chmod(b.IniPath, 0o644)); err != nil {
 			return nil, &engines.Error{Op: "write the settings of PgBouncer", Object: b.IniPath, Err: err}
 		}
 		// SIGTERM would wait for the last client; SIGQUIT ends at once.

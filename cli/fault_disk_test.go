@@ -133,5 +133,5 @@ func (n *night) goOn(dir, spare string) {
 	if err := n.walk(s, lab.WalkOptions{Until: "6.2"}); err != nil {
 		t.Fatal(err)
 	}
-	n.compare(s, 2)
+	n.compare(s)
 }

@@ -149,6 +149,9 @@ func (c *Conn) command(ctx context.Context, s engines.Statement) (engines.Result
 		if err := c.calm(ctx, database); err != nil {
 			return engines.Result{}, err
 		}
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, pauseLimit)
+		defer cancel()
 	}
 	c.meter.Reset()
 	res, err := c.query(ctx, command)

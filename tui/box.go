@@ -44,6 +44,9 @@ func (m *Model) closeBox(why string) {
 func (m *Model) openConfirm(c session.Card) {
 	m.open(confirming)
 	m.box.card = c
+	if m.th.ASCII {
+		m.box.card = spelledCopy(c)
+	}
 	if !m.boxHoldsAll() {
 		m.mode = paging
 	}
@@ -213,7 +216,7 @@ func (m Model) askLine(w int) line {
 	if byKey(c) {
 		return line{{text, "Press "}, {text | bold, "y"}, {text, " to run  "}, {turq, caret}}
 	}
-	l := line{{text, "Type "}, {text | bold, c.Word}, {text, " to run:  "}, {text | bold, m.box.typed}, {turq, caret}}
+	l := line{{text, "Type "}, {text | bold, m.th.spelled(c.Word)}, {text, " to run:  "}, {text | bold, m.th.spelled(m.box.typed)}, {turq, caret}}
 	switch {
 	case m.box.typed == c.Word:
 		l = append(l, seg{turq | bold, "  matches"}, seg{dim, "  enter runs"})
@@ -305,7 +308,7 @@ func (m Model) reasonParts(w int) (string, tok, []line, []line, []line) {
 	for _, l := range words(say, w) {
 		middle = append(middle, one(text, l))
 	}
-	shown := m.box.typed
+	shown := m.th.spelled(m.box.typed)
 	if room := w - 12; width(shown) > room {
 		rs := []rune(shown)
 		shown = "…" + string(rs[max(len(rs)-room/2, 0):])

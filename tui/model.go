@@ -77,6 +77,7 @@ type Model struct {
 	copyTo func(string) (string, error)
 
 	shown   session.Snapshot // what panes draw; stays behind while paused
+	raw     session.Snapshot // the same, before an ASCII theme wrote its text out
 	snap    session.Snapshot // newest; older Seq is ignored
 	newsAt  time.Time
 	look    look
@@ -285,10 +286,18 @@ func (m Model) onSnapshot(s session.Snapshot) (tea.Model, tea.Cmd) {
 	}
 	m.snap = s
 	if !m.look.paused {
-		m.shown = s
+		m.put(s)
 	}
 	cmd := m.follow()
 	return m, tea.Batch(m.wait(), cmd)
+}
+
+// put makes a snapshot the one that is drawn.
+func (m *Model) put(s session.Snapshot) {
+	m.raw, m.shown = s, s
+	if m.th.ASCII {
+		m.shown = spelledCopy(s)
+	}
 }
 
 // follow keeps a box true to the newest snapshot: it opens when our Arm is
@@ -325,7 +334,7 @@ func (m Model) onDone(msg doneMsg) (tea.Model, tea.Cmd) {
 	}
 	switch {
 	case msg.err != nil:
-		m.look.toast = "refused: " + clean(strings.ReplaceAll(msg.err.Error(), "\n", " "))
+		m.look.toast = "refused: " + m.th.spelled(strings.ReplaceAll(msg.err.Error(), "\n", " "))
 	default:
 		if _, ok := msg.cmd.(steps.End); ok {
 			m.result = Ended

@@ -72,7 +72,7 @@ func (m Model) onLook(key string) (tea.Model, tea.Cmd) {
 		m.look.zoom = !m.look.zoom
 	case "p":
 		m.look.paused = !m.look.paused
-		m.shown = m.snap
+		m.put(m.snap)
 	case "enter":
 		m.open(detailing)
 	case "?":
@@ -129,7 +129,7 @@ func (m Model) farthest() int {
 }
 
 func (m Model) copyCard() (tea.Model, tea.Cmd) {
-	c := viewed(m.shown, m.look)
+	c := viewed(m.raw, m.look)
 	txt := c.PlanText
 	if txt == "" {
 		var parts []string

@@ -3,6 +3,7 @@ package tui
 import (
 	"reflect"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/turquoise-db/turquoise/session"
 )
@@ -31,8 +32,12 @@ func spell(s string, exact bool) string {
 		return s
 	}
 	var b strings.Builder
-	for _, r := range clean(s) {
+	for i := 0; i < len(s); { // lines and tabs stay: they are cleaned when they are drawn
+		r, n := utf8.DecodeRuneInString(s[i:])
+		i += n
 		switch {
+		case r == utf8.RuneError && n == 1:
+			b.WriteByte(s[i-1])
 		case !exact && r == '≤': // one cell would make it another comparison
 			b.WriteString("<=")
 		case !exact && r == '≥':

@@ -45,6 +45,9 @@ func (a *Agent) Signers() ([]ssh.Signer, error) {
 // Close ends the connection; the agent goes on.
 func (a *Agent) Close() error { return a.conn.Close() }
 
+// ErrLocked is an encrypted key file whose passphrase nobody gave.
+var ErrLocked = errors.New("it is encrypted: its passphrase is needed")
+
 // LoadKey reads a private key file. An encrypted one is opened with what
 // passphrase gives; it is asked only then. The passphrase is wiped.
 func LoadKey(path string, passphrase func(path string) ([]byte, error)) (ssh.Signer, error) {
@@ -78,7 +81,7 @@ func plainCause(err error) error {
 	var locked *ssh.PassphraseMissingError
 	switch {
 	case errors.As(err, &locked):
-		return errors.New("it is encrypted and nobody can be asked for its passphrase")
+		return ErrLocked
 	case strings.Contains(err.Error(), "decryption"), strings.Contains(err.Error(), "incorrect"):
 		return errors.New("the passphrase does not open it")
 	}

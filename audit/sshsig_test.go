@@ -292,7 +292,7 @@ func TestEncryptedKeyFileAsksOnce(t *testing.T) {
 		want string
 	}{
 		"wrong passphrase": {path, ask("sesame"), "the passphrase does not open it"},
-		"nobody to ask":    {path, nil, "nobody can be asked"},
+		"nobody to ask":    {path, nil, "its passphrase is needed"},
 		"no key":           {putFile(t, dir, "none", "secret words"), nil, "not a private key"},
 		"no file":          {filepath.Join(dir, "absent"), nil, "no such file"},
 	} {

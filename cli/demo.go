@@ -27,7 +27,8 @@ func demoCmd(app *App) *cobra.Command {
 		Long: `Start PostgreSQL 15 as blue, PostgreSQL 17 as green, PgBouncer in front of them
 and a client workload on this machine, and open the cockpit at the first step.
 The servers are real; they listen on the loopback only and are gone when you
-leave. At the end the promises that clients got are compared with what the
+leave. Keys for you and for a second person are made for this run; where a step
+needs the second person, the box says where that key lies. At the end the promises that clients got are compared with what the
 database holds. The record stays.`,
 		Example: `  turquoise demo
   turquoise demo --window stepwise
@@ -68,15 +69,24 @@ func (a *App) demo(ctx context.Context, c cutover, sc screen) (err error) {
 	if c.operator == "" {
 		c.operator = osUser()
 	}
+	people, err := lab.NewPeople(c.operator)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, people.Close()) }()
 	if c.dir == "" {
 		c.dir = filepath.Join(os.TempDir(), "turquoise-demos")
 	}
 	sc.gone = true
 	s, err := a.open(ctx, c, labEnv(pair), func(cfg *session.Config) {
 		cfg.LabOnly, cfg.Meter = true, outageMeter(ledger)
+		cfg.People = session.People{Signers: people.Signers, Key: people.Operator, Open: openKeys, Hint: people.Key}
 	})
 	if err != nil {
 		return err
+	}
+	if _, err := people.Keep(s.Dir()); err != nil {
+		return errors.Join(err, s.Close())
 	}
 	if err := a.cockpit(ctx, s, c.operator, sc); err != nil {
 		return err

@@ -39,6 +39,7 @@ type rehearsed struct {
 	WritesOn       string           `json:"writes_on"`
 	Steps          []lab.WalkedStep `json:"steps"`
 	Record         string           `json:"record"`
+	Signers        string           `json:"signers"`
 	Error          string           `json:"error,omitempty"`
 }
 
@@ -49,7 +50,8 @@ func rehearseCmd(app *App) *cobra.Command {
 		Short: "walk a runbook against servers of the lab, with scripted confirmations",
 		Long: `Start a blue and a green server, a pooler and a client workload on this machine,
 walk the runbook with scripted confirmations, and compare what the clients were
-promised with what the database holds. The record says that nobody read the
+promised with what the database holds. Where a second person must sign, a key
+that is made for this run signs for real. The record says that nobody read the
 plans. Servers that are not of the lab are refused.
 
 The status is 0 only if nothing was lost or duplicated and the walk came to its end.`,
@@ -65,7 +67,7 @@ The status is 0 only if nothing was lost or duplicated and the walk came to its 
 		},
 	}
 	f := c.Flags()
-	f.StringVar(&r.until, "until", "", "last step to run (default: up to the first step that has no return)")
+	f.StringVar(&r.until, "until", "", "last step to run (default: the last of the walk)")
 	f.StringVar(&r.back, "back-out-from", "", "take the way back after this step")
 	f.StringVar(&r.window, "window", "block", "block: the window is confirmed once; stepwise: each of its steps")
 	f.IntVar(&r.clients, "clients", 16, "clients of the workload")
@@ -96,8 +98,8 @@ func (a *App) rehearse(ctx context.Context, r rehearsal) error {
 		if err := enc.Encode(out); err != nil {
 			return err
 		}
-	} else if _, err := fmt.Fprintf(a.Out, "acked %d  lost %d  duplicated %d  failed %d  freeze %d ms  longest gap %d ms  worst latency %d ms  writes on %s\nrecord %s\n",
-		out.Acked, out.Lost, out.Duplicated, out.Failed, out.FreezeMS, out.GapMS, out.WorstLatencyMS, out.WritesOn, out.Record); err != nil {
+	} else if _, err := fmt.Fprintf(a.Out, "acked %d  lost %d  duplicated %d  failed %d  freeze %d ms  longest gap %d ms  worst latency %d ms  writes on %s\nrecord %s\nsigners %s\n",
+		out.Acked, out.Lost, out.Duplicated, out.Failed, out.FreezeMS, out.GapMS, out.WorstLatencyMS, out.WritesOn, out.Record, out.Signers); err != nil {
 		return err
 	}
 	switch {
@@ -132,7 +134,13 @@ func (r rehearsal) run(ctx context.Context, a *App, progress io.Writer) (out *re
 	if c.dir == "" {
 		c.dir = rehearsals()
 	}
+	people, err := lab.NewPeople(c.operator)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, people.Close()) }()
 	s, err := a.open(ctx, c, get, func(cfg *session.Config) {
+		cfg.People = session.People{Signers: people.Signers, Key: people.Operator}
 		cfg.LabOnly, cfg.Scripted, cfg.Change = true, true, "rehearsal"
 		cfg.Meter = outageMeter(ledger)
 		cfg.Crash = crashPoint(os.Getenv)
@@ -144,7 +152,11 @@ func (r rehearsal) run(ctx context.Context, a *App, progress io.Writer) (out *re
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
-	walked, werr := lab.Walk(ctx, s, lab.WalkOptions{Until: runbooks.StepID(r.until), BackFrom: runbooks.StepID(r.back),
+	signers, err := people.Keep(s.Dir())
+	if err != nil {
+		return nil, err
+	}
+	walked, werr := lab.Walk(ctx, s, lab.WalkOptions{Second: people.Second, Until: runbooks.StepID(r.until), BackFrom: runbooks.StepID(r.back),
 		Say: func(format string, args ...any) { _, _ = fmt.Fprintf(progress, format+"\n", args...) }})
 	if err := settled(ctx, ledger); err != nil {
 		return nil, err
@@ -161,7 +173,7 @@ func (r rehearsal) run(ctx context.Context, a *App, progress io.Writer) (out *re
 	}
 	out = &rehearsed{Acked: rep.Acked, Lost: rep.Lost + rep.Stranded, Duplicated: rep.Duplicated, Failed: rep.Failed + rep.Refused,
 		FreezeMS: st.Freeze.Elapsed.Milliseconds(), GapMS: rep.LongestGap.Milliseconds(), WorstLatencyMS: rep.WorstLatency.Milliseconds(),
-		WritesOn: string(st.Writes), Steps: walked, Record: s.Dir()}
+		WritesOn: string(st.Writes), Steps: walked, Record: s.Dir(), Signers: signers}
 	end := s.Handle(session.Person{Name: "script", Role: "operator"})
 	return out, errors.Join(werr, end.Do(ctx, endIntent("the rehearsal ends here")))
 }

@@ -50,6 +50,7 @@ suspended again. The status is 1 if the step stays unclear.`,
 	r.screen.flags(f)
 	f.StringVar(&r.dir, "dir", "", "folder that holds the records (default: turquoise in XDG_STATE_HOME)")
 	f.StringVar(&r.operator, "operator", "", "name of the person at the keyboard (default: the login)")
+	r.identity.flags(f)
 	f.StringVar(&r.settle, "settle", "", "settle the unclear step: verify, done, run_again, roll_back or stop")
 	f.StringVar(&r.reason, "reason", "", "why; goes into the record")
 	f.BoolVar(&r.json, "json", false, "print the result of --settle as JSON")
@@ -64,6 +65,10 @@ func (a *App) resume(ctx context.Context, name string, r resumption) error {
 	if err != nil {
 		return err
 	}
+	if err := r.identify(); err != nil {
+		return err
+	}
+	a.unsigned(r.cutover)
 	cfg, fs, err := r.recorded(dir, os.LookupEnv)
 	if err != nil {
 		return err

@@ -33,6 +33,7 @@ step ends by itself and is recorded, no other starts, and turquoise resume goes 
 	}
 	f := cmd.Flags()
 	c.flags(f)
+	c.identity.flags(f)
 	sc.flags(f)
 	f.StringArrayVar(&c.params, "param", nil, "a parameter of the runbook, NAME=VALUE; may be repeated")
 	f.StringVar(&c.change, "change", "", "number of the change ticket, for banner and record")
@@ -46,9 +47,10 @@ func (a *App) run(ctx context.Context, c cutover, sc screen) error {
 	if err := sc.check(a); err != nil {
 		return err
 	}
-	if c.operator == "" {
-		c.operator = osUser()
+	if err := c.identify(); err != nil {
+		return err
 	}
+	a.unsigned(c)
 	s, err := a.open(ctx, c, os.LookupEnv, nil)
 	if err != nil {
 		return err

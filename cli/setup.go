@@ -30,6 +30,8 @@ type cutover struct {
 	dir      string
 	change   string
 	operator string
+	identity identity
+	people   session.People // found by identify
 	every    time.Duration
 }
 
@@ -135,6 +137,7 @@ func (c cutover) config(book *runbooks.Runbook, values runbooks.Values, get env)
 	if cfg.Person == "" {
 		cfg.Person = osUser()
 	}
+	cfg.People = c.people
 	return cfg, nil
 }
 

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"time"
 
+	"golang.org/x/crypto/ssh"
+
 	"github.com/turquoise-db/turquoise/checks"
 	"github.com/turquoise-db/turquoise/runbooks"
 	"github.com/turquoise-db/turquoise/session"
@@ -14,7 +16,8 @@ import (
 
 // WalkOptions say how far a scripted walk goes.
 type WalkOptions struct {
-	Until    runbooks.StepID // last step to run; empty: up to the first one that has no return
+	Until    runbooks.StepID // last step to run; empty: the last of the walk that may be run
+	Second   ssh.Signer      // signs as the second person; nil: the walk ends before a step that needs one
 	BackFrom runbooks.StepID // after this step the way back is taken
 	Say      func(format string, args ...any)
 }
@@ -41,11 +44,14 @@ func Walk(ctx context.Context, s *session.Session, o WalkOptions) ([]WalkedStep,
 	var done []WalkedStep
 	for {
 		it, ok := s.State().Current()
-		if !ok || o.Until == "" && o.BackFrom == "" && it.Step.Risk == runbooks.NoReturn {
+		if !ok || o.Until == "" && o.BackFrom == "" && o.Second == nil && steps.Policy(it.Step).Need > 0 {
 			return done, nil
 		}
 		id := it.Step.ID
-		if err := confirm(ctx, s, h, id); err != nil {
+		if err := answer(ctx, s, h, it.Step); err != nil {
+			return done, err
+		}
+		if err := confirm(ctx, s, h, id, o.Second); err != nil {
 			return done, err
 		}
 		if err := s.Wait(ctx, func(st steps.State) bool { return !st.Busy() }); err != nil {
@@ -74,7 +80,7 @@ func Walk(ctx context.Context, s *session.Session, o WalkOptions) ([]WalkedStep,
 }
 
 // confirm arms a step as soon as its gates are open, and confirms what is armed.
-func confirm(ctx context.Context, s *session.Session, h *session.Handle, id runbooks.StepID) error {
+func confirm(ctx context.Context, s *session.Session, h *session.Handle, id runbooks.StepID, second ssh.Signer) error {
 	ctx, cancel := context.WithTimeout(ctx, gatePatience)
 	defer cancel()
 	news, end := h.Subscribe()
@@ -82,7 +88,7 @@ func confirm(ctx context.Context, s *session.Session, h *session.Handle, id runb
 	var last error
 	for {
 		if last = closed(s.Snapshot().Cards[id]); last == nil {
-			last = armAndConfirm(ctx, s, h, id)
+			last = armAndConfirm(ctx, s, h, id, second)
 			var r *steps.Refusal
 			if last == nil || !errors.As(last, &r) {
 				return last
@@ -96,20 +102,39 @@ func confirm(ctx context.Context, s *session.Session, h *session.Handle, id runb
 	}
 }
 
+// answer says go for every desk of a poll that has not answered.
+func answer(ctx context.Context, s *session.Session, h *session.Handle, st runbooks.Step) error {
+	for _, desk := range st.Desks {
+		if a, ok := s.State().Said(st.ID, desk); ok && a.Go {
+			continue
+		}
+		in := session.Intent{Command: steps.Answer{Step: st.ID, Desk: desk, Go: true, Comment: "scripted"}}
+		if err := h.Do(ctx, in); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // closed names the first gate of a card that is not open; a script looks before
 // it asks, as a person does.
 func closed(c session.Card) error {
 	for _, g := range c.Before {
-		if g.Status != checks.Pass {
+		if g.Status != checks.Pass && !g.Over {
 			return fmt.Errorf("gate %s %s is %s: %s", g.Name, g.Want, g.Is, g.Reason)
 		}
 	}
 	return nil
 }
 
-func armAndConfirm(ctx context.Context, s *session.Session, h *session.Handle, id runbooks.StepID) error {
+func armAndConfirm(ctx context.Context, s *session.Session, h *session.Handle, id runbooks.StepID, second ssh.Signer) error {
 	if err := h.Do(ctx, session.Intent{Command: steps.Arm{Step: id}}); err != nil {
 		return err
+	}
+	if card := s.Snapshot().Cards[id]; card.Approval.Need > 0 && !card.Approval.Enough && second != nil {
+		if err := approve(ctx, s, card, second); err != nil {
+			return err
+		}
 	}
 	snap := s.Snapshot()
 	card := snap.Cards[id]

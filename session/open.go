@@ -231,7 +231,7 @@ func (s *Session) introduce() error {
 		evs = append(evs, steps.Event{Meta: audit.Meta{By: audit.System, Target: string(t.ID)}, Body: boundBody(t, s.known[t.ID])})
 	}
 	if s.cfg.Scripted {
-		evs = append(evs, steps.Event{Meta: op, Body: entries.Deviation{What: "confirmations are scripted", Reason: "rehearsal in the lab: no person read the plans"}})
+		evs = append(evs, steps.Event{Meta: op, Body: entries.Deviation{What: "confirmations and approvals are scripted", Reason: "rehearsal in the lab: no person read the plans"}})
 	}
 	_, err = s.commit(evs...)
 	return err

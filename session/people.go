@@ -20,6 +20,7 @@ type People struct {
 	Signers *audit.AllowedSigners // who may sign; nil: nobody can approve
 	Key     ssh.Signer            // of the operator; nil: the session is not endorsed
 	Name    string                // printed name of the operator; empty: the principal
+	Hint    string                // of a demo: where the key of the second person lies
 	// Open gives the keys behind a path that a person at this keyboard names: one
 	// of a key file, all of an agent's socket. Nil: nobody can sign here.
 	Open func(path, passphrase string) ([]ssh.Signer, error)

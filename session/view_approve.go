@@ -22,6 +22,7 @@ type Approval struct {
 	Enough   bool
 	Plan     string         // what is signed, when it is a plan
 	Why      string         // why nobody can sign
+	Hint     string         // of a demo: where a second person's key lies
 	Texts    []ApprovalText // one per person who may
 }
 
@@ -42,7 +43,7 @@ type Desk struct {
 // approval of the current step: its own, or that of a check to be overridden.
 // s.mu is held.
 func (s *Session) approval(it runbooks.Item, now time.Time) Approval {
-	a := Approval{Need: int(steps.Policy(it.Step).Need), Act: steps.ActRun, MayWaive: it.Step.BreakGlass && s.cfg.People.Key != nil}
+	a := Approval{Need: int(steps.Policy(it.Step).Need), Act: steps.ActRun, MayWaive: it.Step.BreakGlass && s.cfg.People.Key != nil, Hint: s.cfg.People.Hint}
 	r, ok := s.newest(it.Step.ID, now)
 	switch {
 	case s.cfg.People.Signers == nil:

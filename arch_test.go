@@ -19,6 +19,7 @@ var rows = []string{
 	"engines/*",
 	"checks checks/*",
 	"steps",
+	"compare",
 	"session report",
 	"tui lab",
 	"cli",
@@ -34,6 +35,7 @@ var doors = map[[2]string]string{
 	{"engines/aurora", "engines/mysql"}:       "data plane behind the cloud calls",
 	{"checks/tablediff", "checks"}:            "findings have one type",
 	{"checks/sequences", "checks"}:            "findings have one type",
+	{"checks/sequences", "checks/tablediff"}:  "one report holds both comparisons",
 }
 
 type ban struct {

@@ -23,6 +23,7 @@ func verbs() []func(*App) *cobra.Command {
 		lintCmd,
 		schemaCmd,
 		planCmd,
+		diffCmd,
 		rehearseCmd,
 		demoCmd,
 		runCmd,

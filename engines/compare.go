@@ -49,6 +49,11 @@ type Comparer interface {
 // holds the answers of both sides' SelfTest. It is pure.
 type Digests func(blue, green Side, strength Strength) ([]TableDigest, []Note)
 
+// Repair is the statement that makes one row of the table like the given one: nil
+// values delete it, exists says whether it is there to be updated. Turquoise
+// prints it and never runs it.
+type Repair func(d TableDigest, k Key, values map[string]*string, exists bool) string
+
 // Side is what one server said of itself before a comparison.
 type Side struct {
 	Who    Identity
@@ -169,6 +174,7 @@ type SchemaFact struct {
 // SequenceFact is a sequence with all that its comparison needs.
 type SequenceFact struct {
 	SequenceState
+	Start     int64 // what it was made to begin with
 	Cache     int64
 	Type      string
 	Owner     string // schema.table.column; empty if nothing owns it

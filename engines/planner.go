@@ -43,4 +43,9 @@ type Engine struct {
 	Open func(o OpenRequest) (Conn, error)
 	// OpenReader opens the sampler's own connection; nil for engines without one.
 	OpenReader func(o OpenRequest) (Reader, error)
+	// OpenComparer opens a door for comparing data; nil for engines that cannot.
+	OpenComparer func(o OpenRequest) (Comparer, error)
+	// Digests and Repair come with OpenComparer.
+	Digests Digests
+	Repair  Repair
 }

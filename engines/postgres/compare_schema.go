@@ -42,7 +42,7 @@ UNION ALL SELECT 'function', p.oid::regprocedure::text, md5(pg_get_functiondef(p
 UNION ALL SELECT 'enum', n.nspname || '.' || t.typname, string_agg(quote_literal(e.enumlabel), ', ' ORDER BY e.enumsortorder) FROM pg_enum e JOIN pg_type t ON t.oid = e.enumtypid
  JOIN pg_namespace n ON n.oid = t.typnamespace GROUP BY 1, 2
 UNION ALL SELECT 'extension', extname, extversion FROM pg_extension
-UNION ALL SELECT 'policy', n.nspname || '.' || c.relname || '.' || p.polname, p.polcmd || ' ' || p.polpermissive || coalesce(' using ' || pg_get_expr(p.polqual, c.oid), '')
+UNION ALL SELECT 'policy', n.nspname || '.' || c.relname || '.' || p.polname, p.polcmd::text || ' ' || p.polpermissive::text || coalesce(' using ' || pg_get_expr(p.polqual, c.oid), '')
   || coalesce(' check ' || pg_get_expr(p.polwithcheck, c.oid), '') FROM pg_policy p JOIN pg_class c ON c.oid = p.polrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 UNION ALL SELECT 'database', 'encoding and locale', pg_encoding_to_char(encoding) || ' ' || datcollate || ' ' || datctype || ' ' || coalesce(to_jsonb(d) ->> 'datlocprovider', 'c')
  FROM pg_database d WHERE datname = current_database()
@@ -71,7 +71,7 @@ const sequenceFacts = `SELECT n.nspname, c.relname, substring(x.t FROM '<last_va
   JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype IN ('a', 'i') LIMIT 1), ''),
  coalesce((SELECT CASE a.attidentity WHEN 'a' THEN 'always' WHEN 'd' THEN 'by default' ELSE '' END FROM pg_depend d
   JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'i' LIMIT 1), ''),
- coalesce((SELECT e.extname FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e' LIMIT 1), '')
+ coalesce((SELECT e.extname FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e' LIMIT 1), ''), s.seqstart
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_sequence s ON s.seqrelid = c.oid
 CROSS JOIN LATERAL (SELECT CASE WHEN has_schema_privilege(n.oid, 'USAGE') AND has_sequence_privilege(c.oid, 'SELECT')
  THEN query_to_xml(format('SELECT last_value, is_called FROM %I.%I', n.nspname, c.relname), false, true, '')::text ELSE '' END AS t) x
@@ -90,7 +90,7 @@ func (c *Comparer) Sequences(ctx context.Context) ([]engines.SequenceFact, error
 		for _, v := range []struct {
 			to *int64
 			at int
-		}{{&f.Last, 2}, {&f.Increment, 4}, {&f.Min, 5}, {&f.Max, 6}, {&f.Cache, 8}} {
+		}{{&f.Last, 2}, {&f.Increment, 4}, {&f.Min, 5}, {&f.Max, 6}, {&f.Cache, 8}, {&f.Start, 13}} {
 			if v.at == 2 && f.Denied {
 				continue
 			}

@@ -261,10 +261,6 @@ func TestChangesThatCancelAreSeen(t *testing.T) {
 // TestVersionsHashAlike compares the answers of the self-test over all versions:
 // what differs is compared in a lesser way and named.
 func TestVersionsHashAlike(t *testing.T) {
-	var types []string
-	for _, m := range mutations() {
-		types = append(types, m.typ)
-	}
 	w := newTwin(t, [2]int{15, 17}, [2]string{}, mutationTypes, "CREATE TABLE t (id bigint PRIMARY KEY, v numeric)")
 	w.pair(engines.Sum64)
 	if len(w.blue.Tests) == 0 {

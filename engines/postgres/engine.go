@@ -14,5 +14,8 @@ func Engine() engines.Engine {
 		OpenReader: func(o engines.OpenRequest) (engines.Reader, error) {
 			return OpenReader(o)
 		},
+		OpenComparer: func(o engines.OpenRequest) (engines.Comparer, error) { return OpenComparer(o) },
+		Digests:      Digests,
+		Repair:       Repair,
 	}
 }

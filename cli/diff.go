@@ -1,0 +1,229 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/turquoise-db/turquoise/checks/tablediff"
+	"github.com/turquoise-db/turquoise/compare"
+	"github.com/turquoise-db/turquoise/engines"
+	"github.com/turquoise-db/turquoise/engines/postgres"
+)
+
+// The statuses of diff are those of diff(1).
+const (
+	exitEqual   = 0
+	exitDiffers = 1
+	exitBlind   = 2
+)
+
+// diff is what the flags of diff say.
+type diff struct {
+	blue, green string
+	engine      string
+	tables      []string
+	strength    string
+	limits      tablediff.Limits
+	control     string
+	snapshot    time.Duration
+	settle      time.Duration
+	samples     int
+	state       string
+	repair      string
+	json        bool
+	values      bool
+	dataOnly    bool
+	quiet       bool
+}
+
+func diffCmd(app *App) *cobra.Command {
+	d := diff{}
+	c := &cobra.Command{
+		Use:   "diff",
+		Short: "compare the data of two databases, while they are in use",
+		Long: `Read the tables of blue and green in sums over ranges of their keys, both sides at
+once, and name the rows that are missing, extra or different. A row that differs
+is looked at again after green has had all that blue had; one that is on its way
+is no difference. Schema and sequences are compared too. Nothing is written.
+
+Keys are shown, values only with --show-values. The numbers of --workers,
+--max-active, --critical-active and --max-waiting can be changed while it runs:
+write lines such as "workers 4" or "max-active 20" into the file of --control.
+
+The connection strings are read from TURQUOISE_BLUE_DSN and TURQUOISE_GREEN_DSN
+where the flags are not given: a command line can be seen by others.
+
+The status is 0 if everything is equal, 1 if something differs, 2 if that could
+not be told.`,
+		Example: `  turquoise diff --tables 'public.*' --json | jq .verdict
+  turquoise diff --blue "$BLUE" --green "$GREEN" --strength sha256
+  turquoise diff --workers 4 --max-active 20 --control limits.txt --state night.state
+  turquoise diff --tables accounts --repair-sql green > look-at-me-first.sql`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return app.diff(cmd.Context(), d) },
+	}
+	f := c.Flags()
+	f.StringVar(&d.blue, "blue", "", "connection string of blue")
+	f.StringVar(&d.green, "green", "", "connection string of green")
+	f.StringVar(&d.engine, "engine", postgres.Name, "engine of both sides")
+	f.StringSliceVar(&d.tables, "tables", nil, "tables, with or without schema; * and ? are patterns (default all)")
+	f.StringVar(&d.strength, "strength", "64", "64: a differing part is missed with a chance of 1 in 2^64; sha256: nobody can forge an equal sum")
+	f.IntVar(&d.limits.Workers, "workers", 2, "pairs of sessions at work")
+	f.IntVar(&d.limits.Max, "max-active", 40, "pause while a server has more active sessions of others; 0: never")
+	f.IntVar(&d.limits.Critical, "critical-active", 120, "stop if a server has more active sessions of others, seen twice; 0: never")
+	f.IntVar(&d.limits.Waiting, "max-waiting", 10, "pause while more sessions of others wait for a lock; 0: never")
+	f.StringVar(&d.control, "control", "", "file with limits that may be changed while it runs")
+	f.DurationVar(&d.snapshot, "max-snapshot", time.Minute, "longest time that a snapshot may be held")
+	f.DurationVar(&d.settle, "settle", time.Minute, "how long rows that move are looked at again")
+	f.IntVar(&d.samples, "samples", 20, "differing rows named for each table and class")
+	f.StringVar(&d.state, "state", "", "file that keeps what is done, to go on after an interruption")
+	f.StringVar(&d.repair, "repair-sql", "", "print statements that would make this side (blue or green) like the other one; never runs them")
+	f.BoolVar(&d.json, "json", false, "print the report as JSON")
+	f.BoolVar(&d.values, "show-values", false, "show the values of differing rows")
+	f.BoolVar(&d.dataOnly, "data-only", false, "compare neither schema nor sequences")
+	f.BoolVar(&d.quiet, "quiet", false, "no progress")
+	return c
+}
+
+func (a *App) diff(ctx context.Context, d diff) error {
+	o, err := a.diffOptions(d)
+	if err != nil {
+		return err
+	}
+	ctx, stop := interruptible(ctx)
+	defer stop()
+	report, err := compare.Run(ctx, o)
+	// The state is of use only to a run that did not come to its end.
+	if cerr := o.Journal.Close(err == nil); cerr != nil {
+		err = errors.Join(err, cerr)
+	}
+	if report.Blue.Server != "" {
+		report.Strength = postgres.Chance(o.Strength)
+		if perr := a.printDiff(d, report); perr != nil {
+			return exit(exitBlind, perr)
+		}
+	}
+	switch {
+	case report.Verdict == tablediff.Differ:
+		return exit(exitDiffers, err)
+	case err != nil:
+		return exit(exitBlind, err)
+	case report.Verdict == tablediff.Equal:
+		return nil
+	}
+	return exit(exitBlind, nil)
+}
+
+func (a *App) printDiff(d diff, report tablediff.Report) error {
+	if d.json {
+		enc := json.NewEncoder(a.Out)
+		enc.SetIndent("", "  ")
+		return enc.Encode(report)
+	}
+	out, side := diffText(report), a.Out
+	if d.repair != "" {
+		// The statements can be piped away; the report stays readable.
+		side = a.Err
+		if _, err := fmt.Fprintln(a.Out, strings.Join(append([]string{"-- read every line before you run any: turquoise never runs them"}, report.Repair...), "\n")); err != nil {
+			return err
+		}
+	}
+	_, err := fmt.Fprint(side, clean(out)+"\n")
+	return err
+}
+
+// diffOptions turns flags into a comparison.
+func (a *App) diffOptions(d diff) (compare.Options, error) {
+	o := compare.Options{Now: time.Now, Tables: d.tables, Settle: d.settle, Samples: d.samples, Values: d.values, DataOnly: d.dataOnly}
+	e, ok := registry()[d.engine]
+	if !ok || e.OpenComparer == nil {
+		return o, usage("name an engine that can compare: "+postgres.Name, "--engine %s: it cannot compare data", d.engine)
+	}
+	o.Digests = e.Digests
+	switch d.strength {
+	case "64":
+	case "sha256":
+		o.Strength = engines.Cryptographic
+	default:
+		return o, usage("give 64 or sha256", "--strength %s: there is no such strength", d.strength)
+	}
+	switch d.repair {
+	case "":
+	case "blue", "green":
+		o.Repair, o.RepairBlue = e.Repair, d.repair == "blue"
+	default:
+		return o, usage("give the side that is to be changed: blue or green", "--repair-sql %s: there is no such side", d.repair)
+	}
+	for _, s := range []struct {
+		side      engines.TargetID
+		flag, env string
+		open      *compare.Open
+	}{{"blue", d.blue, "TURQUOISE_BLUE_DSN", &o.Blue}, {"green", d.green, "TURQUOISE_GREEN_DSN", &o.Green}} {
+		dsn := s.flag
+		if dsn == "" {
+			dsn = os.Getenv(s.env)
+		}
+		if dsn == "" {
+			return o, usage("set "+s.env+", or give the flag", "--%s: no connection string", s.side)
+		}
+		*s.open = func(ctx context.Context) (engines.Comparer, error) {
+			return e.OpenComparer(engines.OpenRequest{Ctx: ctx, Target: s.side, DSN: dsn, Run: "diff", Person: osUser(), Role: "compare",
+				Params: map[string]string{"max_snapshot": d.snapshot.String()}})
+		}
+	}
+	if d.state != "" {
+		o.Journal = compare.NewJournal(d.state)
+	}
+	limits := d.limits
+	if _, err := readLimits(d.control, limits); err != nil {
+		return o, exit(ExitUsage, err)
+	}
+	o.Limits = func() tablediff.Limits {
+		// A file that is being rewritten reads badly for a moment: the last good one counts.
+		if l, err := readLimits(d.control, limits); err == nil {
+			return l
+		}
+		return limits
+	}
+	if !d.quiet {
+		o.Progress = a.diffProgress(time.Now)
+	}
+	return o, nil
+}
+
+// readLimits takes lines "name number" over the limits of the flags.
+func readLimits(file string, l tablediff.Limits) (tablediff.Limits, error) {
+	if file == "" {
+		return l, nil
+	}
+	b, err := os.ReadFile(file)
+	if errors.Is(err, os.ErrNotExist) {
+		return l, nil // it may be made later
+	}
+	if err != nil {
+		return l, &engines.Error{Op: "read the limits", Object: file, Err: err, Next: "make the file readable"}
+	}
+	names := map[string]*int{"workers": &l.Workers, "max-active": &l.Max, "critical-active": &l.Critical, "max-waiting": &l.Waiting}
+	for _, line := range strings.Split(string(b), "\n") {
+		fields := strings.Fields(line)
+		if len(fields) == 0 || strings.HasPrefix(fields[0], "#") {
+			continue
+		}
+		to, known := names[fields[0]]
+		if !known || len(fields) != 2 {
+			return l, &engines.Error{Op: "read the limits", Object: file, Err: fmt.Errorf("line %q", line), Next: "write lines such as: workers 4"}
+		}
+		if *to, err = strconv.Atoi(fields[1]); err != nil || *to < 0 {
+			return l, &engines.Error{Op: "read the limits", Object: file, Err: fmt.Errorf("line %q", line), Next: "give a number, 0 or more"}
+		}
+	}
+	return l, nil
+}

@@ -111,6 +111,7 @@ func TestKilledAnywhere(t *testing.T) {
 func killWalk(t *testing.T, seen []string, whole bool) []string {
 	n := newNight(t)
 	n.cut.book = quick(t)
+	n.breaks = 50 * nightClients // each life of the way back may end them again
 	task := n.task()
 	task.BackFrom, task.Crash, task.Whole, task.End = "6.6", true, whole, true
 	last := ""

@@ -21,12 +21,16 @@ type night struct {
 	app    *App
 	cut    cutover
 	get    env
+	breaks int64 // connections that the way back to an older server ends: each client's, once
 }
+
+// nightClients of the workload.
+const nightClients = 16
 
 func newNight(t *testing.T) *night {
 	t.Helper()
 	pair := labtest.Pair(t, lab.Options{})
-	l, err := lab.StartLedger(t.Context(), pair.AppDSN(), 16, lab.LedgerOptions{})
+	l, err := lab.StartLedger(t.Context(), pair.AppDSN(), nightClients, lab.LedgerOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,20 +75,20 @@ func (n *night) flows(what string) {
 	if err := settled(n.t.Context(), n.ledger); err != nil {
 		n.t.Fatalf("%s: %v", what, err)
 	}
-	if m := n.ledger.Meter(); m.Failed+m.Refused != 0 {
+	if m := n.ledger.Meter(); m.Failed+m.Refused > n.breaks {
 		n.t.Fatalf("%s: %d transactions of clients failed, %d logins were refused: %s", what, m.Failed, m.Refused, m.LastError)
 	}
 }
 
 // compare stops the clients and demands that nothing was lost or doubled, and
-// that nothing failed.
+// that nothing failed but what the way back to an older server breaks.
 func (n *night) compare(s *session.Session) {
 	n.t.Helper()
 	serves, before := n.pair.BlueDSN(), n.pair.GreenDSN()
 	if s.State().Writes == "green" {
 		serves, before = before, serves
 	}
-	if rep := n.reckon(serves, before); rep.Failed+rep.Refused != 0 {
+	if rep := n.reckon(serves, before); rep.Failed+rep.Refused > n.breaks {
 		n.t.Fatalf("clients met errors: %+v", rep)
 	}
 }
@@ -140,6 +144,7 @@ func TestEveryPlaceOfTheBlockCanBeAborted(t *testing.T) {
 
 func TestTheWayThereAndBackLosesNothing(t *testing.T) {
 	n := newNight(t)
+	n.breaks = nightClients
 	s := n.open(nil)
 	if err := n.walk(s, lab.WalkOptions{BackFrom: "6.2"}); err != nil {
 		t.Fatal(err)

@@ -22,7 +22,7 @@ func (r *Reader) Inspect(ctx context.Context, in engines.Scope) []engines.Findin
 	out := []engines.Finding{
 		poolMode(dbs, derr, cfg, cerr, db), paused(dbs, derr),
 		waitTimeout(cfg, cerr, in.Params["budget"]), loginRetry(cfg, cerr), r.fileFinding(),
-		wayBackParameters(ctx, in),
+		r.wayBackParameters(ctx, in),
 	}
 	for i := range out {
 		out[i].ID, out[i].Target = "G15", in.On
@@ -147,35 +147,6 @@ func (r *Reader) fileFinding() engines.Finding {
 	f.Level, f.Is = engines.Pass, r.c.file
 	if err != nil {
 		f.Level, f.Is, f.Next = engines.Block, err.Error(), "run turquoise where the file is, as somebody who may write it and its folder"
-	}
-	return f
-}
-
-// wayBackParameters: servers from 16 on report the setting scram_iterations. The
-// pooler (seen on 1.26.1) hands it on to every client that logs in while such a
-// server is behind it, and sets it again on whatever server comes later. One
-// before 16 refuses it, and the pooler then refuses the client, for good.
-func wayBackParameters(ctx context.Context, in engines.Scope) engines.Finding {
-	f := engines.Finding{Title: "clients survive the way back", Want: "both sides before 16, or both from 16 on",
-		Cause: "on the way back to a server before 16 the pooler refuses new clients, and those that logged in meanwhile, with: invalid server parameter"}
-	var majors []int
-	for _, side := range []engines.TargetID{in.From, in.To} {
-		peer := in.Peer[side]
-		if peer == nil {
-			f.Is, f.Next = "unknown: "+string(side)+" is not connected", "connect both sides, then check again"
-			return f
-		}
-		id, err := peer.Identify(ctx)
-		if err != nil {
-			f.Is, f.Next = "unknown: "+err.Error(), "connect both sides, then check again"
-			return f
-		}
-		majors = append(majors, id.Major)
-	}
-	f.Level, f.Is = engines.Pass, fmt.Sprintf("%s %d, %s %d", in.From, majors[0], in.To, majors[1])
-	if (majors[0] < 16) != (majors[1] < 16) {
-		f.Level = engines.Caution
-		f.Next = "plan to restart the pooler once after a way back, with the databases open again; its clients reconnect"
 	}
 	return f
 }

@@ -216,7 +216,7 @@ func planOpen(r engines.Request, ms []move) engines.Parts {
 }
 
 func planRoute(r engines.Request, file string, ms []move) engines.Parts {
-	to := turn(r, file, ms, r.To)
+	to := append(turn(r, file, ms, r.To), forget(r, ms)...)
 	back := make([]move, len(ms))
 	for i, m := range ms {
 		back[i] = move{m.name, m.to, m.from}

@@ -47,7 +47,13 @@ func newRigOf(t *testing.T, o lab.Options) *rig {
 }
 
 func (r *rig) request(kind string, from, to engines.TargetID) engines.Request {
-	return engines.Request{Kind: kind, Run: "t1", On: "router", From: from, To: to, Vars: r.vars, Params: map[string]string{
+	known := map[engines.TargetID]engines.Identity{"blue": {Major: r.l.Blue.Major}, "green": {Major: r.l.Green.Major}}
+	id, err := r.exec.Identify(r.t.Context())
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	known["router"] = id
+	return engines.Request{Kind: kind, Run: "t1", On: "router", From: from, To: to, Vars: r.vars, Known: known, Params: map[string]string{
 		"file":      r.l.Pooler.IniPath,
 		"blue_host": "127.0.0.1", "blue_port": strconv.Itoa(r.l.Blue.Port),
 		"green_host": "127.0.0.1", "green_port": strconv.Itoa(r.l.Green.Port),
@@ -128,8 +134,6 @@ func (r *rig) port() int {
 	return n
 }
 
-// TestSwitchAndBack has one major version on both sides: from 16 or later back
-// to an earlier one the pooler refuses clients, which inspect.go warns of.
 func TestSwitchAndBack(t *testing.T) {
 	r := newRigOf(t, lab.Options{BlueMajor: 17, GreenMajor: 17})
 	before, err := os.ReadFile(r.l.Pooler.IniPath)
@@ -273,12 +277,12 @@ func TestReader(t *testing.T) {
 	freeze := r.plan("freeze", "blue", "green")
 	r.run(freeze.Actions)
 	in.Params["budget"] = "90s"
-	if f := wayBackParameters(t.Context(), engines.Scope{From: "blue", To: "green"}); f.Level != engines.Blind {
+	if f := rd.wayBackParameters(t.Context(), engines.Scope{From: "blue", To: "green"}); f.Level != engines.Blind {
 		t.Errorf("without the sides: %+v", f)
 	}
 	for to, want := range map[int]engines.Level{15: engines.Pass, 17: engines.Caution} {
 		peers := map[engines.TargetID]engines.Reader{"blue": major{n: 13}, "green": major{n: to}}
-		if f := wayBackParameters(t.Context(), engines.Scope{From: "blue", To: "green", Peer: peers}); f.Level != want {
+		if f := rd.wayBackParameters(t.Context(), engines.Scope{From: "blue", To: "green", Peer: peers}); f.Level != want {
 			t.Errorf("13 to %d: %+v", to, f)
 		}
 	}

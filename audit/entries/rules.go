@@ -2,6 +2,7 @@ package entries
 
 import (
 	"fmt"
+	"io/fs"
 	"slices"
 	"strings"
 
@@ -25,9 +26,18 @@ func Verify(dir string, o audit.VerifyOptions) audit.Report {
 
 // VerifyAgainst is Verify with what the record itself is to be compared with.
 func VerifyAgainst(dir string, o audit.VerifyOptions, want Expected) audit.Report {
+	return audit.Verify(dir, with(o, want))
+}
+
+// VerifyFS is Verify for a record that lies elsewhere than in a folder.
+func VerifyFS(dir fs.FS, o audit.VerifyOptions) audit.Report {
+	return audit.VerifyFS(dir, with(o, Expected{}))
+}
+
+func with(o audit.VerifyOptions, want Expected) audit.VerifyOptions {
 	o.Types = Types()
 	o.Judge = func() audit.Judge { return NewRules(o, want) }
-	return audit.Verify(dir, o)
+	return o
 }
 
 // rules holds what the procedure needs to remember from line to line. All of it

@@ -40,8 +40,8 @@ mirror=${DEB_MIRROR:-$(archive Debian "$code")}
 security=${DEB_SECURITY_MIRROR:-$(archive Debian-Security "$code-security")}
 [ -n "$mirror" ] || { say "no Debian archive in the apt configuration; set DEB_MIRROR"; exit 1; }
 
-state=$(mktemp -d)
-trap 'rm -rf "$state"' EXIT
+state=$(mktemp -d) watcher=
+trap '[ -z "$watcher" ] || kill "$watcher" 2>/dev/null; rm -rf "$state"' EXIT
 rm -rf "$dest"
 mkdir -p "$dest" "$state"/{lists/partial,cache/archives/partial,etc/preferences.d,etc/apt.conf.d,etc/sources.list.d}
 : >"$state/status"                          # nothing counts as installed, so libc is unpacked too
@@ -63,14 +63,23 @@ get() { apt-get "${options[@]}" "$@" 2> >(grep -v "^rm: cannot remove '/var/cach
 
 say "reading the package lists of $suite"
 get update
-say "downloading $* with everything they need"
+read -r count total < <(get install -y --print-uris "$@" libstdc++6 | awk '$2 ~ /[.]deb$/ { n++; b += $3 } END { print n + 0, int(b / 1000000) + 1 }')
+say "downloading $count packages, $total MB"
+megabytes() { du -cm "$state"/cache/archives | tail -1 | cut -f1; }
+# The nap holds neither the caller's pipe nor the lock, which would outlive this script in it.
+while sleep 3 >/dev/null 2>&1 9>&-; do say "downloaded $(megabytes) of $total MB"; done &
+watcher=$!
 get install -y --download-only "$@" libstdc++6 >/dev/null
+kill "$watcher"; watcher=
 # patchelf 0.18 (trixie, sid) breaks some programs; 0.14 of bookworm does not.
 case $suite in trixie | sid) patchelf=patchelf/bookworm ;; *) patchelf=patchelf ;; esac
 (cd "$state/cache/archives" && get download "$patchelf" >/dev/null)
 
-say "unpacking $(ls "$state"/cache/archives/*.deb | wc -l) packages, $(du -cm "$state"/cache/archives/*.deb | tail -1 | cut -f1) MB"
-for deb in "$state"/cache/archives/*.deb; do dpkg-deb -x "$deb" "$dest"; done
+debs=("$state"/cache/archives/*.deb) n=0
+for deb in "${debs[@]}"; do
+  [ $((n++ % 25)) -ne 0 ] || say "unpacking ${#debs[@]} packages: $((n * 100 / ${#debs[@]})) %"
+  dpkg-deb -x "$deb" "$dest"
+done
 for link in lib lib64 bin sbin; do
   [ -e "$dest/$link" ] || { [ -d "$dest/usr/$link" ] && ln -s "usr/$link" "$dest/$link"; } || true
 done

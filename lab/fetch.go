@@ -36,12 +36,15 @@ func (s Servers) fetch(ctx context.Context, name, variable, suite, root string, 
 	if suite == "" || s.Offline || !debian() {
 		return absent
 	}
-	s.say("fetching %s from Debian %s into %s", name, suite, root)
+	s.say("fetching %s from Debian %s, once, into %s", name, suite, root)
 	began := time.Now()
 	last, err := s.unpack(ctx, append([]string{suite, root}, pkgs...))
 	if err != nil {
 		if last != "" {
 			err = fmt.Errorf("%s (%w)", last, err)
+		}
+		if ctx.Err() == nil {
+			err = fmt.Errorf("%w: %w", ErrAbsent, err)
 		}
 		return &engines.Error{Op: "fetch " + name, Object: "Debian " + suite, Err: err, Next: absent.Next}
 	}

@@ -14,7 +14,7 @@ import (
 	"github.com/turquoise-db/turquoise/engines"
 )
 
-// ErrAbsent says that a server is not on this machine and cannot be fetched.
+// ErrAbsent says that a server is not on this machine and could not be fetched.
 var ErrAbsent = errors.New("server not found")
 
 // Servers finds server programs: in the folder a TURQUOISE_LAB_ variable

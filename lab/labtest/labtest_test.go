@@ -2,6 +2,9 @@ package labtest
 
 import (
 	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -63,4 +66,28 @@ func TestTheServerIsOfTheMajorVersionAsked(t *testing.T) {
 	if version/10000 != 15 {
 		t.Errorf("server version %d, want 15", version)
 	}
+}
+
+func TestASkippedServerIsNotedForTheEndOfTheRun(t *testing.T) {
+	if os.Getenv(skipsVariable) == "" { // the inner run
+		file := filepath.Join(t.TempDir(), "skips")
+		cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v")
+		cmd.Env = append(os.Environ(), skipsVariable+"="+file, "TURQUOISE_LAB_PG15=/nowhere", "TURQUOISE_LAB_REQUIRE=")
+		out, err := cmd.CombinedOutput()
+		if err != nil || !strings.Contains(string(out), "SKIPPED FOR WANT OF A SERVER") {
+			t.Fatalf("%v: %s", err, out)
+		}
+		noted, err := os.ReadFile(file)
+		if want := "PostgreSQL 15; point TURQUOISE_LAB_PG15 at"; err != nil || strings.Count(string(noted), "\n") != 2 || !strings.HasPrefix(string(noted), want) {
+			t.Errorf("noted %q, %v; want two lines that start %q", noted, err, want)
+		}
+		cmd = exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+t.Name()+"$")
+		cmd.Env = append(os.Environ(), skipsVariable+"="+file, "TURQUOISE_LAB_PG15=/nowhere", "TURQUOISE_LAB_REQUIRE=1")
+		if out, err := cmd.CombinedOutput(); err == nil {
+			t.Errorf("a missing server that is required did not fail: %s", out)
+		}
+		return
+	}
+	t.Run("one", func(t *testing.T) { Postgres(t, 15) })
+	t.Run("other", func(t *testing.T) { Postgres(t, 15) })
 }

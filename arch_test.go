@@ -21,7 +21,7 @@ var rows = []string{
 	"steps",
 	"compare",
 	"session report",
-	"tui lab",
+	"tui lab reconcile",
 	"cli",
 	".",
 }

@@ -30,6 +30,7 @@ func verbs() []func(*App) *cobra.Command {
 		resumeCmd,
 		verifyCmd,
 		exportCmd,
+		reconcileCmd,
 		versionCmd,
 		manCmd,
 		exitCodesTopic,

@@ -5,3 +5,9 @@ package audit_test
 // mutations under the race detector, which makes each some ten times slower and
 // finds nothing in a walk that one goroutine makes alone.
 const mutations = 3_000
+
+// What long records are made of under the race detector.
+const (
+	sparse      = 64 << 20
+	longBetween = 100
+)

@@ -39,7 +39,7 @@ type lineReader struct {
 	buf []byte
 }
 
-func newLineReader(r io.Reader) *lineReader { return &lineReader{r: bufio.NewReaderSize(r, 64<<10)} }
+func newLineReader(r io.Reader) *lineReader { return &lineReader{r: bufio.NewReaderSize(r, 16<<10)} }
 
 // next gives a line without its line feed, how many bytes it takes in the file,
 // and whether it had a line feed. A line longer than maxLine is given cut, one

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -15,9 +16,8 @@ func linkChecks() []check {
 		{id: "PG05", title: "Every table is published", needs: needPub, want: "0 tables outside of the publication",
 			cause: "Rows of a table that is not published stay behind, and nothing says so.",
 			next:  "ALTER PUBLICATION … ADD TABLE on {here}, then ALTER SUBSCRIPTION … REFRESH PUBLICATION on {there}", ask: allPublished},
-		{id: "PG05/subscribed", title: "Every table is followed", needs: needSub, want: "0 tables outside of the subscription",
-			cause: "Changes of a table that is published but not followed are dropped silently.", next: "ALTER SUBSCRIPTION … REFRESH PUBLICATION on {here}",
-			ask: none(engines.Block, notSubscribed, func(k *look) string { return k.takes().sub }, func(k *look) string { return arrayText(k.p.Lists["exclude_tables"]) })},
+		{id: "PG05/subscribed", title: "Every table is followed", needs: needSub | needPeer, want: "0 tables of both sides outside of the subscription",
+			cause: "Changes of a table that is published but not followed are dropped silently.", next: "ALTER SUBSCRIPTION … REFRESH PUBLICATION on {here}", ask: allFollowed},
 		{id: "PG06", title: "The publication carries everything", needs: needPub, want: "insert, update, delete, truncate; no filter",
 			cause: "What is left out of the publication is missing on the other side.", next: "ALTER PUBLICATION … SET (publish = 'insert, update, delete, truncate') on {here}, and take filters away",
 			ask: publishesAll},
@@ -45,10 +45,12 @@ SELECT k.conrelid::regclass || ' refers to ' || k.confrelid::regclass FROM pg_co
 
 const notPublished = `SELECT c.oid::regclass FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
  WHERE c.relkind = 'r' AND c.relpersistence = 'p' AND ` + userRelation + ` AND c.oid::regclass::text <> ALL ($2::text[])
+ AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
  AND NOT EXISTS (SELECT FROM pg_get_publication_tables($1) g WHERE g.relid = c.oid OR g.relid IN (SELECT relid FROM pg_partition_ancestors(c.oid))) ORDER BY 1`
 
 const notSubscribed = `SELECT c.oid::regclass FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
  WHERE c.relkind = 'r' AND c.relpersistence = 'p' AND ` + userRelation + ` AND c.oid::regclass::text <> ALL ($2::text[])
+ AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
  AND NOT EXISTS (SELECT FROM pg_subscription_rel r JOIN pg_subscription s ON s.oid = r.srsubid
   WHERE s.subname = $1 AND (r.srrelid = c.oid OR r.srrelid IN (SELECT relid FROM pg_partition_ancestors(c.oid)))) ORDER BY 1`
 
@@ -62,6 +64,17 @@ func allPublished(ctx context.Context, k *look) (answer, error) {
 		level = engines.Caution
 	}
 	return found(level, names), err
+}
+
+// allFollowed: a table that the other side lacks has nothing to be followed.
+func allFollowed(ctx context.Context, k *look) (answer, error) {
+	names, err := k.me.names(ctx, notSubscribed, k.takes().sub, arrayText(k.p.Lists["exclude_tables"]))
+	if err != nil {
+		return answer{}, err
+	}
+	theirs, err := k.peer.pairs(ctx, `SELECT oid::regclass, '' FROM pg_class WHERE relkind IN ('r', 'p') AND relpersistence = 'p'`)
+	names = slices.DeleteFunc(names, func(n string) bool { _, ok := theirs[n]; return !ok })
+	return found(engines.Block, names), err
 }
 
 // publishesAll: the way back may carry fewer columns, for green may have more.

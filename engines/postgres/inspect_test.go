@@ -22,7 +22,6 @@ type sides struct {
 	params map[string]string
 	lists  map[string][]string
 	read   map[engines.TargetID]engines.Reader
-	undo   []string // after the case, on both sides and before the databases go
 }
 
 func newSides(t *testing.T, blue, green int) *sides {
@@ -185,4 +184,13 @@ func TestChecksFailAndPass(t *testing.T) {
 			t.Errorf("%s has no test", id)
 		}
 	}
+}
+
+func postgresReader(t *testing.T, dsn string) (*postgres.Reader, error) {
+	t.Helper()
+	r, err := postgres.OpenReader(engines.OpenRequest{Ctx: t.Context(), Target: "green", DSN: dsn, Run: "r1", Person: "ann"})
+	if err == nil {
+		t.Cleanup(func() { _ = r.Close() })
+	}
+	return r, err
 }

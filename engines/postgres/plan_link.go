@@ -156,16 +156,6 @@ func (p plan) steady() (engines.Parts, error) {
 	return engines.Parts{Actions: []engines.Action{set("on"), stats}, Undo: undoes(1, set("off"))}, nil
 }
 
-// reversePublish may find the publication of the way there still standing: a
-// return over the same link uses it.
-func (p plan) reversePublish() (engines.Parts, error) {
-	l := p.back()
-	text := body("BEGIN\n  IF NOT EXISTS (SELECT FROM pg_catalog.pg_publication WHERE pubname = " + lit(l.pub) + ") THEN\n    " +
-		p.publication(l) + ";\n  END IF;\nEND")
-	a := proven(act(l.from, "publication "+l.pub, text), published(l))
-	return engines.Parts{Actions: []engines.Action{a}, Undo: undoes(1, unpublish(l))}, nil
-}
-
 // reverseSlot is where the way back begins: after the freeze, before writes.
 // Dropping it again must not keep clients waiting, so it is marked to run last.
 func (p plan) reverseSlot() (engines.Parts, error) {

@@ -62,54 +62,17 @@ END`)
 }
 
 func (p plan) roleDrop() (engines.Parts, error) {
-	drop := body("BEGIN\n  IF EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = " + lit(p.repl) + ") THEN\n    DROP OWNED BY " + ident(p.repl) +
+	join := ""
+	if p.plainRole(p.On) {
+		// Only a member may drop what a role was granted; whoever made the role
+		// has ADMIN on it and may join.
+		join = "GRANT " + ident(p.repl) + " TO CURRENT_USER;\n    "
+	}
+	drop := body("BEGIN\n  IF EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = " + lit(p.repl) + ") THEN\n    " + join + "DROP OWNED BY " + ident(p.repl) +
 		";\n    DROP ROLE " + ident(p.repl) + ";\n  END IF;\nEND")
 	a := proven(act(p.On, "drop the replication role", drop),
 		ask(p.On, "the role is gone", `SELECT count(*) FROM pg_catalog.pg_roles WHERE rolname = `+lit(p.repl), "0"))
 	return engines.Parts{Actions: []engines.Action{a}, UndoNone: "no link uses the role any more"}, nil
-}
-
-// chosen reports whether the runbook lists the tables that move.
-func (p plan) chosen() bool {
-	t := p.Lists["tables"]
-	return len(t) > 1 || len(t) == 1 && t[0] != "all"
-}
-
-// publication is the CREATE PUBLICATION of a link.
-func (p plan) publication(l link) string {
-	tables := p.Lists["tables"]
-	if !p.chosen() {
-		return "CREATE PUBLICATION " + ident(l.pub) + " FOR ALL TABLES"
-	}
-	q := make([]string, 0, len(tables)+3)
-	for _, t := range tables {
-		q = append(q, table(t))
-	}
-	// The control tables travel with the rest: the token is one of their rows.
-	q = append(q, "tq.fence", "tq.ack", "tq.beat")
-	return "CREATE PUBLICATION " + ident(l.pub) + " FOR TABLE " + strings.Join(q, ", ")
-}
-
-func published(l link) *engines.Proof {
-	return ask(l.from, "the publication holds the control tables",
-		`SELECT count(*) FROM pg_catalog.pg_publication_tables WHERE pubname = `+lit(l.pub)+` AND schemaname = 'tq' AND tablename = 'fence'`, "1")
-}
-
-func unpublish(l link) engines.Action {
-	return proven(act(l.from, "drop publication "+l.pub, "DROP PUBLICATION IF EXISTS "+ident(l.pub)),
-		ask(l.from, "the publication is gone", `SELECT count(*) FROM pg_catalog.pg_publication WHERE pubname = `+lit(l.pub), "0"))
-}
-
-// publishCreate comes before the slot: decoding looks up the publication in the
-// catalogue of the time of each change, and never finds one that is younger.
-func (p plan) publishCreate() (engines.Parts, error) {
-	l := p.ahead()
-	a := proven(act(l.from, "publication "+l.pub, p.publication(l)), published(l))
-	return engines.Parts{Actions: []engines.Action{a}, Undo: undoes(1, unpublish(l))}, nil
-}
-
-func (p plan) publishDrop() (engines.Parts, error) {
-	return engines.Parts{Actions: []engines.Action{unpublish(p.ahead())}, UndoNone: "the publication holds no data"}, nil
 }
 
 // userTables counts the tables a schema copy brings.

@@ -40,9 +40,14 @@ func body(s string) string {
 // table quotes schema.table; a name without a schema is in public, for our
 // search_path holds no schema of users.
 func table(s string) string {
+	schema, name := splitTable(s)
+	return ident(schema) + "." + ident(name)
+}
+
+func splitTable(s string) (schema, name string) {
 	schema, name, ok := strings.Cut(s, ".")
 	if !ok {
-		schema, name = "public", s
+		return "public", s
 	}
-	return ident(schema) + "." + ident(name)
+	return schema, name
 }

@@ -1,0 +1,150 @@
+package postgres_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/turquoise-db/turquoise/engines"
+	"github.com/turquoise-db/turquoise/lab"
+	"github.com/turquoise-db/turquoise/lab/labtest"
+)
+
+// grants are what a role of ours needs from PostgreSQL 16 on. The documents
+// print the same list.
+func grants(role string) []string {
+	return []string{
+		"create role " + role + " login replication createrole password 'x'",
+		"grant pg_monitor, pg_signal_backend, pg_create_subscription to " + role,
+		"grant create on database app to " + role,
+		"grant app to " + role + " with admin true, inherit true, set true",
+		"grant batch, repl to " + role + " with admin true",
+	}
+}
+
+func plainDSN(p *lab.Postgres, role string) string {
+	return fmt.Sprintf("postgres://%s:x@127.0.0.1:%d/app?sslmode=disable", role, p.Port)
+}
+
+// TestThereAndBackWithoutASuperuser walks everything as a role with the grants
+// above and nothing else, on both sides.
+func TestThereAndBackWithoutASuperuser(t *testing.T) {
+	l := labtest.Pair(t, lab.Options{BlueMajor: 17, GreenMajor: 17})
+	for _, p := range []*lab.Postgres{l.Blue, l.Green} {
+		if err := p.Exec(t.Context(), "app", grants("pilot")...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w := newWalkerAs(t, l, map[engines.TargetID]string{"blue": plainDSN(l.Blue, "pilot"), "green": plainDSN(l.Green, "pilot")})
+	w.params["own_role"] = "pilot"
+	if s := w.known["blue"].Extra["superuser"]; s != "f" {
+		t.Fatalf("superuser is %q", s)
+	}
+	w.unhindered("blue", "green")
+	w.build()
+	w.ready()
+	w.unhindered("blue", "green")
+	mustExec(t, l.Blue.DSN(lab.RoleApp, "app"), "insert into notes (body) values ('before')")
+	w.window("blue", "green")
+	mustExec(t, l.Green.DSN(lab.RoleApp, "app"), "insert into notes (body) values ('on green')")
+	refused(t, l.Blue.DSN(lab.RoleApp, "app"))
+	w.untilGauge("blue/rev_worker_state", "blue", "green", func(r engines.Reading) bool { return r.Text == "running" })
+	w.attempt++
+	w.step("reverse", "publish", "blue", "green", "blue")
+	w.step("reverse", "define", "green", "green", "blue")
+	w.step("capture", "", "green", "green", "blue")
+	w.window("green", "blue")
+	if got := one(t, l.BlueDSN(), "select string_agg(body, ', ' order by id) from public.notes where id > 200"); got != "before, on green" {
+		t.Errorf("notes on blue: %s", got)
+	}
+	w.takeDown(l)
+	if got := one(t, l.BlueDSN(), "select count(*) from pg_roles where rolname = 'repl'"); got != "0" {
+		t.Error("the replication role is still there")
+	}
+}
+
+// TestEachMissingRightIsNamed takes one right after the other away and finds it
+// named, with the statement that gives it back; the statement does.
+func TestEachMissingRightIsNamed(t *testing.T) {
+	db := labtest.Postgres(t, 17)
+	n := db.Name
+	// Roles belong to the server, which other tests use: they are named after
+	// this test's database.
+	r := strings.NewReplacer("pilot", "p"+n, "{app}", "a"+n, "{repl}", "r"+n, "{db}", n)
+	do := func(text string) error { return db.Server.Exec(context.WithoutCancel(t.Context()), n, r.Replace(text)) }
+	must := func(texts ...string) {
+		t.Helper()
+		for _, text := range texts {
+			if err := do(text); err != nil {
+				t.Fatalf("%s: %v", r.Replace(text), err)
+			}
+		}
+	}
+	must("create role {app} login password 'x'", "create role {repl} login replication password 'x'", "alter database {db} owner to {app}",
+		"create role pilot login replication createrole password 'x'", "grant pg_monitor, pg_signal_backend, pg_create_subscription to pilot",
+		"grant create on database {db} to pilot", "grant {app} to pilot with admin true, inherit true, set true", "grant {repl} to pilot with admin true",
+		"create table public.t (id int primary key)", "alter table public.t owner to {app}", "create sequence public.q", "alter sequence public.q owner to {app}")
+	t.Cleanup(func() {
+		for _, text := range []string{"alter database {db} owner to postgres", "drop owned by pilot", "drop owned by {app}", "drop owned by {repl}", "drop role pilot", "drop role {app}", "drop role {repl}"} {
+			if err := do(text); err != nil {
+				t.Error(text, err)
+			}
+		}
+	})
+	reader, err := postgresReader(t, fmt.Sprintf("postgres://p%s:x@127.0.0.1:%d/%s?sslmode=disable", n, db.Server.Port, n))
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := engines.Scope{Run: "r1", On: "green", From: "blue", To: "green", Params: map[string]string{"own_role": "p" + n, "repl_role": "r" + n},
+		Lists: map[string][]string{"app_roles": {"a" + n}}}
+	find := func(id string) engines.Finding {
+		t.Helper()
+		fs := reader.InspectOnly(t.Context(), in, id)
+		if len(fs) != 1 {
+			t.Fatalf("%s: %d findings", id, len(fs))
+		}
+		return fs[0]
+	}
+	for _, row := range []struct {
+		id, take string
+		level    engines.Level
+		next     string
+		also     string // the next move needs a second statement
+	}{
+		{"G01", "revoke pg_monitor from pilot", engines.Block, `GRANT pg_monitor TO "pilot"`, ""},
+		{"G06", "revoke pg_monitor from pilot", engines.Blind, `GRANT pg_monitor TO "pilot"`, ""},
+		{"PG28", "revoke pg_monitor from pilot", engines.Blind, `GRANT pg_monitor TO "pilot"`, ""},
+		{"G10/subscribe", "revoke pg_create_subscription from pilot", engines.Block, `GRANT pg_create_subscription TO "pilot"`, ""},
+		{"G10/replicate", "alter role pilot noreplication", engines.Block, `ALTER ROLE "pilot" REPLICATION`, ""},
+		{"G10/create", "revoke create on database {db} from pilot, {app}", engines.Block, `GRANT CREATE ON DATABASE "{db}" TO "pilot"`, ""},
+		{"G10/database", "revoke inherit option for {app} from pilot", engines.Block, `GRANT {app} TO "pilot"`, "grant {app} to pilot with inherit true"},
+		{"G10/roles", "alter role pilot nocreaterole", engines.Block, `ALTER ROLE "pilot" CREATEROLE`, ""},
+		{"G10/roles", "revoke admin option for {app} from pilot", engines.Block, `GRANT {app} TO "pilot" WITH ADMIN OPTION`, ""},
+		{"G10/replication_role", "alter role pilot noreplication", engines.Block, `ALTER ROLE "pilot" CREATEROLE REPLICATION`, ""},
+		{"G10/replication_role", "revoke admin option for {repl} from pilot", engines.Block, `GRANT "{repl}" TO "pilot" WITH ADMIN OPTION`, ""},
+		{"G10/signal", "revoke pg_signal_backend from pilot", engines.Block, `GRANT pg_signal_backend TO "pilot"`, ""},
+		{"G10/signal", "revoke pg_monitor from pilot", engines.Blind, `GRANT pg_monitor TO "pilot"`, ""},
+		{"G10/owners", "revoke set option for {app} from pilot", engines.Block, `GRANT {app} TO "pilot" WITH INHERIT TRUE, SET TRUE`, ""},
+		{"PG12", "revoke inherit option for {app} from pilot", engines.Block, `GRANT SELECT, UPDATE ON ALL SEQUENCES IN SCHEMA … TO "pilot"`, "grant {app} to pilot with inherit true"},
+	} {
+		ok := find(row.id)
+		if row.id == "PG28" { // nothing to look at: no subscription
+			if ok.Level != engines.Info {
+				t.Errorf("%s: %+v", row.id, ok)
+			}
+		} else if ok.Level != engines.Pass {
+			t.Errorf("%s with every right: %s: %s", row.id, levels[ok.Level], ok.Is)
+		}
+		must(row.take)
+		f := find(row.id)
+		next, _, _ := strings.Cut(f.Next, " on green")
+		if f.Level != row.level || next != r.Replace(row.next) {
+			t.Errorf("%s after %s: %s: %s; next: %q, want %s: %q", row.id, row.take, levels[f.Level], f.Is, next, levels[row.level], r.Replace(row.next))
+		}
+		if row.also != "" {
+			next = row.also
+		}
+		must(next)
+	}
+}

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"time"
 
 	"github.com/turquoise-db/turquoise/engines"
 )
@@ -14,7 +15,8 @@ func sessionChecks() []check {
 			ask: none(engines.Block, `SELECT quote_literal(gid) || ' of ' || owner || ' since ' || date_trunc('second', prepared) FROM pg_prepared_xacts WHERE database = current_database() ORDER BY prepared`)},
 		{id: "PG27", title: "No long transaction", on: onFrom, needs: needStats, want: "no writer over 15 s, no reader over 5 min, no index or table being built anew",
 			cause: "A slot waits for every transaction that is open; the freeze ends what is left.", next: "find its owner in the client list; it is ended by the freeze at the latest",
-			ask: none(engines.Caution, longTransactions, func(k *look) string { return k.p.own })},
+			ask: none(engines.Caution, longTransactions, func(k *look) string { return k.p.own },
+				func(k *look) string { return k.p.duration("long_writer", longWriter).String() }, func(k *look) string { return k.p.duration("long_reader", longReader).String() })},
 		{id: "PG28", title: "Only replication writes to green", on: onTo, needs: needStats | needSub, want: "0 writers",
 			cause: "A row that was written on green is in the way of the same row from blue.", next: "end the session, and close its role on {here}", ask: strangers},
 		{id: "PG05/databases", title: "No application works in another database", on: onFrom, needs: needStats, want: "0 sessions in other databases of {here}",
@@ -28,12 +30,19 @@ func sessionChecks() []check {
 	}
 }
 
+// A writer of 15 s makes the freeze wait for its end; a reader of 5 min only
+// loses its answer there.
+const (
+	longWriter = 15 * time.Second
+	longReader = 5 * time.Minute
+)
+
 // longTransactions names what the link's slot or the freeze would wait for. A
 // statement's text may hold values and is not shown.
 const longTransactions = `SELECT coalesce(usename, '?') || ' (' || application_name || ', pid ' || pid || ') ' || CASE WHEN backend_xid IS NULL THEN 'reads' ELSE 'writes' END || ' since ' ||
   date_trunc('second', clock_timestamp() - xact_start) FROM pg_stat_activity
  WHERE backend_type = 'client backend' AND datname = current_database() AND pid <> pg_backend_pid() AND NOT (usename = $1 AND application_name LIKE '` + AppPrefix + `%')
- AND clock_timestamp() - xact_start > CASE WHEN backend_xid IS NULL THEN interval '5 min' ELSE '15 s' END
+ AND clock_timestamp() - xact_start > CASE WHEN backend_xid IS NULL THEN $3::interval ELSE $2::interval END
  UNION ALL SELECT 'index being built, pid ' || pid FROM pg_stat_progress_create_index WHERE datname = current_database()
  UNION ALL SELECT lower(command) || ', pid ' || pid FROM pg_stat_progress_cluster WHERE datname = current_database()
  UNION ALL SELECT 'vacuum to prevent wraparound, pid ' || pid FROM pg_stat_activity WHERE backend_type = 'autovacuum worker' AND datname = current_database()
@@ -46,7 +55,7 @@ func strangers(ctx context.Context, k *look) (answer, error) {
 		return found(engines.Block, names), err
 	}
 	apps, err := k.me.names(ctx, `SELECT usename || ' (' || count(*) || ')' FROM pg_stat_activity WHERE backend_type = 'client backend' AND datname = current_database()
- AND usename = ANY (`+list(k.p.app)+`) GROUP BY usename ORDER BY 1`)
+ AND usename = ANY (`+list(k.p.app)+`) AND NOT `+k.p.ours()+` GROUP BY usename ORDER BY 1`)
 	a := found(engines.Caution, apps)
 	if len(apps) > 0 {
 		a.is = "no writer now; applications are connected, " + a.is

@@ -1,0 +1,37 @@
+package postgres
+
+import (
+	"testing"
+	"time"
+
+	"github.com/turquoise-db/turquoise/engines"
+)
+
+func TestSkew(t *testing.T) {
+	for _, c := range []struct {
+		skew time.Duration
+		want engines.Level
+	}{{0, engines.Pass}, {999 * time.Millisecond, engines.Pass}, {time.Second, engines.Caution}, {-time.Second, engines.Caution}, {-time.Hour, engines.Caution}} {
+		if a := skewed(c.skew, 4*time.Millisecond); a.level != c.want {
+			t.Errorf("%v: level %d: %s", c.skew, a.level, a.is)
+		}
+	}
+}
+
+func TestFewNamesSome(t *testing.T) {
+	for _, c := range []struct {
+		names []string
+		want  string
+	}{{nil, "0"}, {[]string{"a"}, "1: a"}, {[]string{"a", "b", "c", "d"}, "4: a, b, c, d"}, {[]string{"a", "b", "c", "d", "e", "f"}, "6: a, b, c, d and 2 more"}} {
+		if got := few(c.names); got != c.want {
+			t.Errorf("%v: %q, want %q", c.names, got, c.want)
+		}
+	}
+}
+
+// TestMissingWords: a right or a column is a whole word.
+func TestMissingWords(t *testing.T) {
+	if got := missingWords("select update truncate", "update selected"); len(got) != 2 || got[0] != "select" || got[1] != "truncate" {
+		t.Errorf("%v", got)
+	}
+}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -255,8 +254,6 @@ func peekVersion(line []byte) int64 {
 	return p.V
 }
 
-var longNumber = regexp.MustCompile(`^-?[0-9]+`)
-
 // safeNumbers refuses integers beyond ±(2^53-1). Everything else about numbers
 // is caught by the structs, which hold integers only.
 func safeNumbers(line []byte) error {
@@ -268,14 +265,18 @@ func safeNumbers(line []byte) error {
 		case c == '"':
 			inString = !inString
 		case !inString && (c == '-' || c >= '0' && c <= '9'):
-			n := longNumber.Find(line[i:])
+			end := i + 1
+			for end < len(line) && line[end] >= '0' && line[end] <= '9' {
+				end++
+			}
+			n := line[i:end]
 			if len(n) >= 16 {
 				v, err := strconv.ParseInt(string(n), 10, 64)
 				if err != nil || v > maxSafe || v < -maxSafe {
 					return fmt.Errorf("number %.24s is beyond 2^53-1", n)
 				}
 			}
-			i += max(len(n)-1, 0)
+			i = end - 1
 		}
 	}
 	return nil

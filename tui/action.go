@@ -58,14 +58,20 @@ func phaseAction(s session.Snapshot, c session.Card) line {
 	case steps.Skipped:
 		return line{{amber | bold, "⊘ SKIPPED "}, {dim, c.Outcome}}
 	}
+	if a := c.Approval; !c.Armed && a.Standing && !a.Enough {
+		return hints(line{{amber | bold, "WAITS FOR A SECOND PERSON "}}, hint("A", "sign or deny…"), back)
+	}
 	if c.Armed {
 		return line{{turq | bold, s.Operator + " has the box of " + string(c.ID) + " open"}}
 	}
 	if bad := failing(c.Before); bad > 0 {
-		return hints(line{{red | bold, "BLOCKED by " + strconv.Itoa(bad) + " of " + strconv.Itoa(len(c.Before)) + " "}}, hint("v", "check again"), skip, back)
+		return hints(line{{red | bold, "BLOCKED by " + strconv.Itoa(bad) + " of " + strconv.Itoa(len(c.Before)) + " "}}, hint("v", "check again"), hint("o", "override…"), skip, back)
 	}
 	if c.PlanErr != "" {
 		return hints(line{{red | bold, "BLOCKED: no plan yet "}}, hint("v", "check again"), skip, back)
+	}
+	if why := pollLeft(c); why != "" {
+		return hints(line{{amber | bold, "POLL: " + why + "  "}}, hint("g", "go / no-go…"), back)
 	}
 	what := "run this step…"
 	if c.Block {

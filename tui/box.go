@@ -23,7 +23,10 @@ type box struct {
 	scroll   int
 	seenEnd  bool
 	kind     string // of a reason: skip, hold, note, back, interrupt, settle, end
-	next     string // of a decision
+	next     string // of a decision; the desk of a no go
+	under    *box   // the confirm box that an approve box lies over
+	path     string // of a key whose passphrase is asked
+	who      int    // person of an approve box, desk of a poll
 }
 
 func (m *Model) open(to mode) {
@@ -65,7 +68,11 @@ func (m Model) drawBox(w, h int) ([]line, int, int) {
 	title, t, head, middle, tail := m.boxParts(bw - 6)
 	room := h - 2 - len(head) - len(tail)
 	if len(middle) > room {
-		middle = window(middle, 0, 0, max(room, 1), " were shown before")
+		more := " were shown before"
+		if m.mode == approving {
+			more = "; pgdn pgup end"
+		}
+		middle = window(middle, 0, m.box.scroll, max(room, 1), more)
 	}
 	body := append(append(head, middle...), tail...)
 	ls := drawDouble(title, t, body, bw)
@@ -111,6 +118,10 @@ func (m Model) boxParts(w int) (title string, t tok, head, middle, tail []line) 
 		return m.reasonParts(w)
 	case deciding:
 		return m.decideParts(w)
+	case approving:
+		return m.approveParts(w)
+	case polling:
+		return m.pollParts(w)
 	}
 	return m.leaveParts(w)
 }
@@ -167,7 +178,7 @@ func (m Model) confirmParts(w int) (string, tok, []line, []line, []line) {
 	}
 	tail = append(tail, way)
 	if c.Need > 0 {
-		tail = append(tail, line{{dim, "second person  "}, {amber, "? " + strconv.Itoa(c.Need) + " more " + plural(c.Need, "signature") + "; the session checks"}})
+		tail = append(tail, secondLine(m.shown, m.shown.Cards[c.ID]))
 	}
 	tail = append(tail, checksLine(m.shown.Cards[c.ID]))
 	tail = append(tail, nil, m.askLine(w), line{{turq | bold, "esc"}, {dim, " cancel, nothing has run"}})
@@ -218,6 +229,8 @@ func (m Model) askLine(w int) line {
 	}
 	l := line{{text, "Type "}, {text | bold, m.th.spelled(c.Word)}, {text, " to run:  "}, {text | bold, m.th.spelled(m.box.typed)}, {turq, caret}}
 	switch {
+	case m.box.typed == c.Word && waits(m.shown.Cards[c.ID]) != "":
+		l = append(l, seg{turq | bold, "  matches"}, seg{amber, "; " + waits(m.shown.Cards[c.ID])})
 	case m.box.typed == c.Word:
 		l = append(l, seg{turq | bold, "  matches"}, seg{dim, "  enter runs"})
 	case !strings.HasPrefix(c.Word, m.box.typed):
@@ -297,6 +310,16 @@ func (m Model) reasonParts(w int) (string, tok, []line, []line, []line) {
 	case "back":
 		title, t = "BACK OUT?", amber
 		say = "Goes over to the way back: " + s.Way.Name + ". Each of its steps has its own confirm; nothing runs now. " + wayState(s.Way) + ", " + s.Way.Now + ", " + loses(s.Way).plain() + ", " + until(s.Way) + "."
+	case "override":
+		title, t, say = "OVERRIDE "+m.box.next+"?", amber, "The step may run although this check does not pass. A second person signs that too; then it counts for this attempt."
+	case "deny":
+		title, say = "DENY "+string(s.Current)+"?", "The step is not run. The record says who denied it and why."
+	case "waive":
+		title, t, say = "GO ON WITHOUT A SECOND PERSON?", red, "You answer for it with your signature, and the approval is owed: until another person has signed, every check of the record says so."
+	case "no go":
+		title, t, say = "NO GO from "+m.box.next, amber, "The hold stays until this desk says go."
+	case "hand over":
+		title, t, say = "HAND OVER TO "+m.box.next+"?", amber, "From here on the session is operated by "+m.box.next+". The record says who handed it over and why."
 	case "end":
 		title, t, say = "END THE SESSION?", red, "The session is closed for good; it cannot be resumed."
 	case "settle":

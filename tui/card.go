@@ -22,7 +22,7 @@ func viewed(s session.Snapshot, k look) session.Card {
 func running(c session.Card) bool { return c.Phase == steps.Running || c.Phase == steps.Proving }
 
 // passes is what a check counts as: a stale one is unknown whatever it said.
-func passes(c session.CheckRow) bool { return c.Status == checks.Pass && !c.Stale }
+func passes(c session.CheckRow) bool { return c.Over || c.Status == checks.Pass && !c.Stale }
 
 func failing(rows []session.CheckRow) int {
 	n := 0

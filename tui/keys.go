@@ -77,6 +77,9 @@ func keyTable() []binding {
 		{"a", nil, "", "acknowledge the alarm", records},
 		{"s", nil, "", "skip the step, with a reason", acts},
 		{"d", nil, "", "decide an Unclear outcome", acts},
+		{"o", nil, "", "override a check that does not pass, with a second person", acts},
+		{"g", nil, "", "go or no go: the poll of the desks", acts},
+		{"A", nil, "", "approve or deny what waits for a second person", acts},
 		{"b", nil, "back out…", "back out: go over to the way back", acts},
 		{"ctrl+c", nil, "", "interrupt the running step: asks what it means first", acts},
 		{"?", nil, "keys", "keys, why one is off, STATUS", looks},
@@ -150,6 +153,21 @@ func whyStep(id keyID, s session.Snapshot, c session.Card) string {
 	switch id {
 	case "x":
 		return whyNoRun(s, c)
+	case "g":
+		if len(c.Desks) == 0 {
+			return "this step asks no desk"
+		}
+	case "A":
+		if !c.Approval.Standing {
+			return "nothing waits for a second person"
+		}
+	case "o":
+		if failing(c.Before) == 0 {
+			return "every check passes"
+		}
+		if c.Phase == steps.Unclear || c.Phase == steps.Done || c.Phase == steps.Skipped {
+			return "step is " + c.Phase.String()
+		}
 	case "d":
 		if c.Phase != steps.Unclear || !c.CanDecide {
 			return "nothing to decide"
@@ -178,6 +196,8 @@ func whyNoRun(s session.Snapshot, c session.Card) string {
 		return "on hold"
 	case failing(c.Before) > 0:
 		return "a check does not pass"
+	case pollLeft(c) != "":
+		return pollLeft(c) + ": g"
 	case c.PlanErr != "":
 		return "no plan yet"
 	}

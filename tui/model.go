@@ -55,6 +55,8 @@ const (
 	recording
 	detailing
 	leaving
+	approving
+	polling
 )
 
 // deadFor is how long keys are dropped after a box opened, the current step
@@ -218,7 +220,13 @@ func (m Model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		m.resize(msg.Width, msg.Height)
 	case tea.FocusMsg:
 		m.dead = m.now()
+	case signedMsg:
+		return m.onSigned(msg)
 	case tea.PasteMsg:
+		if m.mode == approving {
+			m.paste(msg.Content)
+			return m, nil
+		}
 		m.look.toast = "paste refused: type it"
 		m.box.note = m.look.toast
 	case tea.KeyPressMsg:
@@ -308,6 +316,9 @@ func (m *Model) follow() tea.Cmd {
 		m.arming = ""
 		m.openConfirm(c)
 		return nil
+	}
+	if m.mode == approving {
+		return m.followApprove()
 	}
 	if m.mode != confirming && m.mode != paging {
 		return nil

@@ -115,6 +115,16 @@ func reasoned(kind string, cur runbooks.StepID, next, reason string) steps.Comma
 		return steps.Settle{Step: cur, Next: next, Reason: reason}
 	case "end":
 		return steps.End{Reason: reason}
+	case "override":
+		return steps.OverrideGate{Step: cur, Check: next, Reason: reason}
+	case "deny":
+		return steps.Deny{Step: cur, Reason: reason}
+	case "waive":
+		return steps.Waive{Step: cur, Reason: reason}
+	case "no go":
+		return steps.Answer{Step: cur, Desk: next, Go: false, Comment: reason}
+	case "hand over":
+		return steps.Handover{To: next, Reason: reason}
 	}
 	return steps.Note{Text: reason}
 }

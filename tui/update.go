@@ -180,6 +180,13 @@ func (m Model) onAct(id keyID) (tea.Model, tea.Cmd) {
 		m.openReason("skip")
 	case "b":
 		m.openReason("back")
+	case "A":
+		m.openApprove()
+	case "g":
+		m.open(polling)
+	case "o":
+		m.openReason("override")
+		m.box.next = firstFailing(m.snap.Cards[s.Current])
 	}
 	return m, nil
 }
@@ -203,6 +210,10 @@ func (m Model) onBoxKey(key string, k tea.KeyPressMsg) (tea.Model, tea.Cmd) {
 		return m.onConfirmKey(key, k)
 	case paging:
 		return m.onPagerKey(key)
+	case approving:
+		return m.onApproveKey(key, k)
+	case polling:
+		return m.onPollKey(key)
 	case reasoning:
 		return m.onReasonKey(key, k)
 	case interrupting:
@@ -229,6 +240,10 @@ func (m Model) cancelBox() (tea.Model, tea.Cmd) {
 		cmd := m.do(steps.Disarm{}, "")
 		m.closeBox("cancelled, nothing has run")
 		return m, cmd
+	}
+	if m.box.under != nil {
+		m.closeApprove("nothing was decided")
+		return m, nil
 	}
 	m.closeBox("")
 	return m, nil
@@ -274,6 +289,10 @@ func (m Model) onConfirmKey(key string, k tea.KeyPressMsg) (tea.Model, tea.Cmd) 
 		}
 		return m, nil
 	}
+	if key == "tab" && m.shown.Cards[c.ID].Approval.Need > 0 {
+		m.openApprove()
+		return m, nil
+	}
 	if key != "enter" {
 		m.edit(key, k, 256)
 		if m.box.typed == c.Word {
@@ -286,6 +305,8 @@ func (m Model) onConfirmKey(key string, k tea.KeyPressMsg) (tea.Model, tea.Cmd) 
 		m.box.note, m.box.typed = "differs: type "+c.Word, ""
 	case m.now().Sub(m.box.complete) < settleFor:
 		m.box.note = "too fast"
+	case waits(m.snap.Cards[c.ID]) != "":
+		// What was typed stays: the signature is what is missing.
 	default:
 		return m.confirm(m.box.typed)
 	}
@@ -342,7 +363,15 @@ func (m Model) onReasonKey(key string, k tea.KeyPressMsg) (tea.Model, tea.Cmd) {
 		return m, nil
 	}
 	cmd := m.do(c, reason)
-	m.closeBox("")
+	switch under := m.box.under; {
+	case m.box.kind == "deny" && under != nil: // a step that was denied is not run
+		cmd = tea.Sequence(cmd, m.do(steps.Disarm{}, ""))
+		m.closeBox("denied, nothing has run")
+	case under != nil:
+		m.closeApprove("")
+	default:
+		m.closeBox("")
+	}
 	return m, cmd
 }
 

@@ -60,6 +60,18 @@ func isTerminal(stream any) bool {
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
+// noUnicode says that only ASCII is drawn: by --ascii, or by a locale that is set
+// and not UTF-8. A locale that nobody set says nothing about the terminal.
+func (sc screen) noUnicode(get env) bool {
+	for _, name := range []string{"LC_ALL", "LC_CTYPE", "LANG"} {
+		if v, _ := get(name); v != "" {
+			v = strings.ToUpper(v)
+			return sc.ascii || !strings.Contains(v, "UTF-8") && !strings.Contains(v, "UTF8")
+		}
+	}
+	return sc.ascii
+}
+
 // look gives the theme, and whether a person chose it. No theme: the terminal is asked.
 func (sc screen) look() (*tui.Theme, bool, error) {
 	switch sc.theme {
@@ -110,7 +122,9 @@ func (a *App) cockpit(ctx context.Context, s *session.Session, operator string, 
 		}
 	}()
 	tty := isTerminal(a.In)
-	result, err := a.show(view, s, operator, sc)
+	me := session.Person{Name: operator, Role: "operator"}
+	a.serve(s)
+	result, err := a.show(view, s.Handle(me), me, sc)
 	leave()
 	reason, signalled := <-why
 	if !signalled && tty && !isTerminal(a.In) { // its end of input came before its hangup
@@ -126,24 +140,24 @@ func (a *App) cockpit(ctx context.Context, s *session.Session, operator string, 
 	default:
 		reason = "left"
 	}
-	if derr := a.depart(s, session.Person{Name: operator, Role: "operator"}, sc, result, reason); derr != nil {
+	if derr := a.depart(s, me, sc, result, reason); derr != nil {
 		return errors.Join(derr, err)
 	}
 	return err
 }
 
 // show runs the screen and returns when it is gone.
-func (a *App) show(ctx context.Context, s *session.Session, operator string, sc screen) (tui.Result, error) {
-	me := session.Person{Name: operator, Role: "operator"}
-	h := s.Handle(me)
+func (a *App) show(ctx context.Context, h tui.Session, me session.Person, sc screen) (tui.Result, error) {
 	if sc.plain {
-		return tui.Plain(ctx, h, me, a.In, a.Out, time.Now)
+		beat := time.NewTicker(time.Second)
+		defer beat.Stop()
+		return tui.Plain(ctx, tui.Config{Session: h, Me: me, Now: time.Now, ASCII: sc.noUnicode(os.LookupEnv), Beat: beat.C, Flush: flusher(a.In)}, a.In, a.Out)
 	}
 	theme, pinned, err := sc.look()
 	if err != nil {
 		return tui.Left, err
 	}
-	m := tui.New(tui.Config{Session: h, Me: me, Theme: theme, Now: time.Now, ASCII: sc.ascii, Pinned: pinned})
+	m := tui.New(tui.Config{Session: h, Me: me, Theme: theme, Now: time.Now, ASCII: sc.noUnicode(os.LookupEnv), Pinned: pinned})
 	defer m.Close()
 	p := tea.NewProgram(m, tea.WithContext(ctx), tea.WithInput(a.In), tea.WithOutput(a.Out), tea.WithoutSignalHandler())
 	last, err := p.Run()
@@ -161,7 +175,7 @@ func (a *App) show(ctx context.Context, s *session.Session, operator string, sc 
 // the cutover stands and how to come back.
 func (a *App) depart(s *session.Session, me session.Person, sc screen, result tui.Result, reason string) error {
 	if it, ok := s.State().Current(); ok && s.State().Busy() {
-		a.tell("step %s is running: it ends by itself and is recorded; no other starts", it.Step.ID)
+		a.tell("step %s is running: it ends by itself and is recorded; no other starts. Look on meanwhile: turquoise attach %s", it.Step.ID, s.Dir())
 	}
 	if sc.gone && result != tui.Ended {
 		// A refusal (clients are held, an outcome is unclear) leaves the record open, as it should be.

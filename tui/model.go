@@ -30,6 +30,11 @@ type Config struct {
 	// Copy keeps the copied text in a file and returns its path; terminals may
 	// ignore the clipboard. Nil: clipboard only.
 	Copy func(text string) (string, error)
+	// Beat and Flush are for Plain. Beat comes once a second, so that lines can
+	// say that they are still true; Flush throws away what was typed before a
+	// question was asked, where the input is a terminal. Both may be nil.
+	Beat  <-chan time.Time
+	Flush func()
 }
 
 // Result says how a screen ended.
@@ -89,6 +94,7 @@ type Model struct {
 	toast   string          // that toastAt belongs to
 	toastAt time.Time
 	dead    time.Time // begin of the dead time
+	heard   time.Time // of the newest message
 	result  Result
 	w, h    int
 	version uint64
@@ -100,6 +106,9 @@ type cached struct {
 	w, h         int
 	content      string
 	x, y         int
+	// A box takes keys only from some time after it was first drawn: boxOf is the
+	// opening time of the newest drawn box, boxAt when that was.
+	boxOf, boxAt time.Time
 }
 
 // New makes a screen. It subscribes at once, so that no publication is missed.
@@ -197,6 +206,7 @@ func (m Model) seen() session.Seen {
 // Update takes one message. It performs no I/O.
 func (m Model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	m.version++
+	m.hear()
 	switch msg := msg.(type) {
 	case snapMsg:
 		return m.onSnapshot(session.Snapshot(msg))
@@ -300,6 +310,17 @@ func (m Model) onSnapshot(s session.Snapshot) (tea.Model, tea.Cmd) {
 	return m, tea.Batch(m.wait(), cmd)
 }
 
+// hear notes that the program runs. It has a second hand, so a longer silence
+// means that it stood still, on a loaded machine or a stopped one: the keys that
+// wait were pressed for what was on the screen before.
+func (m *Model) hear() {
+	now := m.now()
+	if !m.heard.IsZero() && now.Sub(m.heard) > noNewsAfter {
+		m.dead = now
+	}
+	m.heard = now
+}
+
 // put makes a snapshot the one that is drawn.
 func (m *Model) put(s session.Snapshot) {
 	m.raw, m.shown = s, s
@@ -364,6 +385,9 @@ func (m Model) View() tea.View {
 	v.AltScreen, v.ReportFocus = true, true
 	if m.w == 0 || m.h == 0 {
 		return v
+	}
+	if m.mode != looking && !m.look.tooTiny && m.cache.boxOf != m.box.opened {
+		m.cache.boxOf, m.cache.boxAt = m.box.opened, m.now()
 	}
 	v.WindowTitle = "turquoise " + m.snap.Mode.String() + " " + clean(string(m.snap.Current))
 	c := m.cache

@@ -19,13 +19,15 @@ import (
 // same Session and with the same guards. It can do what the full screen can.
 // It returns when the walk is over, the person leaves, the input ends or ctx does;
 // the Result says whether the session was ended.
-func Plain(ctx context.Context, sess Session, me session.Person, in io.Reader, out io.Writer, now func() time.Time) (Result, error) {
-	ch, cancel := sess.Subscribe()
+func Plain(ctx context.Context, c Config, in io.Reader, out io.Writer) (Result, error) {
+	ch, cancel := c.Session.Subscribe()
 	defer cancel()
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	p := &plain{ctx: ctx, sess: sess, me: me, out: out, now: now, gates: map[string]checks.Status{}}
-	lines := typedLines(ctx, in, now)
+	p := &plain{ctx: ctx, sess: c.Session, me: c.Me, out: out, now: c.Now, flush: c.Flush, gates: map[string]checks.Status{}}
+	p.th = NewTheme(NoColour, false, c.ASCII)
+	p.newsAt, p.saidAt = p.now(), p.now()
+	lines := typedLines(ctx, in, c.Now)
 	for {
 		select {
 		case <-ctx.Done():
@@ -36,6 +38,8 @@ func Plain(ctx context.Context, sess Session, me session.Person, in io.Reader, o
 				return p.result, p.err
 			}
 			p.onSnapshot(s)
+		case <-c.Beat:
+			p.onBeat()
 		case l, ok := <-lines:
 			if !ok {
 				return p.result, p.err
@@ -89,8 +93,13 @@ type plain struct {
 	ctx    context.Context
 	sess   Session
 	me     session.Person
+	th     *Theme // for its glyphs
 	out    io.Writer
 	now    func() time.Time
+	flush  func() // throws typed-ahead input away
+	newsAt time.Time
+	saidAt time.Time // of the newest line
+	silent bool      // it was said that no news come
 	snap   session.Snapshot
 	asked  question
 	since  time.Time // of the question
@@ -116,7 +125,10 @@ func (p *plain) say(label, format string, args ...any) {
 	if len(args) > 0 {
 		txt = fmt.Sprintf(format, args...)
 	}
-	if _, err := fmt.Fprintf(p.out, "%s %-6s %s\n", utc(p.snap.Now), label, clean(txt)); err != nil && p.err == nil {
+	p.saidAt = p.now()
+	var b strings.Builder
+	p.th.write(&b, p.spelledFor(label, clean(txt)))
+	if _, err := fmt.Fprintf(p.out, "%s %-6s %s\n", utc(p.snap.Now), label, b.String()); err != nil && p.err == nil {
 		p.err = fmt.Errorf("write the plain screen: %w", err)
 	}
 }
@@ -126,7 +138,11 @@ func (p *plain) onSnapshot(s session.Snapshot) {
 		return
 	}
 	first := p.snap.Seq == 0
-	p.snap = s
+	p.snap, p.newsAt = s, p.now()
+	if p.silent {
+		p.silent = false
+		p.say("STATE", "news again.")
+	}
 	p.tellRecord(first)
 	p.tellAlarms()
 	p.tellGates()
@@ -250,6 +266,9 @@ func (p *plain) tellPlan(c session.Card) {
 }
 
 func (p *plain) ask(q question, format string, args ...any) {
+	if p.flush != nil {
+		p.flush()
+	}
 	p.asked, p.since = q, p.now()
 	p.say("ASK", format, args...)
 }

@@ -15,6 +15,10 @@ func (p *plain) do(c steps.Command, typed string) bool {
 	in := session.Intent{Command: c, Typed: typed, ShownMS: p.now().Sub(p.since).Milliseconds(),
 		Seen: session.Seen{Step: s.Current, Attempt: s.Cards[s.Current].Attempt, Entry: p.entry}}
 	p.asked = askMenu
+	if p.stale() {
+		p.say("STATE", "no news from the session: nothing was done.")
+		return false
+	}
 	if err := p.sess.Do(p.ctx, in); err != nil {
 		p.say("STATE", "refused: %s", strings.ReplaceAll(err.Error(), "\n", " "))
 		return false

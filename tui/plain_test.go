@@ -64,7 +64,6 @@ func runPlain(t *testing.T, s session.Snapshot, answer ...string) (*talk, string
 	clock := func() time.Time {
 		mu.Lock()
 		defer mu.Unlock()
-		now = now.Add(time.Second)
 		return now
 	}
 	typing := make(chan struct{})
@@ -74,13 +73,16 @@ func runPlain(t *testing.T, s session.Snapshot, answer ...string) (*talk, string
 			if len(answer) == 0 || !strings.HasPrefix(line[10:], "ASK") {
 				continue
 			}
+			mu.Lock()
+			now = now.Add(deadFor) // a person reads before typing
+			mu.Unlock()
 			if _, err := io.WriteString(keys, answer[0]+"\n"); err != nil {
 				return
 			}
 			answer = answer[1:]
 		}
 	}()
-	res, err := Plain(t.Context(), k, session.Person{Name: "ada", Role: roleOperator}, in, out, clock)
+	res, err := Plain(t.Context(), Config{Session: k, Me: session.Person{Name: "ada", Role: roleOperator}, Now: clock}, in, out)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -94,7 +96,7 @@ func runPlain(t *testing.T, s session.Snapshot, answer ...string) (*talk, string
 func menuNumber(t *testing.T, s session.Snapshot, words string) string {
 	t.Helper()
 	var b bytes.Buffer
-	p := &plain{out: &b, now: func() time.Time { return night }, me: session.Person{Role: roleOperator}, snap: s}
+	p := &plain{out: &b, th: NewTheme(NoColour, false, false), now: func() time.Time { return night }, me: session.Person{Role: roleOperator}, snap: s}
 	p.askMenu()
 	for i, c := range p.menu {
 		if c.words == words {
@@ -162,7 +164,7 @@ func TestPlainIsCleaned(t *testing.T) {
 func TestPlainDropsWhatWasTypedAhead(t *testing.T) {
 	var b bytes.Buffer
 	k := &sent{}
-	p := &plain{ctx: t.Context(), sess: k, out: &b, now: func() time.Time { return night }, me: session.Person{Role: roleOperator}, gates: map[string]checks.Status{}}
+	p := &plain{ctx: t.Context(), sess: k, out: &b, th: NewTheme(NoColour, false, false), now: func() time.Time { return night }, me: session.Person{Role: roleOperator}, gates: map[string]checks.Status{}}
 	p.onSnapshot(armed(ready()))
 	p.askRun(p.snap.Cards["3.2"])
 	p.onLine(stamped{"blue", night.Add(deadFor - time.Millisecond)})

@@ -54,6 +54,9 @@ func (r *rig) send(msg tea.Msg) {
 	r.t.Helper()
 	tm, cmd := r.m.Update(msg)
 	r.m = tm.(Model)
+	if r.m.mode != looking {
+		r.m.View() // as the program does after every message
+	}
 	r.run(cmd)
 }
 
@@ -82,7 +85,18 @@ func (r *rig) snap(s session.Snapshot) {
 	r.send(snapMsg(s))
 }
 
-func (r *rig) pass(d time.Duration) { r.now = r.now.Add(d) }
+// pass lets time go by; the screen's second hand ticks meanwhile.
+func (r *rig) pass(d time.Duration) {
+	for ; d >= time.Second; d -= time.Second {
+		r.now = r.now.Add(time.Second)
+		tm, _ := r.m.Update(tickMsg{}) // what comes of a tick is the next one
+		r.m = tm.(Model)
+	}
+	r.now = r.now.Add(d)
+}
+
+// stall lets time go by while the program stands still.
+func (r *rig) stall(d time.Duration) { r.now = r.now.Add(d) }
 
 func (r *rig) key(k tea.KeyPressMsg) {
 	r.t.Helper()
@@ -92,9 +106,11 @@ func (r *rig) key(k tea.KeyPressMsg) {
 func (r *rig) typed(s string) {
 	r.t.Helper()
 	for _, c := range s {
-		r.key(tea.KeyPressMsg{Code: c, Text: string(c)})
+		r.key(keyOf(c))
 	}
 }
+
+func keyOf(c rune) tea.KeyPressMsg { return tea.KeyPressMsg{Code: c, Text: string(c)} }
 
 func (r *rig) enter() { r.key(tea.KeyPressMsg{Code: tea.KeyEnter}) }
 func (r *rig) esc()   { r.key(tea.KeyPressMsg{Code: tea.KeyEscape}) }

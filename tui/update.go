@@ -12,7 +12,13 @@ import (
 )
 
 // deadNow reports whether keys are dropped at this moment.
-func (m Model) deadNow() bool { return m.now().Sub(m.dead) < deadFor }
+func (m Model) deadNow() bool {
+	now := m.now()
+	if m.mode != looking && (m.cache.boxOf != m.box.opened || now.Sub(m.cache.boxAt) < deadFor) {
+		return true // nobody has had the time to read the box
+	}
+	return now.Sub(m.dead) < deadFor
+}
 
 // onKey routes a key: box first, then the global keys, then the pane in focus.
 func (m Model) onKey(k tea.KeyPressMsg) (tea.Model, tea.Cmd) {

@@ -28,6 +28,7 @@ func verbs() []func(*App) *cobra.Command {
 		demoCmd,
 		runCmd,
 		resumeCmd,
+		attachCmd,
 		verifyCmd,
 		exportCmd,
 		reconcileCmd,

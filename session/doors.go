@@ -27,29 +27,36 @@ func newDoors(open func(context.Context, engines.TargetID, string) (engines.Conn
 }
 
 // conn returns the open connection, or opens it. The server behind it is asked
-// who it is and compared with the bound identity.
+// who it is and compared with the bound identity. An old connection that does not
+// answer may have died while nobody used it (a firewall, a restart): the question
+// is asked once more on a new one. Nothing but this question is ever asked again.
 func (d *doors) conn(ctx context.Context, t engines.TargetID, session string, bound engines.Identity) (engines.Conn, error) {
 	d.mu.Lock()
-	c := d.all[door{t, session}]
+	c, old := d.all[door{t, session}]
 	d.mu.Unlock()
-	if c == nil {
-		var err error
-		if c, err = d.open(ctx, t, session); err != nil {
-			return nil, err
+	for {
+		if !old {
+			var err error
+			if c, err = d.open(ctx, t, session); err != nil {
+				return nil, err
+			}
+			d.mu.Lock()
+			d.all[door{t, session}] = c
+			d.mu.Unlock()
 		}
-		d.mu.Lock()
-		d.all[door{t, session}] = c
-		d.mu.Unlock()
-	}
-	is, err := c.Identify(ctx)
-	if err != nil {
+		is, err := c.Identify(ctx)
+		switch {
+		case err == nil && bound.System != "" && !is.Same(bound):
+			return nil, &engines.Error{Op: "check identity", Object: string(t), Err: fmt.Errorf("%s", difference(bound, is)), Next: "find out which server answers there"}
+		case err == nil:
+			return c, nil
+		}
 		d.drop(t, session)
-		return nil, &engines.Error{Op: "check identity", Object: string(t), Err: err, Next: "see whether the server answers, then confirm again"}
+		if !old || ctx.Err() != nil {
+			return nil, &engines.Error{Op: "check identity", Object: string(t), Err: err, Next: "see whether the server answers, then confirm again"}
+		}
+		old = false
 	}
-	if bound.System != "" && !is.Same(bound) {
-		return nil, &engines.Error{Op: "check identity", Object: string(t), Err: fmt.Errorf("%s", difference(bound, is)), Next: "find out which server answers there"}
-	}
-	return c, nil
 }
 
 // drop closes a connection nobody can trust any more.

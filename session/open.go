@@ -3,7 +3,6 @@ package session
 import (
 	"context"
 	"crypto/sha256"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -59,8 +58,11 @@ func Resume(ctx context.Context, cfg Config, reason string) (*Session, error) {
 	s.replay(rec.Record.Entries)
 	s.state = steps.Apply(s.state, steps.Event{Seq: s.state.Newest + 1, At: cfg.Now(), Meta: audit.Meta{By: cfg.Person}, Body: entries.SessionResume{Key: s.opKey}})
 	s.mu.Lock()
-	if err = s.takeIn(left); err == nil {
-		err = errors.Join(s.takeOver(reason), s.compare())
+	if err = s.takeOver(reason); err == nil {
+		err = s.takeIn(left)
+	}
+	if err == nil {
+		err = s.compare()
 	}
 	s.mu.Unlock()
 	if err != nil {
@@ -75,7 +77,7 @@ func prepare(ctx context.Context, cfg Config) (*Session, error) {
 	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	s := &Session{cfg: cfg, ctx: run, stop: cancel, known: map[engines.TargetID]engines.Identity{},
 		state: steps.New(cfg.Book, cfg.Stepwise), subs: map[chan Snapshot]struct{}{},
-		stepCh: make(chan struct{}), hands: make(chan struct{}, 1), tickCh: make(chan struct{}), started: cfg.Now(), lab: true,
+		stepCh: make(chan struct{}), hands: make(chan struct{}, 1), lookers: map[string]bool{}, tickCh: make(chan struct{}), started: cfg.Now(), lab: true,
 		waiting: map[int64]Intent{}, tried: map[string][sha256.Size]byte{}}
 	s.conns = newDoors(s.openConn)
 	readers := map[engines.TargetID]engines.Reader{}

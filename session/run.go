@@ -75,6 +75,7 @@ func (s *Session) Suspend(reason string) error {
 		<-ended
 	}
 	s.mu.Lock()
+	s.unserve()
 	suspend := steps.Event{Meta: audit.Meta{By: audit.System}, Body: entries.SessionSuspend{Reason: reason}}
 	_, err := s.keep(suspend)
 	s.mu.Unlock()
@@ -97,6 +98,7 @@ func (s *Session) end(evs []steps.Event) error {
 	for _, x := range s.state.Steps {
 		stmts += int64(len(x.Stmts))
 	}
+	s.unserve() // nothing stands behind the closing line
 	body.Counts = entries.Counts{Entries: s.state.Newest + 1, Statements: stmts}
 	if err := s.log.Close(last.Meta, body); err != nil {
 		s.fault(err)
@@ -130,6 +132,10 @@ func (s *Session) Close() error {
 	}
 	s.stop()
 	s.wg.Wait()
+	s.mu.Lock()
+	s.unserve()
+	s.mu.Unlock()
+	s.served.Wait()
 	s.hands <- struct{}{} // for good: nobody may use what is closed now
 	s.conns.closeAll()
 	var errs []error
@@ -167,7 +173,13 @@ func (s *Session) prewarm(ctx context.Context) error {
 		p, _ = s.plan(it) // Decide tells why there is none
 	}
 	s.mu.Unlock()
-	if p == nil || !s.free() {
+	if p == nil {
+		return nil
+	}
+	if err := s.guard(*p); err != nil {
+		return err
+	}
+	if !s.free() {
 		return nil
 	}
 	defer func() { <-s.hands }()

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"net"
 	"sync"
 	"time"
 
@@ -55,7 +56,13 @@ type Session struct {
 
 	subs map[chan Snapshot]struct{}
 
+	listener net.Listener // where screens of other terminals look on; nil: nowhere
+	viewers  map[*viewer]struct{}
+	lookers  map[string]bool // names that the record knows as viewers
+	served   sync.WaitGroup
+
 	sampler *sampler
+	deadman Deadman // nil until the first block is armed, and when it is gone
 	conns   *doors
 	hands   chan struct{} // full while somebody uses the doors
 }

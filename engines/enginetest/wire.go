@@ -33,6 +33,7 @@ type Wire struct {
 	where Where
 	want  []byte // the request that triggers the cut; nil: none
 	cuts  int
+	down  bool
 }
 
 // NewWire listens on a free port of the loopback address and forwards to addr
@@ -66,6 +67,25 @@ func (w *Wire) Cut(where Where, request string) {
 	w.where, w.want = where, []byte(request)
 }
 
+// Down cuts every connection and lets none through until Up: the server is
+// there, and nobody reaches it.
+func (w *Wire) Down() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.down = true
+	for _, c := range w.open {
+		_ = c.Close()
+	}
+	w.open = nil
+}
+
+// Up lets connections through again and forgets a cut that was not met.
+func (w *Wire) Up() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.down, w.want = false, nil
+}
+
 // Cuts returns how often the wire was cut.
 func (w *Wire) Cuts() int {
 	w.mu.Lock()
@@ -85,8 +105,15 @@ func (w *Wire) accept() {
 			continue
 		}
 		w.mu.Lock()
-		w.open = append(w.open, client, server)
+		down := w.down
+		if !down {
+			w.open = append(w.open, client, server)
+		}
 		w.mu.Unlock()
+		if down {
+			_, _ = client.Close(), server.Close()
+			continue
+		}
 		p := &pair{w: w, client: client, server: server}
 		w.wg.Go(p.requests)
 		w.wg.Go(p.answers)

@@ -11,6 +11,7 @@ type OpenRequest struct {
 	DSN    string
 	Params map[string]string // the target's further settings: file, database
 	Run    string
+	Sid    string // of the session, for the comment in front of statements; empty: there is none
 	Person string
 	Role   string // "executor", "hold", "sampler", "preflight"
 }

@@ -163,7 +163,7 @@ func run(ctx context.Context, pg *pgconn.PgConn, text string, args []string) (en
 	for i, a := range args {
 		values[i] = []byte(a)
 	}
-	r := pg.ExecParams(ctx, text, values, nil, nil, nil).Read()
+	r := pg.ExecParams(ctx, marked(pg, text), values, nil, nil, nil).Read()
 	res := engines.Result{Affected: r.CommandTag.RowsAffected(), Command: r.CommandTag.String()}
 	for _, f := range r.FieldDescriptions {
 		res.Columns = append(res.Columns, f.Name)

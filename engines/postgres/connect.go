@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -57,7 +58,27 @@ func config(o engines.OpenRequest, reader bool) (*pgconn.Config, error) {
 	for k, v := range set {
 		cfg.RuntimeParams[k] = v
 	}
+	if o.Sid != "" {
+		mark := tagMark + "s=" + o.Sid + " g=" + o.Role + " */ "
+		cfg.AfterConnect = func(_ context.Context, pg *pgconn.PgConn) error {
+			pg.CustomData()[tagMark] = mark
+			return nil
+		}
+	}
 	return cfg, nil
+}
+
+// tagMark begins the comment in front of every statement of ours, by which the
+// server's own log tells them from those of others under the same login.
+const tagMark = "/* tq "
+
+// marked puts the comment of its connection in front of a text that carries
+// none of its own: a setting, a gauge, a check.
+func marked(pg *pgconn.PgConn, text string) string {
+	if mark, ok := pg.CustomData()[tagMark].(string); ok && !strings.HasPrefix(text, tagMark) {
+		return mark + text
+	}
+	return text
 }
 
 // dial connects with the bytes counted from the first statement on.

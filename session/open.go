@@ -126,7 +126,7 @@ func (s *Session) apart() error {
 }
 
 func (s *Session) request(ctx context.Context, t engines.TargetID, role string) engines.OpenRequest {
-	return engines.OpenRequest{Ctx: ctx, Target: t, DSN: s.cfg.DSN[t], Params: s.cfg.Params[t], Run: s.cfg.Run, Person: s.cfg.Person, Role: role}
+	return engines.OpenRequest{Ctx: ctx, Target: t, DSN: s.cfg.DSN[t], Params: s.cfg.Params[t], Run: s.cfg.Run, Sid: s.cfg.Sid, Person: s.cfg.Person, Role: role}
 }
 
 func (s *Session) openConn(ctx context.Context, t engines.TargetID, session string) (engines.Conn, error) {

@@ -9,13 +9,13 @@ import (
 	"github.com/turquoise-db/turquoise/engines"
 )
 
-// asked says on which side a check is asked.
-type asked int
+// askedOn says on which side a check is asked.
+type askedOn int
 
 const (
-	onBoth asked = iota
-	onFrom       // the side that has the writes
-	onTo         // the side that gets them
+	onBoth askedOn = iota
+	onFrom         // the side that has the writes
+	onTo           // the side that gets them
 )
 
 // need is what must be there before a check can say anything. A check that
@@ -45,7 +45,7 @@ type answer struct {
 // {there} stand for our role, the database, this side and the other one.
 type check struct {
 	id, title string
-	on        asked
+	on        askedOn
 	needs     need
 	since     int // first major version that knows it; 0 is all
 	want      string

@@ -164,7 +164,7 @@ func noCircle(ctx context.Context, k *look) (answer, error) {
 	switch {
 	case there && back:
 		return answer{engines.Block, "both directions are on", "ALTER SUBSCRIPTION " + ident(k.feeds().sub) + " DISABLE on {there}"}, nil
-	case origin == "any":
+	case origin == "any" && k.peer.sub:
 		return answer{engines.Block, k.takes().sub + " has origin = any", "ALTER SUBSCRIPTION " + ident(k.takes().sub) + " SET (origin = none) on {here}"}, nil
 	case backOrigin == "any":
 		return answer{engines.Block, k.feeds().sub + " has origin = any", "ALTER SUBSCRIPTION " + ident(k.feeds().sub) + " SET (origin = none) on {there}"}, nil

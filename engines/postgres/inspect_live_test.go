@@ -245,10 +245,14 @@ func TestLinkChecks(t *testing.T) {
 // circle: both directions on, or one that would send on what it got.
 func (s *sides) circle() {
 	s.t.Helper()
-	s.exec("green", "alter subscription {subscription} set (origin = any)")
+	s.exec("green", "alter subscription {subscription} set (origin = any)", "create publication {rev_publication} for all tables")
+	s.expect("green", "PG31", engines.Pass, "one direction")
+	s.exec("blue", "create subscription {rev_subscription} connection '{green_dsn}' publication {rev_publication} with (slot_name = '{rev_slot}', copy_data = false)",
+		"alter subscription {rev_subscription} disable")
 	s.expect("green", "PG31", block, "{subscription} has origin = any")
-	s.exec("green", "alter subscription {subscription} set (origin = none)", "create publication {rev_publication} for all tables")
-	s.exec("blue", "create subscription {rev_subscription} connection '{green_dsn}' publication {rev_publication} with (slot_name = '{rev_slot}', copy_data = false)")
+	s.exec("green", "alter subscription {subscription} set (origin = none)")
+	s.expect("green", "PG31", engines.Pass, "one direction")
+	s.exec("blue", "alter subscription {rev_subscription} enable")
 	s.expect("green", "PG31", block, "both directions are on")
 	s.exec("blue", "drop subscription {rev_subscription}")
 	s.expect("green", "PG31", engines.Pass, "one direction")

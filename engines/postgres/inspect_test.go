@@ -54,10 +54,12 @@ func (s *sides) open(id engines.TargetID, dsn string) {
 // what is a link's for its names.
 func (s *sides) exec(id engines.TargetID, statements ...string) {
 	s.t.Helper()
-	for _, text := range statements {
-		if err := s.db[id].Server.Exec(context.WithoutCancel(s.t.Context()), s.db[id].Name, s.named(strings.ReplaceAll(text, "{db}", s.db[id].Name))); err != nil {
-			s.t.Errorf("on %s: %s: %v", id, text, err)
-		}
+	named := make([]string, len(statements))
+	for i, text := range statements {
+		named[i] = s.named(strings.ReplaceAll(text, "{db}", s.db[id].Name))
+	}
+	if err := s.db[id].Server.Exec(context.WithoutCancel(s.t.Context()), s.db[id].Name, named...); err != nil {
+		s.t.Errorf("on %s: %q: %v", id, named, err)
 	}
 }
 

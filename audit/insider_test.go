@@ -114,7 +114,7 @@ func (in *insider) open(l string, seq int) string {
 	if err := json.Unmarshal([]byte(strings.TrimSuffix(raw, "}")), &b); err != nil {
 		in.c.t.Fatal(err)
 	}
-	text, err := audit.Opening{Origin: origin, Sid: sid, VKey: vkey, Seq: int64(seq), Prev: in.prev, Segment: 1}.Endorsement(alice, "Alice Example", in.c.clock.now())
+	text, err := endorsementText(audit.Opening{Origin: origin, Sid: sid, VKey: vkey, Seq: int64(seq), Prev: in.prev, Segment: 1}, in.c.clock.now())
 	if err != nil {
 		in.c.t.Fatal(err)
 	}

@@ -73,7 +73,7 @@ func (c *crew) options() audit.Options {
 	o := options(c.clock)
 	o.First = func(op audit.Opening) audit.Line {
 		line := first(op)
-		text, err := op.Endorsement(alice, "Alice Example", c.clock.now())
+		text, err := endorsementText(op, c.clock.now())
 		if err != nil {
 			c.t.Fatal(err)
 		}
@@ -90,6 +90,13 @@ func (c *crew) options() audit.Options {
 		return line
 	}
 	return o
+}
+
+// endorsementText is what an operator signs at the beginning of a segment.
+func endorsementText(o audit.Opening, at time.Time) (string, error) {
+	return audit.Statement{Kind: audit.Endorsement, Values: map[string]string{
+		"origin": o.Origin, "session": o.Sid, "segment": fmt.Sprint(o.Segment), "after": fmt.Sprintf("%d %s", o.Seq, o.Prev),
+		"key": o.VKey, "operator": alice, "name": "Alice Example", "at": at.UTC().Format(time.RFC3339), "meaning": "mine"}}.Text()
 }
 
 func (c *crew) sign(k ssh.Signer, namespace, text string) string {
@@ -218,7 +225,7 @@ func (c *crew) signFile(k ssh.Signer) {
 			break
 		}
 	}
-	if err := audit.SignClosed(c.dir, rand.Reader, k); err != nil {
+	if err := audit.SignFile(c.dir, rand.Reader, k); err != nil {
 		c.t.Fatal(err)
 	}
 }

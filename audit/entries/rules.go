@@ -104,8 +104,6 @@ func (r *rules) Line(e audit.Entry, b audit.Body, sealed int64) []audit.Finding 
 		r.loaded(b)
 	case PolicySet:
 		r.policySet(b)
-	case TargetBound:
-		delete(r.changed, e.Target)
 	case TargetChanged:
 		r.changed[e.Target] = e.Seq
 	case CheckResult:
@@ -219,6 +217,8 @@ func (r *rules) person(e audit.Entry, b audit.Body) {
 	case IdentityBound:
 		r.bound[b.Person] = true
 		return
+	case ViewJoined, ViewLeft, CommandDenied:
+		return // whoever only looks, or is refused, acts on nothing
 	}
 	if operatorActs(b) && e.By != r.operator {
 		r.find(audit.Rule, "R45-handover", "operator changes from %s to %s without session.handover", r.operator, e.By)

@@ -13,6 +13,7 @@ import (
 	"github.com/turquoise-db/turquoise/runbooks"
 	"github.com/turquoise-db/turquoise/session"
 	"github.com/turquoise-db/turquoise/steps"
+	"github.com/turquoise-db/turquoise/tui"
 )
 
 // demoClients is enough to show an outage, and little enough for a laptop.
@@ -49,10 +50,12 @@ func (a *App) demo(ctx context.Context, c cutover, sc screen) (err error) {
 	if err := sc.check(a); err != nil {
 		return err
 	}
+	start, forget := untilSignal(ctx) // held to the end: no signal may leave servers behind
+	defer forget()
 	a.tell("starting blue, green and the pooler on this machine")
-	pair, err := lab.Pair(ctx, lab.Options{Log: a.Err})
+	pair, err := lab.Pair(start, lab.Options{Log: a.Err})
 	if err != nil {
-		return err
+		return errors.Join(context.Cause(start), err)
 	}
 	defer func() { err = errors.Join(err, pair.Close()) }()
 	ledger, err := lab.StartLedger(ctx, pair.AppDSN(), demoClients, lab.LedgerOptions{})
@@ -87,6 +90,9 @@ func (a *App) demo(ctx context.Context, c cutover, sc screen) (err error) {
 	}
 	if _, err := people.Keep(s.Dir()); err != nil {
 		return errors.Join(err, s.Close())
+	}
+	if start.Err() != nil { // asked to stop before there was a screen to take down
+		return errors.Join(context.Cause(start), a.depart(s, session.Person{Name: c.operator, Role: "operator"}, sc, tui.Left, "asked to stop"))
 	}
 	if err := a.cockpit(ctx, s, c.operator, sc); err != nil {
 		return err

@@ -1,9 +1,12 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"os"
+	"os/signal"
 	"path/filepath"
+	"syscall"
 
 	"github.com/turquoise-db/turquoise/lab"
 	"github.com/turquoise-db/turquoise/session"
@@ -22,6 +25,12 @@ func labEnv(p *lab.PairLab) env {
 		}
 		return os.LookupEnv(name)
 	}
+}
+
+// untilSignal ends with the first signal that asks the program to go. It keeps
+// signals from killing the process: whoever holds it stops servers first.
+func untilSignal(ctx context.Context) (context.Context, context.CancelFunc) {
+	return signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGPIPE)
 }
 
 // labParams are the parameters of postgres-logical that name the lab's servers.

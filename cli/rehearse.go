@@ -84,6 +84,8 @@ func (a *App) rehearse(ctx context.Context, r rehearsal) error {
 	if r.window != "block" && r.window != "stepwise" {
 		return exit(ExitUsage, fmt.Errorf("--window %s: want block or stepwise", r.window))
 	}
+	ctx, forget := untilSignal(ctx)
+	defer forget()
 	var progress io.Writer = a.Err
 	out, err := r.run(ctx, a, progress)
 	if err != nil && out == nil {

@@ -226,6 +226,9 @@ func TestTheRunbookBindsThePolicy(t *testing.T) {
 	steps[1].Need = 2
 	expect(t, entries.VerifyAgainst(c.dir, o, entries.Expected{Steps: steps}), 3, "R42-policy", "differs from the runbook's at step 3.2")
 	expect(t, entries.VerifyAgainst(c.dir, o, entries.Expected{RunbookSHA256: "bb"}), 3, "R32-runbook")
+	// A record without any policy is held to the runbook's all the same.
+	steps[1].Need = 1
+	expect(t, entries.VerifyAgainst(closedNight(t), audit.VerifyOptions{}, entries.Expected{Steps: steps}), 3, "R42-policy", "R34-approval-missing")
 }
 
 // TestADecisionIsSigned: the word of the operator about an unclear step carries

@@ -12,6 +12,7 @@ import (
 	"github.com/turquoise-db/turquoise/audit/entries"
 	"github.com/turquoise-db/turquoise/engines"
 	"github.com/turquoise-db/turquoise/runbooks"
+	"github.com/turquoise-db/turquoise/steps"
 )
 
 // verifying is what the flags of verify say.
@@ -114,7 +115,14 @@ func (v *verifying) prepare() (entries.Expected, error) {
 		if err != nil {
 			return want, err
 		}
-		want.RunbookSHA256 = runbooks.Digest(src)
+		book, fs := runbooks.Parse(v.runbook, src)
+		if book == nil {
+			return want, usage("turquoise lint "+v.runbook+" says what is wrong with it", "--runbook %s: not a runbook that can be used (%d findings)", v.runbook, len(fs))
+		}
+		want.RunbookSHA256 = book.Digest
+		// Whichever way the session went through the window: a step of one way has
+		// the same policy wherever it stands.
+		want.Steps = append(steps.Policies(book, false), steps.Policies(book, true)...)
 	}
 	v.Tool, v.Now = Tool(), time.Now()
 	return want, nil

@@ -9,7 +9,6 @@ import (
 
 	"github.com/turquoise-db/turquoise/audit"
 	"github.com/turquoise-db/turquoise/audit/entries"
-	"github.com/turquoise-db/turquoise/runbooks"
 	"github.com/turquoise-db/turquoise/steps"
 )
 
@@ -108,19 +107,7 @@ func (s *Session) bindOperator(who, name string, key *entries.Key) steps.Event {
 
 // policy fixes what each step asks of people, before the first of them.
 func (s *Session) policy() steps.Event {
-	var rows entries.List[entries.StepPolicy]
-	add := func(items []runbooks.Item) {
-		for _, it := range items {
-			n := steps.Policy(it.Step)
-			rows = append(rows, entries.StepPolicy{Ahead: n.Ahead, Anchor: n.Anchor, BreakGlass: n.BreakGlass, FreshS: n.FreshS,
-				From: n.From, Need: n.Need, Not: n.Not, Risk: it.Step.Risk.String(), Step: string(it.Step.ID)})
-		}
-	}
-	add(runbooks.Sequence(s.cfg.Book, s.cfg.Stepwise))
-	for _, w := range s.cfg.Book.Back {
-		add(runbooks.SequenceBack(w, s.cfg.Stepwise))
-	}
-	return steps.Event{Meta: audit.Meta{By: audit.System}, Body: entries.PolicySet{MaxSkewMS: 500, Steps: rows}}
+	return steps.Event{Meta: audit.Meta{By: audit.System}, Body: entries.PolicySet{MaxSkewMS: 500, Steps: steps.Policies(s.cfg.Book, s.cfg.Stepwise)}}
 }
 
 // takeOver writes what follows from a resume by another person than the one who

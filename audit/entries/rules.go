@@ -140,9 +140,6 @@ func (r *rules) End(after []audit.AfterText) []audit.Finding {
 		}
 	}
 	r.owed()
-	if r.want.Steps != nil && r.runbook != "" && len(r.policy) == 0 {
-		r.comparePolicy()
-	}
 	return r.found
 }
 

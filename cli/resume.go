@@ -79,6 +79,7 @@ func (a *App) resume(ctx context.Context, name string, r resumption) error {
 	if r.reason == "" {
 		r.reason = "resumed by " + cfg.Person
 	}
+	cfg.Deadman = a.guarding(dir)
 	s, err := session.Resume(ctx, cfg, r.reason)
 	if err != nil {
 		return err

@@ -34,6 +34,7 @@ func verbs() []func(*App) *cobra.Command {
 		reconcileCmd,
 		versionCmd,
 		manCmd,
+		deadmanCmd,
 		exitCodesTopic,
 	}
 }

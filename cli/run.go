@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/turquoise-db/turquoise/runbooks"
+	"github.com/turquoise-db/turquoise/session"
 )
 
 func runCmd(app *App) *cobra.Command {
@@ -51,7 +52,7 @@ func (a *App) run(ctx context.Context, c cutover, sc screen) error {
 		return err
 	}
 	a.unsigned(c)
-	s, err := a.open(ctx, c, os.LookupEnv, nil)
+	s, err := a.open(ctx, c, os.LookupEnv, func(cfg *session.Config) { cfg.Deadman = a.guarding(cfg.Dir) })
 	if err != nil {
 		return err
 	}

@@ -38,6 +38,9 @@ type Config struct {
 	// give the predicted window.
 	Rehearsed []Rehearsed
 	Log       *slog.Logger
+	// Deadman starts the process that takes a window back when this one dies or
+	// falls silent inside it; nil: there is none.
+	Deadman func() (Deadman, error)
 	// Crash, if set, is called with the name of each boundary that a crash test may
 	// stop at, "4.1:main:after-send:2" or "5:before-outcome"; it is nil outside of tests.
 	Crash func(point string)

@@ -176,6 +176,9 @@ func (s *Session) prewarm(ctx context.Context) error {
 	if p == nil {
 		return nil
 	}
+	if err := s.guard(*p); err != nil {
+		return err
+	}
 	if !s.free() {
 		return nil
 	}

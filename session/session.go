@@ -62,6 +62,7 @@ type Session struct {
 	served   sync.WaitGroup
 
 	sampler *sampler
+	deadman Deadman // nil until the first block is armed, and when it is gone
 	conns   *doors
 	hands   chan struct{} // full while somebody uses the doors
 }

@@ -1,0 +1,256 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/turquoise-db/turquoise/audit"
+	"github.com/turquoise-db/turquoise/audit/entries"
+	"github.com/turquoise-db/turquoise/lab"
+	"github.com/turquoise-db/turquoise/session"
+	"github.com/turquoise-db/turquoise/steps"
+)
+
+// guarded is a cockpit in a child process that has a dead-man. It stops at one
+// boundary of the window, says so, and waits there until it is killed.
+type guarded struct {
+	childTask
+	At string
+}
+
+const guardedEnv = "TURQUOISE_TEST_GUARDED"
+
+// guardedMain is the child. Its own environment has the secrets, as that of a
+// real cockpit has; its dead-man gets the same.
+func guardedMain(task string) int {
+	var g guarded
+	err := json.Unmarshal([]byte(task), &g)
+	if err == nil {
+		err = g.run(context.Background())
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 3
+	}
+	return 0
+}
+
+func (g guarded) run(ctx context.Context) error {
+	cfg, err := g.config(os.LookupEnv)
+	if err != nil {
+		return err
+	}
+	app := &App{Out: io.Discard, Err: io.Discard}
+	cfg.Deadman = app.guarding(cfg.Dir)
+	cfg.Crash = func(point string) {
+		if point == g.At {
+			fmt.Println(point)
+			select {} // the executor hangs here; the beats go on
+		}
+	}
+	s, err := openOrResume(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = s.Close() }()
+	return g.walk(ctx, s)
+}
+
+// stop starts a cockpit and returns it when it stands at the boundary.
+func (n *night) stop(at string) *exec.Cmd {
+	n.t.Helper()
+	g := guarded{n.task(), at}
+	g.Until = "5"
+	b, err := json.Marshal(g)
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), guardedEnv+"="+string(b))
+	for k, v := range g.Env {
+		cmd.Env = append(cmd.Env, k+"="+v)
+	}
+	cmd.Stderr = os.Stderr
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		n.t.Fatal(err)
+	}
+	n.t.Cleanup(func() { _ = cmd.Process.Kill() }) // long gone, if all went well
+	line, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		n.t.Fatalf("the cockpit never came to %s: %v", at, err)
+	}
+	if got := strings.TrimSpace(line); got != at {
+		n.t.Fatalf("the cockpit says %q, want %q", got, at)
+	}
+	return cmd
+}
+
+// tells waits until the record says of step 5 what is asked for.
+func (n *night) tells(what string, cond func(steps.StepState) bool) steps.State {
+	n.t.Helper()
+	limit := time.NewTimer(90 * time.Second)
+	defer limit.Stop()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		cfg, err := n.task().config(n.get)
+		if err != nil {
+			n.t.Fatal(err)
+		}
+		st, err := session.Recorded(cfg)
+		if err == nil && cond(st.Step("5")) {
+			return st
+		}
+		select {
+		case <-tick.C:
+		case <-limit.C:
+			n.t.Fatalf("the record never told %s: step 5 is %s (%s), %v", what, st.Step("5").Phase, st.Step("5").Why, err)
+		}
+	}
+}
+
+// TestTheDeadManTakesTheWindowBack: a cockpit that is killed, or stopped, inside
+// the window leaves no client waiting: its dead-man brings them back to blue, on
+// record, and a resumed session may run the window again.
+func TestTheDeadManTakesTheWindowBack(t *testing.T) {
+	n := newNight(t)
+	for i, tt := range []struct {
+		at   string
+		stop syscall.Signal
+	}{
+		{"5:main:after-send:1", syscall.SIGKILL}, // clients are held, and nobody wrote it down
+		{"5:main:after-end:4", syscall.SIGKILL},
+		{"5:main:before-begin:9", syscall.SIGSTOP}, // it hangs: ended first
+		{"5:main:after-send:15", syscall.SIGKILL},  // the pooler points at green
+		{"5:main:before-begin:18", syscall.SIGKILL},
+	} {
+		cmd := n.stop(tt.at)
+		from := time.Now()
+		if err := cmd.Process.Signal(tt.stop); err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Wait(); err == nil {
+			t.Fatalf("%s: the cockpit ended well", tt.at)
+		}
+		n.flows(tt.at)
+		t.Logf("%-24s %-8s clients flow again after %s", tt.at, tt.stop, time.Since(from).Round(time.Millisecond))
+		st := n.tells("that the window was taken back", func(x steps.StepState) bool { return x.Attempt == i+1 && x.Phase == steps.Undone })
+		if st.Freeze.On || st.Writes != "blue" {
+			t.Fatalf("%s: writes on %s, freeze %+v", tt.at, st.Writes, st.Freeze)
+		}
+		if err := n.ledger.Kept(t.Context(), n.pair.BlueDSN()); err != nil {
+			t.Fatalf("%s: %v", tt.at, err)
+		}
+	}
+	s := n.resumes()
+	if err := n.walk(s, lab.WalkOptions{Until: "5"}); err != nil {
+		t.Fatal(err)
+	}
+	n.compare(s)
+}
+
+// TestTheDeadManLeavesAnOpenedWindowAlone: once the statement that lets writes in
+// on green may have left, only a person knows which side is right.
+func TestTheDeadManLeavesAnOpenedWindowAlone(t *testing.T) {
+	n := newNight(t)
+	cmd := n.stop("5:main:after-begin:19")
+	before := n.entries()
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err == nil {
+		t.Fatal("the cockpit ended well")
+	}
+	n.ended(before)
+	if now := n.entries(); len(now) != len(before) {
+		t.Fatalf("the record went on with %s after the cockpit's death", now[len(before)].Type)
+	}
+	s := n.resumes()
+	if id, doubt := s.State().Doubt(); !doubt || id != "5" {
+		t.Fatalf("step %q in doubt: %v", id, doubt)
+	}
+	h := s.Handle(session.Person{Name: "script", Role: "operator"})
+	if err := h.Do(t.Context(), session.Intent{Command: steps.Settle{Step: "5", Next: steps.NextRollBack, Reason: "never sent"}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Wait(t.Context(), func(st steps.State) bool { return !st.Busy() && st.Step("5").Phase == steps.Undone }); err != nil {
+		t.Fatal(err)
+	}
+	n.flows("after the roll-back by a person")
+}
+
+func (n *night) entries() []audit.Entry {
+	n.t.Helper()
+	cfg, err := n.task().config(n.get)
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	rec, err := audit.Load(cfg.Dir)
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	return rec.Entries
+}
+
+// ended waits until the dead-man that the record names is gone.
+func (n *night) ended(es []audit.Entry) {
+	n.t.Helper()
+	pid := 0
+	for _, e := range es {
+		b, err := entries.Types().Decode(e)
+		if err != nil {
+			n.t.Fatal(err)
+		}
+		if c, ok := b.(entries.CheckResult); ok && c.Kind == "watch" {
+			if _, err := fmt.Sscanf(c.Is, "process %d", &pid); err != nil {
+				n.t.Fatal(err)
+			}
+		}
+	}
+	if pid == 0 {
+		n.t.Fatal("the record names no dead-man")
+	}
+	limit := time.NewTimer(30 * time.Second)
+	defer limit.Stop()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+		if _, rest, _ := strings.Cut(string(stat), ") "); err != nil || strings.HasPrefix(rest, "Z") {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-limit.C:
+			n.t.Fatalf("dead-man %d is still there", pid)
+		}
+	}
+}
+
+// resumes opens the session in this process.
+func (n *night) resumes() *session.Session {
+	n.t.Helper()
+	cfg, err := n.task().config(n.get)
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	s, err := session.Resume(n.t.Context(), cfg, "look at the result")
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	n.t.Cleanup(func() { _ = s.Close() })
+	return s
+}

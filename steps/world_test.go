@@ -92,6 +92,7 @@ func ev(step runbooks.StepID, b audit.Body) steps.Event {
 func (w *world) add(evs ...steps.Event) {
 	for _, e := range evs {
 		e.Seq, e.At = w.s.Newest+1, w.now
+		e.Leaf = fmt.Sprintf("%064x", e.Seq)
 		w.now = w.now.Add(time.Second)
 		w.s = steps.Apply(w.s, e)
 		w.events, w.states = append(w.events, e), append(w.states, w.s)
@@ -118,7 +119,7 @@ func (w *world) plan() (*steps.Plan, error) {
 func (w *world) shown() steps.Evidence {
 	it, _ := w.s.Current()
 	x := w.s.Step(it.Step.ID)
-	e := steps.Evidence{By: ann, Operator: true, Seen: w.s.Newest, SeenStep: it.Step.ID, Attempt: x.Attempt, Same: map[string]string{}}
+	e := steps.Evidence{By: ann, Operator: true, Seen: w.s.Newest, SeenStep: it.Step.ID, Attempt: x.Attempt, Same: map[string]string{}, Now: w.now}
 	e.Plan, e.PlanErr = w.plan()
 	if e.PlanErr == nil {
 		e.Typed = e.Plan.Word

@@ -23,6 +23,8 @@ func actionLine(s session.Snapshot, k look, c session.Card, w int) line {
 	switch {
 	case s.Finished:
 		return append(line{{fillTurq, " " + strings.ToUpper(strings.ReplaceAll(s.Result, "_", " ")) + " "}, {text, " "}}, hint("q", "leave")...).fit(w)
+	case walkOver(s) && k.at == "":
+		return append(line{{fillTurq, " EVERY STEP HAS ENDED "}, {text, " "}}, hint("q", "end the session…")...).fit(w)
 	case k.at != "" && k.at != s.Current:
 		return append(line{{amber | bold, "you look at " + string(k.at) + ", current is " + string(s.Current) + "   "}}, hint(".", "back")...).fit(w)
 	case k.me.Role != roleOperator:
@@ -80,10 +82,19 @@ func phaseAction(s session.Snapshot, c session.Card) line {
 	return hints(line{{fillTurq, " READY "}, {text, " "}}, hint("x", what), skip, back)
 }
 
+// walkOver says that no step is left, whether or not the session is closed.
+func walkOver(s session.Snapshot) bool {
+	return s.Finished || s.Seq > 0 && s.Current == "" && len(s.Phases) > 0
+}
+
 // summary is what stands on the card when the walk is over.
 func summary(s session.Snapshot, w, h int) []line {
+	result := "EVERY STEP HAS ENDED"
+	if s.Finished {
+		result = strings.ToUpper(strings.ReplaceAll(s.Result, "_", " "))
+	}
 	out := []line{
-		one(text|bold, strings.ToUpper(strings.ReplaceAll(s.Result, "_", " "))),
+		one(text|bold, result),
 		nil,
 		{{dim, "writes      "}, {text | bold, writesOn(s)}},
 		append(line{{dim, "freeze      "}}, freezeSegs(s.Freeze, true)...),

@@ -46,7 +46,7 @@ func waits(c session.Card) string {
 	case a.Denied != "":
 		return "denied by " + a.Denied
 	}
-	return "waits for a second person: tab"
+	return "tab: a second person signs"
 }
 
 // secondLine says who has signed.
@@ -67,7 +67,7 @@ func secondLine(s session.Snapshot, c session.Card) line {
 	if n := len(a.Texts); n > 1 {
 		who += " or " + strconv.Itoa(n-1) + " more"
 	}
-	return append(l, seg{amber, "? " + who + " has not signed yet"}, seg{dim, "; valid until " + utc(a.Until)})
+	return append(l, seg{amber, "? " + who + " has not signed"}, seg{dim, " until " + utc(a.Until)})
 }
 
 // signedText is the text the second person signs, for the person chosen.
@@ -108,7 +108,9 @@ func (m Model) approveTail(c session.Card, t session.ApprovalText, w int) []line
 		tail = append(tail, one(code, "  "+l.s))
 	}
 	if a.Hint != "" {
-		tail = append(tail, line{{dim, "the key of " + t.Who + " in this demo: "}, {code, a.Hint}})
+		for _, l := range wrap("in this demo the key of "+t.Who+" is "+a.Hint, w) {
+			tail = append(tail, one(dim, l.s))
+		}
 	}
 	ask := line{{text, "or a key file, an agent's socket, a pasted signature: "}}
 	switch {

@@ -181,7 +181,7 @@ func (m Model) confirmParts(w int) (string, tok, []line, []line, []line) {
 		tail = append(tail, secondLine(m.shown, m.shown.Cards[c.ID]))
 	}
 	tail = append(tail, checksLine(m.shown.Cards[c.ID]))
-	tail = append(tail, nil, m.askLine(w), line{{turq | bold, "esc"}, {dim, " cancel, nothing has run"}})
+	tail = append(append(append(tail, nil), m.askLines(w)...), line{{turq | bold, "esc"}, {dim, " cancel, nothing has run"}})
 	return title, riskTok(c.Risk), head, middle, tail
 }
 
@@ -218,8 +218,16 @@ func checksLine(c session.Card) line {
 	return one(dim, strconv.Itoa(n-bad)+" of "+strconv.Itoa(n)+" checks pass, newest "+brief(newest)+" old")
 }
 
-// askLine is the typed line of the confirm box.
-func (m Model) askLine(w int) line {
+// askLines are the typed line of the confirm box, and what a long phrase needs.
+func (m Model) askLines(w int) []line {
+	l := m.askLine()
+	if l.width() <= w || len(l) < 4 || l[1].s != m.th.spelled(m.box.card.Word) {
+		return []line{l}
+	}
+	return []line{l[:3], append(line{{text, "  "}}, l[3:]...)} // a long phrase has a row of its own
+}
+
+func (m Model) askLine() line {
 	c := m.box.card
 	if m.box.note != "" && m.box.typed == "" {
 		return line{{amber | bold, m.box.note}}
@@ -360,6 +368,8 @@ func (m Model) leaveParts(w int) (string, tok, []line, []line, []line) {
 	c := m.shown.Cards[m.shown.Current]
 	say := "Leaving only closes this screen; the session stays."
 	switch {
+	case walkOver(m.shown):
+		say = "Every step has ended. Ending the session closes and signs its record; until then it can be resumed."
 	case running(c) && m.shown.Freeze.State == "frozen":
 		say = string(c.ID) + " is running, the freeze is on. " + say
 	case running(c):
@@ -382,5 +392,5 @@ func (m Model) leaveParts(w int) (string, tok, []line, []line, []line) {
 // leaveAsks says whether q has something to ask.
 func leaveAsks(s session.Snapshot) bool {
 	c := s.Cards[s.Current]
-	return !s.Finished && (running(c) || s.Freeze.State == "frozen" || s.Holding != "" || c.Phase == steps.Unclear)
+	return !s.Finished && (walkOver(s) || running(c) || s.Freeze.State == "frozen" || s.Holding != "" || c.Phase == steps.Unclear)
 }

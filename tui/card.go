@@ -47,7 +47,7 @@ func cardPane(th *Theme, s session.Snapshot, k look, w, h int, foot line) []line
 		title = one(t, "BLOCK "+string(c.ID))
 	}
 	var body []line
-	if s.Finished && k.at == "" {
+	if walkOver(s) && k.at == "" {
 		title, right = one(t, "THE END"), nil
 		body = summary(s, w-4, h-2)
 	} else {

@@ -126,7 +126,7 @@ func whyOff(b binding, s session.Snapshot, k look) string {
 	if k.at != "" && k.at != s.Current {
 		return "you look at another step"
 	}
-	if s.Finished {
+	if walkOver(s) {
 		return "the walk is over"
 	}
 	return whyStep(b.id, s, s.Cards[s.Current])

@@ -87,6 +87,8 @@ const (
 	askStop
 	askDecision
 	askLeave
+	askKey
+	askDesk
 )
 
 type plain struct {
@@ -106,7 +108,8 @@ type plain struct {
 	card   session.Card
 	arming runbooks.StepID
 	pend   string // what the reason is for
-	next   string // of a decision
+	next   string // of a decision; the gate of an override
+	desk   string // whose answer is asked
 	menu   []choice
 	entry  int
 	last   string // state and step that were printed
@@ -222,6 +225,11 @@ func (p *plain) tellState() {
 		p.done = true
 		return
 	}
+	if walkOver(s) {
+		p.say("STEP", "every step has ended. end the session by leaving.")
+		p.askMenu()
+		return
+	}
 	p.say("STEP", "%s %s. risk %s. planned %s. %s.", c.ID, c.Title, c.Risk, clock(c.Planned), c.Phase)
 	if c.Outcome != "" {
 		p.say("STEP", "outcome: %s", c.Outcome)
@@ -276,7 +284,7 @@ func (p *plain) ask(q question, format string, args ...any) {
 // askMenu offers by number what the keys of the full screen offer now.
 func (p *plain) askMenu() {
 	p.menu = p.menu[:0]
-	words := map[keyID]string{"x": "run", "v": "verify again", "h": "hold", "s": "skip", "b": "back out", "d": "decide", "n": "note", "a": "acknowledge", "ctrl+c": "interrupt"}
+	words := map[keyID]string{"x": "run", "v": "verify again", "h": "hold", "s": "skip", "b": "back out", "d": "decide", "n": "note", "o": "override", "g": "go / no-go", "A": "second person signs", "a": "acknowledge", "ctrl+c": "interrupt"}
 	if p.snap.Holding != "" {
 		words["h"] = "resume"
 	}
@@ -304,5 +312,6 @@ func (p *plain) askRun(c session.Card) {
 	if c.Risk == runbooks.NoReturn {
 		p.say("RUN", "POINT OF NO RETURN. There is no undo.")
 	}
+	p.tellApproval(c)
 	p.ask(askWord, "type %s to run, or an empty line to cancel:", word)
 }

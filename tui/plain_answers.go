@@ -11,9 +11,13 @@ import (
 
 // do sends an intent and says what came of it.
 func (p *plain) do(c steps.Command, typed string) bool {
+	return p.send(session.Intent{Command: c, Typed: typed})
+}
+
+func (p *plain) send(in session.Intent) bool {
 	s := p.snap
-	in := session.Intent{Command: c, Typed: typed, ShownMS: p.now().Sub(p.since).Milliseconds(),
-		Seen: session.Seen{Step: s.Current, Attempt: s.Cards[s.Current].Attempt, Entry: p.entry}}
+	in.ShownMS = p.now().Sub(p.since).Milliseconds()
+	in.Seen = session.Seen{Step: s.Current, Attempt: s.Cards[s.Current].Attempt, Entry: p.entry}
 	p.asked = askMenu
 	if p.stale() {
 		p.say("STATE", "no news from the session: nothing was done.")
@@ -55,6 +59,10 @@ func (p *plain) onLine(l stamped) {
 		p.askReason("settle")
 	case askLeave:
 		p.onLeave(txt)
+	case askKey:
+		p.onKeyPath(txt)
+	case askDesk:
+		p.onDesk(txt)
 	default:
 		p.onChoice(txt)
 	}
@@ -76,6 +84,10 @@ func (p *plain) onWord(typed string) {
 	case !p.snap.Record.OK:
 		p.do(steps.Disarm{}, "")
 		p.say("STATE", "the record cannot be written: nothing has run.")
+	case waits(p.snap.Cards[c.ID]) != "":
+		p.say("STATE", "a second person has not signed: nothing has run.")
+		p.askRun(c)
+		return
 	default:
 		p.do(steps.Confirm{Step: c.ID, Digest: c.Digest}, typed)
 	}
@@ -167,6 +179,16 @@ func (p *plain) onChoice(txt string) {
 		p.askReason("back")
 	case "n":
 		p.askReason("note")
+	case "o":
+		p.next = firstFailing(p.snap.Cards[cur])
+		p.say("STATE", "%s does not pass; a second person signs the override.", p.next)
+		p.askReason("override")
+	case "g":
+		p.askDesks()
+	case "A":
+		p.tellApproval(p.snap.Cards[cur])
+		p.tellText(p.snap.Cards[cur])
+		p.ask(askKey, "key file or agent's socket of the second person, or an empty line:")
 	case "ctrl+c":
 		p.say("STATE", "%s", meansStop(p.snap.Cards[cur]))
 		p.ask(askStop, "type stop to stop it, or an empty line to let it go on:")

@@ -29,6 +29,8 @@ type Comparer interface {
 	ByKey(ctx context.Context, d TableDigest, keys []Key) ([]RowHash, error)
 	// Values reads whole rows as text, for people who asked for them.
 	Values(ctx context.Context, d TableDigest, keys []Key) ([]RowValues, error)
+	// Fingerprint is a text for each table that changes with its columns.
+	Fingerprint(ctx context.Context) (map[string]string, error)
 	// Load is what the server suffers now.
 	Load(ctx context.Context) (Load, error)
 	// Position is behind every commit that an earlier question of this session
@@ -48,6 +50,36 @@ type Comparer interface {
 // Digests pairs the tables of two sides and says how each pair is summed. tests
 // holds the answers of both sides' SelfTest. It is pure.
 type Digests func(blue, green Side, strength Strength) ([]TableDigest, []Note)
+
+// Tracker follows what is committed on one server, from a slot that stands there,
+// by keys: no other value is looked at. It is used by one goroutine, but for
+// Confirm.
+type Tracker interface {
+	// Next waits for the next committed transaction, or for word that nothing was
+	// committed up to a position. After an error the stream is over, and what was
+	// committed since is not known.
+	Next(ctx context.Context) (Transaction, error)
+	// Confirm says that nothing before the position is needed again.
+	Confirm(position uint64)
+	Close() error
+}
+
+// Transaction is what one commit changed, as far as it can be named.
+type Transaction struct {
+	Position  uint64 // behind the commit, in the log of this server
+	Origin    string // replication it came through; empty: written here
+	From      uint64 // behind the commit on the server it came from
+	Rows      []RowChange
+	Truncated []string // tables
+	Reshaped  []string // tables whose columns are not those of before
+	Tokens    []string // fence tokens and acknowledgements
+}
+
+// RowChange names a row that was written. Without a key only the table is known.
+type RowChange struct {
+	Table string
+	Key   Key
+}
 
 // Repair is the statement that makes one row of the table like the given one: nil
 // values delete it, exists says whether it is there to be updated. Turquoise

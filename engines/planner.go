@@ -48,4 +48,6 @@ type Engine struct {
 	// Digests and Repair come with OpenComparer.
 	Digests Digests
 	Repair  Repair
+	// OpenTracker follows the changes of the tables from a slot.
+	OpenTracker func(o OpenRequest, slot, publication string, tables []TableDigest) (Tracker, error)
 }

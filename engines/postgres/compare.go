@@ -229,6 +229,16 @@ func keyed(d engines.TableDigest) string {
 	return out
 }
 
+// named is keyed, but with the key as it was asked for: the stream of changes
+// writes some types otherwise than a cast to text does.
+func named(d engines.TableDigest) string {
+	out := hashText(d) + ", t.xmin::text"
+	for j := range d.Key {
+		out += ", q.k" + itoa(j)
+	}
+	return out
+}
+
 func hashes(d engines.TableDigest, rows [][]*string) []engines.RowHash {
 	out := make([]engines.RowHash, len(rows))
 	for i, r := range rows {
@@ -263,7 +273,7 @@ func (c *Comparer) ByKey(ctx context.Context, d engines.TableDigest, keys []engi
 	if len(keys) == 0 {
 		return nil, nil
 	}
-	sql, args := byKey(d, keys, keyed(d))
+	sql, args := byKey(d, keys, named(d))
 	rows, err := c.query(ctx, "read rows of "+d.Label()+" by key", sql, args...)
 	if err != nil {
 		return nil, err
@@ -276,7 +286,7 @@ func (c *Comparer) Values(ctx context.Context, d engines.TableDigest, keys []eng
 	if len(keys) == 0 || len(d.Key) == 0 {
 		return nil, nil
 	}
-	what := keyed(d)
+	what := named(d)
 	for _, n := range d.Columns {
 		what += ", " + col(n) + "::text"
 	}

@@ -62,7 +62,7 @@ func probe(typ string, arrays bool, send string) string {
 		vals = []string{"ARRAY[" + strings.Join(vals, ", ") + "]", "'{}'::" + ident(typ)}
 	}
 	img := form{raw: true, arrays: arrays}.image(engines.ColumnShape{Name: "v", Base: typ, Class: "b", Send: send, Builtin: true})
-	sent := binary(engines.ColumnShape{Name: "v", Base: typ, Class: "b", Send: send, Builtin: true})
+	sent := sentForm(engines.ColumnShape{Name: "v", Base: typ, Class: "b", Send: send, Builtin: true})
 	return "SELECT string_agg((" + form{arrays: arrays}.hash(img, "17") + ")::text, ' ' ORDER BY n), encode(sha256(string_agg(coalesce(" + sent +
 		", 'null'::bytea), ';'::bytea ORDER BY n)), 'hex'), encode(sha256(convert_to(string_agg(coalesce(t.v::text, 'null'), ';' ORDER BY n), 'UTF8')), 'hex') FROM (VALUES (" +
 		strings.Join(numbered(vals), "), (") + ")) t(v, n)"

@@ -48,9 +48,9 @@ func (f form) image(c engines.ColumnShape) []string {
 		if c.Builtin && c.Class == "b" && c.Extension == "" && !aliased(c.Base) && c.Send != "" {
 			return []string{v}
 		}
-		return []string{binary(c)}
+		return []string{sentForm(c)}
 	case f.arrays:
-		return []string{binary(c)}
+		return []string{sentForm(c)}
 	case slices.Contains(raws, c.Base), f.raw && !c.Loose && slices.Contains(texts, c.Base):
 		return []string{v}
 	case c.Base == "int8":
@@ -59,17 +59,17 @@ func (f form) image(c engines.ColumnShape) []string {
 		// together cost half of the binary form.
 		return []string{v, "(" + v + " >> 32)::int4"}
 	}
-	return []string{binary(c)}
+	return []string{sentForm(c)}
 }
 
 // aliased are types whose binary form is a number of this server alone: a
 // table's oid is another one over there. Their text is a name.
 func aliased(base string) bool { return strings.HasPrefix(strings.TrimPrefix(base, "_"), "reg") }
 
-// binary is a column's send form, or the bytes of its text where there is none
+// sentForm is a column's send form, or the bytes of its text where there is none
 // that is the same on two servers: arrays and composites carry the oids of the
 // types they are made of.
-func binary(c engines.ColumnShape) string {
+func sentForm(c engines.ColumnShape) string {
 	if c.Send == "" || aliased(c.Base) || !c.Builtin {
 		return "textsend(" + col(c.Name) + "::text)"
 	}
@@ -84,7 +84,7 @@ func (f form) images(cs []engines.ColumnShape) []string {
 	if len(out) > mostElements {
 		out = out[:0]
 		for _, c := range cs {
-			out = append(out, binary(c))
+			out = append(out, sentForm(c))
 		}
 	}
 	return out

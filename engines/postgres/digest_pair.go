@@ -85,9 +85,20 @@ func (p *pairing) pair(b, g engines.TableShape) (engines.TableDigest, bool) {
 		}
 	}
 	d.Ordered = len(key) > 0 && key[0].Stable && slices.Contains(ordered, key[0].Base) && !b.Scattered && !g.Scattered
-	d.Tracked = len(key) > 0 && b.KeyFrom != "unique index" && slices.Equal(b.Key, g.Key) && !b.Unlogged && !g.Unlogged &&
-		b.Identity != "nothing" && g.Identity != "nothing"
+	d.Tracked = len(key) > 0 && followed(b) && followed(g)
 	return d, true
+}
+
+// followed reports whether the log of changes names each changed row by the key
+// that rows are compared by, the old key of a row whose key changed included.
+func followed(t engines.TableShape) bool {
+	switch t.Identity {
+	case "default":
+		return !t.Unlogged && t.KeyFrom == "primary key"
+	case "index", "full":
+		return !t.Unlogged
+	}
+	return false
 }
 
 // columns are those that both sides have, in blue's order.

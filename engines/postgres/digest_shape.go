@@ -28,7 +28,7 @@ LEFT JOIN LATERAL (SELECT (SELECT json_agg(a.attname ORDER BY o.n) FROM unnest(i
   CASE WHEN i.indisprimary THEN 'primary key' WHEN i.indisreplident THEN 'replica identity' ELSE 'unique index' END AS came
   FROM pg_index i WHERE i.indrelid = c.oid AND i.indisunique AND i.indisvalid AND i.indimmediate AND i.indpred IS NULL AND i.indexprs IS NULL
    AND NOT EXISTS (SELECT FROM unnest(i.indkey[0:i.indnkeyatts - 1]) o(att) JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = o.att WHERE NOT a.attnotnull)
-  ORDER BY i.indisprimary DESC, i.indisreplident DESC, i.indnkeyatts, i.indexrelid LIMIT 1) k ON true
+  ORDER BY c.relreplident = 'i' AND i.indisreplident DESC, i.indisprimary DESC, i.indnkeyatts, i.indexrelid LIMIT 1) k ON true
 LEFT JOIN pg_stats st ON st.schemaname = n.nspname AND st.tablename = c.relname AND st.attname = k.cols->>0 AND NOT st.inherited
 WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND ` + userData + `
  AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
@@ -111,4 +111,21 @@ func (c *Comparer) Shapes(ctx context.Context) ([]engines.TableShape, []engines.
 		notes = append(notes, engines.Note{Object: text(r, 0), Why: text(r, 1), Blind: text(r, 2) == "t"})
 	}
 	return out, notes, nil
+}
+
+// Fingerprint is a text for each table that changes with its columns. It is read
+// under a freeze, so it asks for no more than the catalogue holds by itself.
+func (c *Comparer) Fingerprint(ctx context.Context) (map[string]string, error) {
+	rows, err := c.query(ctx, "read the tables' columns", `SELECT n.nspname || '.' || c.relname,
+ md5(string_agg(a.attnum || ' ' || a.attname || ' ' || format_type(a.atttypid, a.atttypmod), ',' ORDER BY a.attnum) || c.relkind::text)
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND `+userData+` GROUP BY n.nspname, c.relname, c.relkind`)
+	if err != nil {
+		return nil, err
+	}
+	out := make(map[string]string, len(rows))
+	for _, r := range rows {
+		out[text(r, 0)] = text(r, 1)
+	}
+	return out, nil
 }

@@ -1,0 +1,279 @@
+package tablediff
+
+import (
+	"slices"
+
+	"github.com/turquoise-db/turquoise/engines"
+)
+
+// mostDirty is how many keys of one table are held before the table is taken as
+// changed as a whole: some 100 MB at most.
+const mostDirty = 1_000_000
+
+// Changes is what has to be verified again: every row that was written on either
+// side and has not been seen equal since. It is fed by the logs of both sides.
+type Changes struct {
+	tables  map[string]*changed
+	applied uint64 // position of blue that green has applied, by green's own log
+	foreign []engines.RowChange
+	strange int // writes on green that did not come from blue
+	tokens  map[string]bool
+	turn    uint64
+}
+
+// changed is one table's part.
+type changed struct {
+	keys  map[string]*Dirty
+	whole string // why the table has to be compared as a whole; empty if not
+	since uint64 // turn of the newest change of a table whose rows have no names
+}
+
+// Dirty is a key that has to be verified.
+type Dirty struct {
+	Key      engines.Key
+	Position uint64 // on blue: green must have applied it before a difference means anything
+	Blue     uint64 // first position on blue since it was clean, 0: none
+	Green    uint64 // first position on green since it was clean, 0: none
+	Turn     uint64 // of the newest change: a verdict on an older one does not count
+	Failed   int    // looks in which it differed since
+}
+
+// NewChanges begins with everything clean. Tables that are not tracked are
+// whole from the start.
+func NewChanges(tables []engines.TableDigest) *Changes {
+	c := &Changes{tables: map[string]*changed{}, tokens: map[string]bool{}}
+	for _, t := range tables {
+		x := &changed{keys: map[string]*Dirty{}}
+		if !t.Tracked && len(t.Key) > 0 {
+			x.whole = "its changes cannot be followed"
+		}
+		c.tables[t.Label()] = x
+	}
+	return c
+}
+
+// Blue takes a transaction of blue's log.
+func (c *Changes) Blue(tx engines.Transaction) {
+	c.take(tx)
+	for _, r := range tx.Rows {
+		if d := c.mark(r); d != nil {
+			d.Position = tx.Position
+			if d.Blue == 0 {
+				d.Blue = tx.Position
+			}
+		}
+	}
+}
+
+// Green takes a transaction of green's log. What came through replication says
+// how far green is; what did not is a write that blue does not know.
+func (c *Changes) Green(tx engines.Transaction) {
+	c.take(tx)
+	if tx.Origin != "" {
+		c.applied = max(c.applied, tx.From)
+	}
+	for _, r := range tx.Rows {
+		if d := c.mark(r); d != nil {
+			if d.Green == 0 {
+				d.Green = tx.Position
+			}
+			if tx.Origin != "" {
+				d.Position = max(d.Position, tx.From)
+			}
+		}
+		if tx.Origin == "" && c.tables[r.Table] != nil {
+			c.strange++
+			if len(c.foreign) < 100 {
+				c.foreign = append(c.foreign, r)
+			}
+		}
+	}
+}
+
+func (c *Changes) take(tx engines.Transaction) {
+	c.turn++
+	for _, t := range tx.Truncated {
+		c.Whole(t, "it was truncated")
+	}
+	for _, t := range tx.Reshaped {
+		c.Whole(t, "its columns changed")
+	}
+	for _, t := range tx.Tokens {
+		c.tokens[t] = true
+	}
+}
+
+func (c *Changes) mark(r engines.RowChange) *Dirty {
+	t := c.tables[r.Table]
+	if t == nil {
+		return nil
+	}
+	if r.Key == nil {
+		t.since = c.turn
+		if t.whole == "" {
+			t.whole = "rows without a name were written"
+		}
+		return nil
+	}
+	return c.Mark(r.Table, r.Key)
+}
+
+// Mark makes a key dirty that no log named: the first comparison saw it differ.
+func (c *Changes) Mark(table string, k engines.Key) *Dirty {
+	t := c.tables[table]
+	if t == nil {
+		return nil
+	}
+	id := ID(k)
+	d := t.keys[id]
+	if d == nil {
+		if len(t.keys) >= mostDirty {
+			c.Whole(table, "more rows changed than are held by key")
+			return nil
+		}
+		d = &Dirty{Key: k}
+		t.keys[id] = d
+	}
+	d.Turn = c.turn
+	d.Failed = 0
+	return d
+}
+
+// Whole says that a table has to be compared as a whole.
+func (c *Changes) Whole(table, why string) {
+	t := c.tables[table]
+	if t == nil {
+		return
+	}
+	t.since = c.turn
+	t.whole, t.keys = why, map[string]*Dirty{}
+}
+
+// Applied says that green has applied a position of blue, by another way of
+// knowing than green's log.
+func (c *Changes) Applied(position uint64) { c.applied = max(c.applied, position) }
+
+// Newest is the highest position of blue that a dirty key waits for.
+func (c *Changes) Newest() uint64 {
+	n := uint64(0)
+	for _, t := range c.tables {
+		for _, d := range t.keys {
+			n = max(n, d.Position)
+		}
+	}
+	return max(n, c.applied)
+}
+
+// Due lists copies of the keys of a table that can be verified now, at most n of
+// them; all also lists those that green has not applied.
+func (c *Changes) Due(table string, n int, all bool) []Dirty {
+	var out []Dirty
+	for _, d := range c.tables[table].keys {
+		if all || d.Position <= c.applied {
+			out = append(out, *d)
+		}
+	}
+	// Those that were never looked at come first: a difference that stays must
+	// not keep new changes waiting.
+	slices.SortFunc(out, func(a, b Dirty) int { return a.Failed - b.Failed })
+	if len(out) > n {
+		out = out[:n]
+	}
+	return out
+}
+
+// Looked takes the verdict of a look at a key. One that was written since the
+// look began stays dirty.
+func (c *Changes) Looked(table string, d Dirty, equal bool) {
+	t := c.tables[table]
+	is := t.keys[ID(d.Key)]
+	switch {
+	case is == nil || is.Turn != d.Turn:
+	case equal:
+		delete(t.keys, ID(d.Key))
+	default:
+		is.Failed++
+	}
+}
+
+// Turn is the number of transactions taken: a look at a whole table counts only
+// if none of that table came since.
+func (c *Changes) Turn() uint64 { return c.turn }
+
+// Clean takes the verdict that a table was equal as a whole at a turn.
+func (c *Changes) Clean(table string, turn uint64) bool {
+	t := c.tables[table]
+	if t.since > turn {
+		return false
+	}
+	t.whole = ""
+	return true
+}
+
+// Wholes are the tables that have to be compared as a whole, with the reason.
+func (c *Changes) Wholes() map[string]string {
+	out := map[string]string{}
+	for n, t := range c.tables {
+		if t.whole != "" {
+			out[n] = t.whole
+		}
+	}
+	return out
+}
+
+// OpenBefore is how many keys were last written up to a turn and are not verified.
+func (c *Changes) OpenBefore(turn uint64) int {
+	n := 0
+	for _, t := range c.tables {
+		for _, d := range t.keys {
+			if d.Turn <= turn {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+// Open is how many keys are not verified.
+func (c *Changes) Open() int {
+	n := 0
+	for _, t := range c.tables {
+		n += len(t.keys)
+	}
+	return n
+}
+
+// Failing lists keys that differed in at least so many looks.
+func (c *Changes) Failing(looks, most int) []engines.RowChange {
+	var out []engines.RowChange
+	for n, t := range c.tables {
+		for _, d := range t.keys {
+			if d.Failed >= looks && len(out) < most {
+				out = append(out, engines.RowChange{Table: n, Key: d.Key})
+			}
+		}
+	}
+	return out
+}
+
+// Foreign are writes on green that did not come from blue: how many, and some.
+func (c *Changes) Foreign() (int, []engines.RowChange) { return c.strange, c.foreign }
+
+// Saw reports whether a fence token has come by in a log.
+func (c *Changes) Saw(token string) bool { return c.tokens[token] }
+
+// Floor is up to where each log is no longer needed: everything before it was
+// verified. blue and green are the positions that were read so far.
+func (c *Changes) Floor(blue, green uint64) (uint64, uint64) {
+	for _, t := range c.tables {
+		for _, d := range t.keys {
+			if d.Blue > 0 {
+				blue = min(blue, d.Blue-1)
+			}
+			if d.Green > 0 {
+				green = min(green, d.Green-1)
+			}
+		}
+	}
+	return blue, green
+}

@@ -1,0 +1,371 @@
+package compare
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/turquoise-db/turquoise/checks/tablediff"
+	"github.com/turquoise-db/turquoise/engines"
+)
+
+// Follow is what a comparison needs that goes on until the freeze.
+type Follow struct {
+	Options
+	BlueLog, GreenLog func(ctx context.Context, tables []engines.TableDigest) (engines.Tracker, error)
+	Say               func(text string) // what a person should see; may be nil
+}
+
+// Named constants of following.
+const (
+	tickEvery   = 500 * time.Millisecond // a change is verified within this of being applied
+	looksFailed = 4                      // looks after which a difference that does not move is named: two seconds
+	wholeEvery  = 20                     // ticks between two looks at tables that must be compared as a whole
+)
+
+// ErrDiffers is what the comparison found: the sides are not equal.
+var ErrDiffers = errors.New("blue and green are not equal")
+
+// errLost is tracking that cannot vouch for anything any more.
+var errLost = errors.New("the changes since the comparison are not known")
+
+// Follower keeps two sides verified: every row once, and every row that was
+// written since again.
+type Follower struct {
+	f      Follow
+	r      *runner
+	tick   pair
+	logs   [2]engines.Tracker
+	run    context.Context
+	stop   context.CancelFunc
+	wg     sync.WaitGroup
+	tables map[string]*table
+	names  []string
+	prints [2]map[string]string
+
+	look sync.Mutex // one verification at a time
+
+	mu    sync.Mutex
+	ch    *tablediff.Changes
+	pos   [2]uint64
+	lost  error
+	news  chan struct{} // closed and replaced with every transaction that carries a token
+	alarm map[string]bool
+}
+
+// NewFollower begins to follow both logs and compares everything once. Slots and
+// publications stand already. It returns when all that differed at first has been
+// verified, or is proven to differ. Close ends it.
+func NewFollower(ctx context.Context, f Follow) (*Follower, tablediff.Report, error) {
+	o := f.Options
+	r, err := newRunner(ctx, &o)
+	if err != nil {
+		return nil, tablediff.Report{}, err
+	}
+	w := &Follower{f: f, r: r, tables: map[string]*table{}, news: make(chan struct{}), alarm: map[string]bool{}}
+	w.f.Options = o
+	if err := w.begin(ctx); err != nil {
+		w.Close()
+		return nil, r.report, err
+	}
+	if err := w.baseline(ctx); err != nil {
+		w.Close()
+		return nil, r.report, err
+	}
+	return w, r.report, nil
+}
+
+// begin opens the logs before anything is read: what changes while the tables
+// are being read is verified afterwards, so nothing falls in between.
+func (w *Follower) begin(ctx context.Context) error {
+	if err := w.r.plan(ctx); err != nil {
+		return err
+	}
+	for _, n := range w.r.report.Notes {
+		if n.Blind || n.Differs {
+			return &engines.Error{Op: "compare", Object: n.Object, Err: errors.New(n.Why), Next: "make both sides alike, or leave the table out with its own parameter"}
+		}
+	}
+	var ds []engines.TableDigest
+	for _, t := range w.r.tables {
+		ds = append(ds, t.TableDigest)
+		w.tables[t.Label()] = t
+		w.names = append(w.names, t.Label())
+	}
+	w.ch = tablediff.NewChanges(ds)
+	var err error
+	if w.tick, err = openPair(ctx, w.f.Options); err != nil {
+		return err
+	}
+	if w.prints[0], w.prints[1], err = both(w.tick, func(c engines.Comparer) (map[string]string, error) { return c.Fingerprint(ctx) }); err != nil {
+		return err
+	}
+	// Following outlives the step that began it.
+	w.run, w.stop = context.WithCancel(context.WithoutCancel(ctx))
+	for i, open := range []func(context.Context, []engines.TableDigest) (engines.Tracker, error){w.f.BlueLog, w.f.GreenLog} {
+		if w.logs[i], err = open(ctx, ds); err != nil {
+			return err
+		}
+		w.wg.Go(func() { w.feed(w.run, i) })
+	}
+	return nil
+}
+
+// feed takes one side's log until it ends.
+func (w *Follower) feed(ctx context.Context, side int) {
+	for {
+		tx, err := w.logs[side].Next(ctx)
+		w.mu.Lock()
+		if err != nil {
+			if ctx.Err() == nil {
+				w.lost = errors.Join(errLost, err)
+				w.wake()
+			}
+			w.mu.Unlock()
+			return
+		}
+		w.pos[side] = max(w.pos[side], tx.Position)
+		if side == 0 {
+			w.ch.Blue(tx)
+		} else {
+			w.ch.Green(tx)
+		}
+		if len(tx.Tokens) > 0 {
+			w.wake()
+		}
+		b, g := w.ch.Floor(w.pos[0], w.pos[1])
+		w.mu.Unlock()
+		w.logs[side].Confirm([]uint64{b, g}[side])
+	}
+}
+
+// wake tells those that wait for a token. w.mu is held.
+func (w *Follower) wake() {
+	close(w.news)
+	w.news = make(chan struct{})
+}
+
+// baseline reads every row once and then keeps verifying.
+func (w *Follower) baseline(ctx context.Context) error {
+	if err := w.r.read(ctx); err != nil {
+		return err
+	}
+	w.mu.Lock()
+	for _, t := range w.r.tables {
+		if t.report.Unnamed > 0 {
+			w.mu.Unlock()
+			return fmt.Errorf("%w: %s differs in more rows than can be named", ErrDiffers, t.Label())
+		}
+		if len(t.Key) == 0 && len(t.suspects) > 0 {
+			w.ch.Whole(t.Label(), "it was changing while it was read")
+		}
+		for _, s := range t.suspects {
+			if len(s.Key) > 0 {
+				w.ch.Mark(t.Label(), s.Key)
+			}
+		}
+	}
+	turn := w.ch.Turn()
+	w.mu.Unlock()
+	for {
+		if err := w.verify(ctx, false, true); err != nil {
+			return err
+		}
+		w.mu.Lock()
+		open, failing, wholes, lost := w.ch.OpenBefore(turn), w.ch.Failing(looksFailed, 5), w.ch.Wholes(), w.lost
+		w.mu.Unlock()
+		for n, t := range w.tables {
+			if !t.Tracked && len(t.Key) > 0 {
+				delete(wholes, n) // compared again in the freeze, whatever is found now
+			}
+		}
+		switch {
+		case lost != nil:
+			return lost
+		case len(failing) > 0:
+			return fmt.Errorf("%w: %s", ErrDiffers, named(failing))
+		case open == 0 && len(wholes) == 0:
+			w.wg.Go(w.ticks)
+			return nil
+		}
+		if err := pause(ctx, tickEvery/5); err != nil {
+			return err
+		}
+	}
+}
+
+// ticks verifies what changed, again and again.
+func (w *Follower) ticks() {
+	ctx := w.run
+	t := time.NewTicker(tickEvery)
+	defer t.Stop()
+	for n := 1; ; n++ {
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+			return
+		}
+		err := w.verify(ctx, false, n%wholeEvery == 0)
+		w.mu.Lock()
+		if err != nil && ctx.Err() == nil && w.lost == nil {
+			w.lost = errors.Join(errLost, err)
+		}
+		failing, lost := w.ch.Failing(looksFailed, 5), w.lost
+		count, foreign := w.ch.Foreign()
+		w.mu.Unlock()
+		if lost != nil {
+			w.once("tracking is lost: " + lost.Error())
+			return
+		}
+		if len(failing) > 0 {
+			w.once("differs: " + named(failing))
+		}
+		if count > 0 {
+			w.once("written on green and not through replication: " + named(foreign[:min(len(foreign), 5)]))
+		}
+	}
+}
+
+// once says a thing once.
+func (w *Follower) once(text string) {
+	w.mu.Lock()
+	told := w.alarm[text]
+	w.alarm[text] = true
+	w.mu.Unlock()
+	if !told && w.f.Say != nil {
+		w.f.Say(text)
+	}
+}
+
+func named(rs []engines.RowChange) string {
+	out := make([]string, len(rs))
+	for i, r := range rs {
+		out[i] = r.Table + " (" + strings.Join(r.Key, ", ") + ")"
+	}
+	slices.Sort(out)
+	return strings.Join(slices.Compact(out), "; ")
+}
+
+// verify looks at every key that is due, and at tables that have to be compared
+// as a whole if asked to. all does not wait for green to have applied anything.
+func (w *Follower) verify(ctx context.Context, all, wholes bool) error {
+	w.look.Lock()
+	defer w.look.Unlock()
+	if !all {
+		if err := w.progress(ctx); err != nil {
+			return err
+		}
+	}
+	for _, n := range w.names {
+		w.mu.Lock()
+		due := w.ch.Due(n, 20*batch, all)
+		w.mu.Unlock()
+		for at := 0; at < len(due); at += batch {
+			if err := w.keys(ctx, w.tables[n], due[at:min(at+batch, len(due))]); err != nil {
+				return err
+			}
+		}
+	}
+	if !wholes {
+		return nil
+	}
+	w.mu.Lock()
+	list := w.ch.Wholes()
+	w.mu.Unlock()
+	for n := range list {
+		if err := w.whole(ctx, w.tables[n]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// progress asks green how far it is if its own log has not said so: a commit of
+// blue that left no trace on green is seen by this alone.
+func (w *Follower) progress(ctx context.Context) error {
+	w.mu.Lock()
+	newest, behind := w.ch.Newest(), false
+	for _, n := range w.names {
+		behind = behind || len(w.ch.Due(n, 1, false)) == 0 && len(w.ch.Due(n, 1, true)) > 0
+	}
+	w.mu.Unlock()
+	if !behind {
+		return nil
+	}
+	ok, linked, err := w.tick.green.Applied(ctx, w.tick.blue, fmt.Sprintf("%X/%X", newest>>32, uint32(newest)))
+	if err != nil {
+		return err
+	}
+	if ok || !linked {
+		w.mu.Lock()
+		w.ch.Applied(newest)
+		w.mu.Unlock()
+	}
+	return nil
+}
+
+func (w *Follower) keys(ctx context.Context, t *table, due []tablediff.Dirty) error {
+	keys := make([]engines.Key, len(due))
+	for i, d := range due {
+		keys[i] = d.Key
+	}
+	b, g, err := both(w.tick, func(c engines.Comparer) ([]engines.RowHash, error) { return c.ByKey(ctx, t.TableDigest, keys) })
+	if err != nil {
+		return err
+	}
+	blue, green := index(b), index(g)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, d := range due {
+		id := tablediff.ID(d.Key)
+		w.ch.Looked(t.Label(), d, blue[id].Count == green[id].Count && blue[id].Hash == green[id].Hash)
+	}
+	return nil
+}
+
+// whole compares one table again, part by part. Rows that differ become dirty
+// keys; a table without a key must be equal as a whole.
+func (w *Follower) whole(ctx context.Context, t *table) error {
+	w.mu.Lock()
+	turn := w.ch.Turn()
+	w.mu.Unlock()
+	clean := true
+	var suspects []tablediff.Suspect
+	for i := range t.parts {
+		f, err := w.r.part(ctx, w.tick, job{t, i})
+		if err != nil {
+			return err
+		}
+		clean = clean && !f.Unnamed && (len(f.Suspects) == 0 || len(t.Key) > 0)
+		suspects = append(suspects, f.Suspects...)
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if clean && w.ch.Clean(t.Label(), turn) {
+		for _, s := range suspects {
+			w.ch.Mark(t.Label(), s.Key)
+		}
+	}
+	return nil
+}
+
+// Close ends following. Slots and publications stay.
+func (w *Follower) Close() {
+	if w.stop != nil {
+		w.stop()
+	}
+	w.wg.Wait()
+	for _, l := range w.logs {
+		if l != nil {
+			_ = l.Close() // a stream that was only read
+		}
+	}
+	if w.tick.blue != nil {
+		w.tick.close()
+	}
+	w.r.close()
+}

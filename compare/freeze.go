@@ -1,0 +1,153 @@
+package compare
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/turquoise-db/turquoise/checks/tablediff"
+	"github.com/turquoise-db/turquoise/engines"
+)
+
+// Proof is what was proven at a freeze.
+type Proof struct {
+	Rows   int64         // rows that the first comparison read on blue
+	Tables int           // tables that are proven equal
+	Keys   int           // keys that were still to be verified in the freeze
+	Wholes []string      // tables that were compared as a whole in the freeze
+	Fences time.Duration // until both logs had been read up to the freeze
+	Took   time.Duration // all of it
+}
+
+var (
+	errMoved   = errors.New("its columns are not those that were compared")
+	errNew     = errors.New("the table is new since the comparison")
+	errForeign = errors.New("it was written on green and not through replication")
+)
+
+// At proves that every row is equal at the position of a fence token: blue's log
+// was read up to the token, green's up to its acknowledgement, which is written
+// after everything before the token was applied. Nobody writes meanwhile: that
+// is the freeze's part. An error that is ErrDiffers names rows; any other says
+// that nothing is proven.
+func (w *Follower) At(ctx context.Context, token string) (Proof, error) {
+	began := w.f.Now()
+	p := Proof{Rows: w.r.report.Rows, Tables: len(w.names)}
+	if p.Rows == 0 {
+		for _, t := range w.r.tables {
+			p.Rows += t.report.BlueRows
+		}
+	}
+	if err := w.fences(ctx, token); err != nil {
+		return p, err
+	}
+	p.Fences = w.f.Now().Sub(began)
+	if err := w.unmoved(ctx); err != nil {
+		return p, err
+	}
+	w.mu.Lock()
+	p.Keys = w.ch.Open()
+	p.Wholes = slices.Sorted(maps.Keys(w.ch.Wholes()))
+	w.mu.Unlock()
+	// Twice: rows of a table that was compared as a whole may have become keys.
+	for range 2 {
+		if err := w.verify(ctx, true, true); err != nil {
+			return p, err
+		}
+	}
+	p.Took = w.f.Now().Sub(began)
+	return p, w.judge()
+}
+
+func (w *Follower) judge() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.lost != nil {
+		return w.lost
+	}
+	if n := w.ch.Open(); n > 0 {
+		return fmt.Errorf("%w: %d rows: %s", ErrDiffers, n, named(w.ch.Failing(1, 5)))
+	}
+	for n, why := range w.ch.Wholes() {
+		return fmt.Errorf("%w: %s: %s, and it is not the same as a whole", ErrDiffers, n, why)
+	}
+	// A foreign write that left both sides alike is no difference, but green was
+	// open to someone: that is for a person to judge, and is said.
+	if n, rows := w.ch.Foreign(); n > 0 && w.f.Say != nil {
+		w.f.Say(fmt.Sprintf("%v: %d times: %s", errForeign, n, named(rows[:min(len(rows), 5)])))
+	}
+	return nil
+}
+
+// fences waits until both logs have come to the token.
+func (w *Follower) fences(ctx context.Context, token string) error {
+	for {
+		w.mu.Lock()
+		done, lost, news := w.ch.Saw("fence "+token) && w.ch.Saw("ack "+token), w.lost, w.news
+		w.mu.Unlock()
+		switch {
+		case lost != nil:
+			return lost
+		case done:
+			return nil
+		}
+		select {
+		case <-news:
+		case <-ctx.Done():
+			return fmt.Errorf("%w: the logs were not read up to the freeze in time", errLost)
+		}
+	}
+}
+
+// unmoved refuses tables whose columns changed, and tables that are new.
+func (w *Follower) unmoved(ctx context.Context) error {
+	w.look.Lock()
+	b, g, err := both(w.tick, func(c engines.Comparer) (map[string]string, error) { return c.Fingerprint(ctx) })
+	w.look.Unlock()
+	if err != nil {
+		return err
+	}
+	for i, now := range []map[string]string{b, g} {
+		for n, is := range now {
+			was, ok := w.prints[i][n]
+			if !matches(w.f.Tables, n) {
+				continue
+			}
+			if !ok {
+				return &engines.Error{Op: "verify", Object: n, Err: errors.Join(errLost, errNew), Next: "compare everything again before the next window"}
+			}
+			if is != was {
+				return &engines.Error{Op: "verify", Object: n, Err: errors.Join(errLost, errMoved), Next: "compare everything again before the next window"}
+			}
+		}
+		for n := range w.prints[i] {
+			if _, ok := now[n]; !ok && matches(w.f.Tables, n) {
+				return &engines.Error{Op: "verify", Object: n, Err: errors.Join(errLost, errMoved), Next: "compare everything again before the next window"}
+			}
+		}
+	}
+	return nil
+}
+
+// State is what the screen shows of a follower.
+type State struct {
+	Dirty   int
+	Failing []engines.RowChange
+	Foreign int
+	Wholes  map[string]string
+	Lost    error
+}
+
+// State of this moment.
+func (w *Follower) State() State {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	n, _ := w.ch.Foreign()
+	return State{Dirty: w.ch.Open(), Failing: w.ch.Failing(looksFailed, 20), Foreign: n, Wholes: w.ch.Wholes(), Lost: w.lost}
+}
+
+// Report is what the first comparison found.
+func (w *Follower) Report() tablediff.Report { return w.r.report }

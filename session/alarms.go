@@ -1,7 +1,6 @@
 package session
 
 import (
-	"fmt"
 	"slices"
 	"time"
 
@@ -12,35 +11,43 @@ import (
 
 // alarmBoard holds what asks for a person. An alarm is raised once and stays,
 // acknowledged or over, for recall.
-type alarmBoard struct{ all []Alarm }
+type alarmBoard struct {
+	all    []Alarm
+	gone   map[string]time.Time // when the cause of an alarm was last seen to be gone
+	passed map[string]bool      // steps whose checks have all passed before
+}
 
 // quietFor is how long a cause must be gone before its alarm may come again:
 // a gauge at its limit must not flood the screen.
 const quietFor = 30 * time.Second
 
+// raise reports whether a new alarm came up. One whose cause was gone for less
+// than quietFor is the old one, still acknowledged if it was.
 func (b *alarmBoard) raise(now time.Time, a Alarm) bool {
-	for i := range b.all {
+	for i := len(b.all) - 1; i >= 0; i-- {
 		if b.all[i].ID != a.ID {
 			continue
 		}
-		if !b.all[i].Over {
-			b.all[i].Text, b.all[i].Consequence = a.Text, a.Consequence
-			return false
+		old := &b.all[i]
+		if old.Over && now.Sub(b.gone[a.ID]) >= quietFor {
+			break
 		}
-		if now.Sub(b.all[i].Since) < quietFor {
-			b.all[i].Over = false
-			return false
-		}
+		old.Over, old.Text, old.Consequence = false, a.Text, a.Consequence
+		return false
 	}
 	a.Since = now
 	b.all = append(b.all, a)
 	return true
 }
 
-func (b *alarmBoard) clear(id string) {
+func (b *alarmBoard) clear(now time.Time, id string) {
 	for i := range b.all {
-		if b.all[i].ID == id {
+		if b.all[i].ID == id && !b.all[i].Over {
 			b.all[i].Over = true
+			if b.gone == nil {
+				b.gone = map[string]time.Time{}
+			}
+			b.gone[id] = now
 		}
 	}
 }
@@ -57,46 +64,6 @@ func (b *alarmBoard) list() []Alarm {
 		return x.Since.Compare(y.Since)
 	})
 	return out
-}
-
-// watch raises and clears alarms from what is known now. s.mu is held.
-func (s *Session) watch() {
-	now := s.cfg.Now()
-	set := func(on bool, a Alarm) {
-		if !on {
-			s.alarms.clear(a.ID)
-			return
-		}
-		if !s.alarms.raise(now, a) || s.log.Fault() != nil || s.state.Result != "" {
-			return
-		}
-		level := "caution"
-		if a.Level == WarningLevel {
-			level = "warning"
-		}
-		// A fault is shown by commit itself.
-		_, _ = s.commit(steps.Event{Meta: audit.Meta{By: audit.System}, Body: entries.AlarmRaised{Alarm: a.ID, Level: level, Text: a.Text}})
-	}
-	for id := range s.known {
-		err := s.sampler.lostWhy(id)
-		text := ""
-		if err != nil {
-			text = fmt.Sprintf("%s DOES NOT ANSWER: %v", id, err)
-		}
-		set(err != nil, Alarm{ID: "lost:" + string(id), Level: WarningLevel, Text: text, Consequence: "its gates stay closed"})
-	}
-	for id, what := range s.sampler.changed(s.known) {
-		if s.sampler.lostWhy(engineID(id)) == nil {
-			set(true, Alarm{ID: "identity:" + id, Level: WarningLevel, Text: id + ": " + what, Consequence: "nothing runs against it"})
-		}
-	}
-	f := s.state.Freeze
-	el := now.Sub(f.Since)
-	budget := s.budget()
-	set(f.On && budget > 0 && el > budget*7/10, Alarm{ID: "freeze", Level: WarningLevel,
-		Text: fmt.Sprintf("CLIENTS WAIT SINCE %s, BUDGET %s", el.Round(time.Second), budget), Consequence: "back out or finish"})
-	_, doubt := s.state.Doubt()
-	set(doubt, Alarm{ID: "doubt", Level: WarningLevel, Text: "THE OUTCOME OF THE STEP IS UNCLEAR", Consequence: "nothing runs before v or d has settled it"})
 }
 
 func (s *Session) budget() time.Duration {

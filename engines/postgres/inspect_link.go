@@ -44,12 +44,12 @@ SELECT k.conrelid::regclass || ' refers to ' || k.confrelid::regclass FROM pg_co
 }
 
 const notPublished = `SELECT c.oid::regclass FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
- WHERE c.relkind = 'r' AND c.relpersistence = 'p' AND ` + userRelation + ` AND c.oid::regclass::text <> ALL ($2::text[])
+ WHERE c.relkind = 'r' AND c.relpersistence = 'p' AND ` + userRelation + `
  AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
  AND NOT EXISTS (SELECT FROM pg_get_publication_tables($1) g WHERE g.relid = c.oid OR g.relid IN (SELECT relid FROM pg_partition_ancestors(c.oid))) ORDER BY 1`
 
 const notSubscribed = `SELECT c.oid::regclass FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
- WHERE c.relkind = 'r' AND c.relpersistence = 'p' AND ` + userRelation + ` AND c.oid::regclass::text <> ALL ($2::text[])
+ WHERE c.relkind = 'r' AND c.relpersistence = 'p' AND ` + userRelation + `
  AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
  AND NOT EXISTS (SELECT FROM pg_subscription_rel r JOIN pg_subscription s ON s.oid = r.srsubid
   WHERE s.subname = $1 AND (r.srrelid = c.oid OR r.srrelid IN (SELECT relid FROM pg_partition_ancestors(c.oid)))) ORDER BY 1`
@@ -58,7 +58,7 @@ const notSubscribed = `SELECT c.oid::regclass FROM pg_class c JOIN pg_namespace 
 // listed is told and does not block. The publication of the way back leaves out
 // what the other side does not have.
 func allPublished(ctx context.Context, k *look) (answer, error) {
-	names, err := k.me.names(ctx, notPublished, k.feeds().pub, arrayText(k.p.Lists["exclude_tables"]))
+	names, err := k.me.names(ctx, notPublished, k.feeds().pub)
 	level := engines.Block
 	if k.p.chosen() || k.in.On == k.in.To {
 		level = engines.Caution
@@ -68,7 +68,7 @@ func allPublished(ctx context.Context, k *look) (answer, error) {
 
 // allFollowed: a table that the other side lacks has nothing to be followed.
 func allFollowed(ctx context.Context, k *look) (answer, error) {
-	names, err := k.me.names(ctx, notSubscribed, k.takes().sub, arrayText(k.p.Lists["exclude_tables"]))
+	names, err := k.me.names(ctx, notSubscribed, k.takes().sub)
 	if err != nil {
 		return answer{}, err
 	}

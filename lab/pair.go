@@ -71,7 +71,7 @@ func Pair(ctx context.Context, o Options) (_ *PairLab, err error) {
 		}
 		servers = &s
 	}
-	if err := servers.pair(ctx, o); err != nil {
+	if err := servers.Pair(ctx, o.BlueMajor, o.GreenMajor); err != nil {
 		return nil, err
 	}
 	run, err := openRunDir(o.Dir)
@@ -101,10 +101,10 @@ func Pair(ctx context.Context, o Options) (_ *PairLab, err error) {
 	return l, nil
 }
 
-// pair gets all programs before anything is started, one after the other: a
-// fetch in the middle would only slow the others down.
-func (s Servers) pair(ctx context.Context, o Options) error {
-	for _, major := range []int{o.BlueMajor, o.GreenMajor} {
+// Pair gets all programs of a pair before anything is started, one after the
+// other: a fetch in the middle would only slow the others down.
+func (s Servers) Pair(ctx context.Context, blue, green int) error {
+	for _, major := range []int{blue, green} {
 		if _, err := s.Postgres(ctx, major); err != nil {
 			return err
 		}

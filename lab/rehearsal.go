@@ -34,6 +34,10 @@ type WalkedStep struct {
 // gatePatience is how long a scripted walk waits for the gates before a step.
 const gatePatience = 2 * time.Minute
 
+// stepPatience is how long a step may run in the lab, whose tables are small: a
+// gate behind a step that nobody can read would never let it end.
+const stepPatience = 5 * time.Minute
+
 // ErrStopped is a walk that ended before its last step.
 var ErrStopped = errors.New("the walk stopped")
 
@@ -54,7 +58,7 @@ func Walk(ctx context.Context, s *session.Session, o WalkOptions) ([]WalkedStep,
 		if err := confirm(ctx, s, h, id, o.Second); err != nil {
 			return done, err
 		}
-		if err := s.Wait(ctx, func(st steps.State) bool { return !st.Busy() }); err != nil {
+		if err := ended(ctx, s, id); err != nil {
 			return done, err
 		}
 		x := s.State().Step(id)
@@ -100,6 +104,19 @@ func confirm(ctx context.Context, s *session.Session, h *session.Handle, id runb
 			return fmt.Errorf("step %s: %w", id, last)
 		}
 	}
+}
+
+// ended waits for a running step, and says what it waits for when it does not end.
+func ended(ctx context.Context, s *session.Session, id runbooks.StepID) error {
+	ctx, cancel := context.WithTimeout(ctx, stepPatience)
+	defer cancel()
+	err := s.Wait(ctx, func(st steps.State) bool { return !st.Busy() })
+	if !errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return err
+	}
+	card := s.Snapshot().Cards[id]
+	card.Before = card.After
+	return fmt.Errorf("%w: step %s runs for %s: %w", ErrStopped, id, stepPatience, errors.Join(closed(card), err))
 }
 
 // answer says go for every desk of a poll that has not answered.

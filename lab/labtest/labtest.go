@@ -107,6 +107,18 @@ func Pair(t testing.TB, o lab.Options) *lab.PairLab {
 	return l
 }
 
+// Have skips the test unless the programs of a pair of these versions can be
+// had, for tests that start the lab by themselves.
+func Have(t testing.TB, blue, green int) {
+	t.Helper()
+	skipShort(t)
+	ctx, cancel := context.WithTimeout(t.Context(), startTimeout)
+	defer cancel()
+	s, err := lab.OpenServers(t.Output())
+	need(t, err)
+	need(t, s.Pair(ctx, blue, green))
+}
+
 func server(major int) (*lab.Single, error) {
 	shared.Lock()
 	defer shared.Unlock()

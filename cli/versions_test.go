@@ -1,0 +1,50 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/turquoise-db/turquoise/lab/labtest"
+)
+
+// TestVersionsWalk: the same runbook, between other versions than 15 and 17.
+// The oldest to the newest differ most, so a normal run walks that pair; the
+// others, and the way back from the end, are for TURQUOISE_WHOLE_MATRIX.
+func TestVersionsWalk(t *testing.T) {
+	for _, tt := range []struct {
+		blue, green int
+		back        string
+	}{
+		{13, 18, ""},
+		{13, 18, "6.6"}, {15, 17, "6.6"}, {17, 18, "6.6"}, {18, 18, "6.6"},
+		{13, 13, ""}, {13, 15, ""}, {13, 17, ""}, {15, 15, ""}, {15, 18, ""}, {17, 17, ""},
+	} {
+		t.Run(fmt.Sprintf("%d to %d back %q", tt.blue, tt.green, tt.back), func(t *testing.T) {
+			if os.Getenv("TURQUOISE_WHOLE_MATRIX") == "" && (tt.blue != 13 || tt.green != 18 || tt.back != "") {
+				t.Skip("set TURQUOISE_WHOLE_MATRIX for all versions")
+			}
+			labtest.Have(t, tt.blue, tt.green)
+			args := []string{"rehearse", "postgres-logical", "--json", "--dir", t.TempDir(), "--back-out-from", tt.back,
+				"--blue-version", fmt.Sprint(tt.blue), "--green-version", fmt.Sprint(tt.green)}
+			var out, said strings.Builder
+			if code := Main(args, strings.NewReader(""), &out, &said); code != ExitOK {
+				t.Fatalf("status %d:\n%s\n%s", code, said.String(), out.String())
+			}
+			var r rehearsed
+			if err := json.Unmarshal([]byte(out.String()), &r); err != nil {
+				t.Fatal(err)
+			}
+			want := "green"
+			if tt.back != "" {
+				want = "blue"
+			}
+			if r.Acked == 0 || r.Lost+r.Duplicated+r.Failed != 0 || r.WritesOn != want || r.Error != "" {
+				t.Errorf("writes on %s, want %s: %+v", r.WritesOn, want, r)
+			}
+			t.Logf("%d acknowledged, freeze %d ms, gap %d ms, worst latency %d ms", r.Acked, r.FreezeMS, r.GapMS, r.WorstLatencyMS)
+		})
+	}
+}

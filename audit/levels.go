@@ -67,6 +67,8 @@ func (w *walker) sealedLevel() Level {
 		why = "no operator key endorsed the session"
 	case p.endorsed < p.given:
 		why = "an endorsement does not check"
+	case w.o.Signers == nil:
+		why = "no allowed_signers file was given"
 	case p.allowed < p.given:
 		why = "an operator's key is not allowed"
 	case w.sealed < w.count || w.broken:

@@ -2,6 +2,7 @@ package audit_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -18,6 +19,11 @@ func TestANightWithPeopleReachesLevelThree(t *testing.T) {
 	expect(t, r, 0)
 	if r.Covered != c.heads[1].Size || !strings.HasPrefix(r.Level, "level L1 of 4: tamper-evident up to entry") || r.Also != "L3 also holds, L2 does not" {
 		t.Errorf("covered %d level %q also %q", r.Covered, r.Level, r.Also)
+	}
+	r = c.check(func(o *audit.VerifyOptions) { o.Signers = nil })
+	expect(t, r, 0)
+	if r.Levels[1].Met || !slices.Contains(r.NotChecked, "people: whose keys these are; no allowed_signers file was given") {
+		t.Errorf("without a signers file: %v, not checked %q", r.Levels, r.NotChecked)
 	}
 	c.countersign(bob, c.bob, nil)
 	r = c.check()

@@ -77,7 +77,7 @@ func (w *walker) endorsement(e Entry, k keyBody) {
 		good = false
 	case why != "":
 		w.findAt(e, Unverified, "E21-operator-key", "%s", why)
-	default:
+	case w.o.Signers != nil:
 		w.people.allowed++
 	}
 	if !good {

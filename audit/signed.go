@@ -90,11 +90,8 @@ func (o VerifyOptions) owner(key ssh.PublicKey, claimed string) string {
 // allow says whose key it is if not the claimed person's, and otherwise why it
 // may not sign, or nothing.
 func (o VerifyOptions) allow(key ssh.PublicKey, claimed, namespace string, at time.Time) (other, why string) {
-	if o.trusting {
-		return "", ""
-	}
 	if o.Signers == nil {
-		return "", fmt.Sprintf("key %s is not in allowed_signers: no such file was given", DetailsOf(key).FP)
+		return "", "" // nobody asked; the report says so
 	}
 	if owner := o.owner(key, claimed); owner != claimed {
 		return owner, ""

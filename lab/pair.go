@@ -35,6 +35,7 @@ var blueSchema string
 type Options struct {
 	BlueMajor  int       // 15 when zero
 	GreenMajor int       // 17 when zero
+	OldPooler  bool      // PgBouncer 1.18 in front, which keeps no prepared statements
 	Log        io.Writer // progress lines; nil drops them
 	Dir        string    // where the run folder is made; empty means the system's folder for temporary files
 	Servers    *Servers  // nil means OpenServers
@@ -74,6 +75,10 @@ func Pair(ctx context.Context, o Options) (_ *PairLab, err error) {
 	if err := servers.Pair(ctx, o.BlueMajor, o.GreenMajor); err != nil {
 		return nil, err
 	}
+	program, settings, err := servers.poolerFor(ctx, o)
+	if err != nil {
+		return nil, err
+	}
 	run, err := openRunDir(o.Dir)
 	if err != nil {
 		return nil, err
@@ -92,7 +97,7 @@ func Pair(ctx context.Context, o Options) (_ *PairLab, err error) {
 	if err := l.startServers(ctx, *servers, o); err != nil {
 		return nil, err
 	}
-	l.Pooler, err = startPgBouncer(ctx, *servers, run, Database, l.Blue.Port, RoleTurquoise, l.poolerPasswords())
+	l.Pooler, err = startPgBouncer(ctx, program, settings, run, Database, l.Blue.Port, RoleTurquoise, l.poolerPasswords())
 	if err != nil {
 		return nil, err
 	}
@@ -111,6 +116,16 @@ func (s Servers) Pair(ctx context.Context, blue, green int) error {
 	}
 	_, err := s.PgBouncer(ctx)
 	return err
+}
+
+// poolerFor gives the program of the pooler and the settings it takes besides.
+func (s Servers) poolerFor(ctx context.Context, o Options) (program, settings string, err error) {
+	if o.OldPooler {
+		program, err = s.OldPgBouncer(ctx)
+		return program, "", err
+	}
+	program, err = s.PgBouncer(ctx)
+	return program, preparedSettings, err
 }
 
 func (l *PairLab) startServers(ctx context.Context, s Servers, o Options) error {

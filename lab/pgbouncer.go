@@ -31,12 +31,14 @@ admin_users = %s
 pool_mode = transaction
 default_pool_size = 20
 max_client_conn = 400
-max_prepared_statements = 200
 query_wait_timeout = 120
 server_login_retry = 0.1
 server_fast_close = 1
 ignore_startup_parameters = extra_float_digits,options
 `
+
+// preparedSettings is for versions from 1.21 on; older ones refuse it.
+const preparedSettings = "max_prepared_statements = 200\n"
 
 // PgBouncer is one running pooler.
 type PgBouncer struct {
@@ -52,11 +54,7 @@ type PgBouncer struct {
 
 // startPgBouncer starts a pooler that sends one database to a port. passwords
 // holds all roles it lets in; admin is the one with the admin console.
-func startPgBouncer(ctx context.Context, s Servers, dir *runDir, database string, port int, admin string, passwords map[string]string) (*PgBouncer, error) {
-	program, err := s.PgBouncer(ctx)
-	if err != nil {
-		return nil, err
-	}
+func startPgBouncer(ctx context.Context, program, settings string, dir *runDir, database string, port int, admin string, passwords map[string]string) (*PgBouncer, error) {
 	as, err := serverOwner()
 	if err != nil {
 		return nil, err
@@ -77,7 +75,7 @@ func startPgBouncer(ctx context.Context, s Servers, dir *runDir, database string
 		if b.Port, err = freePort(); err != nil {
 			return nil, err
 		}
-		ini := fmt.Sprintf(poolerSettings, filepath.Base(dir.path), database, port, b.Port, users, admin)
+		ini := fmt.Sprintf(poolerSettings, filepath.Base(dir.path), database, port, b.Port, users, admin) + settings
 		if err := errors.Join(os.WriteFile(b.IniPath, []byte(ini), 0o644), os.Chmod(b.IniPath, 0o644)); err != nil {
 			return nil, &engines.Error{Op: "write the settings of PgBouncer", Object: b.IniPath, Err: err}
 		}

@@ -39,6 +39,9 @@ var postgresSuites = map[int]string{13: "bullseye", 15: "bookworm", 17: "trixie"
 // knows prepared statements in transaction pooling.
 const pgBouncerSuite = "sid"
 
+// oldPgBouncerSuite carries PgBouncer 1.18, which does not.
+const oldPgBouncerSuite = "bookworm"
+
 // OpenServers returns Servers over the usual cache folder, which it creates.
 func OpenServers(log io.Writer) (Servers, error) {
 	s := Servers{Log: log}
@@ -85,31 +88,43 @@ func (s Servers) Postgres(ctx context.Context, major int) (string, error) {
 	return filepath.Join(root, usual), nil
 }
 
-// PgBouncer returns the path of the pgbouncer program.
+// PgBouncer returns the path of the pgbouncer program: 1.21 or newer, whose
+// transaction pooling keeps prepared statements.
 func (s Servers) PgBouncer(ctx context.Context) (string, error) {
-	const name, variable = "PgBouncer", "TURQUOISE_LAB_PGBOUNCER"
+	return s.pooler(ctx, "PgBouncer", "TURQUOISE_LAB_PGBOUNCER", pgBouncerSuite, func(v string) bool { return atLeast(v, 1, 21) })
+}
+
+// OldPgBouncer returns the path of a pgbouncer before 1.21, as Debian 12 and
+// many users still have it.
+func (s Servers) OldPgBouncer(ctx context.Context) (string, error) {
+	return s.pooler(ctx, "PgBouncer before 1.21", "TURQUOISE_LAB_PGBOUNCER_OLD", oldPgBouncerSuite, func(v string) bool { return !atLeast(v, 1, 21) })
+}
+
+func (s Servers) pooler(ctx context.Context, name, variable, suite string, fits func(version string) bool) (string, error) {
+	right := func(p string) bool {
+		v, err := s.version(ctx, p)
+		return err == nil && fits(v)
+	}
 	if dir := s.getenv(variable); dir != "" {
 		for _, d := range []string{dir, filepath.Join(dir, "bin"), filepath.Join(dir, "sbin"), filepath.Join(dir, "usr/sbin")} {
-			if holds(d, "pgbouncer") {
-				return filepath.Join(d, "pgbouncer"), nil
+			if p := filepath.Join(d, "pgbouncer"); right(p) {
+				return p, nil
 			}
 		}
 		return "", &engines.Error{Op: "find " + name, Object: dir, Err: ErrAbsent,
-			Next: "point " + variable + " at the folder that holds pgbouncer, or unset it"}
+			Next: "point " + variable + " at the folder that holds a pgbouncer of that age, or unset it"}
 	}
 	installed := []string{"/usr/sbin/pgbouncer"}
 	if onPath, err := exec.LookPath("pgbouncer"); err == nil {
 		installed = append(installed, onPath)
 	}
 	for _, p := range installed {
-		// 1.21 is the first version whose transaction pooling keeps prepared
-		// statements; the lab promises that.
-		if v, err := s.version(ctx, p); err == nil && atLeast(v, 1, 21) {
+		if right(p) {
 			return p, nil
 		}
 	}
-	root := filepath.Join(s.Cache, "pgbouncer-"+pgBouncerSuite)
-	if err := s.fetch(ctx, name, variable, pgBouncerSuite, root, "pgbouncer"); err != nil {
+	root := filepath.Join(s.Cache, "pgbouncer-"+suite)
+	if err := s.fetch(ctx, name, variable, suite, root, "pgbouncer"); err != nil {
 		return "", err
 	}
 	return filepath.Join(root, "usr/sbin/pgbouncer"), nil

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/turquoise-db/turquoise/checks/tablediff"
 	"github.com/turquoise-db/turquoise/engines"
 )
 
@@ -35,12 +34,8 @@ var (
 // that nothing is proven.
 func (w *Follower) At(ctx context.Context, token string) (Proof, error) {
 	began := w.f.Now()
-	p := Proof{Rows: w.r.report.Rows, Tables: len(w.names)}
-	if p.Rows == 0 {
-		for _, t := range w.r.tables {
-			p.Rows += t.report.BlueRows
-		}
-	}
+	p := Proof{}
+	p.Rows, p.Tables = w.Compared()
 	if err := w.fences(ctx, token); err != nil {
 		return p, err
 	}
@@ -149,5 +144,12 @@ func (w *Follower) State() State {
 	return State{Dirty: w.ch.Open(), Failing: w.ch.Failing(looksFailed, 20), Foreign: n, Wholes: w.ch.Wholes(), Lost: w.lost}
 }
 
-// Report is what the first comparison found.
-func (w *Follower) Report() tablediff.Report { return w.r.report }
+// Compared is what the first comparison read: rows of blue, and tables.
+func (w *Follower) Compared() (rows int64, tables int) {
+	w.r.mu.Lock()
+	defer w.r.mu.Unlock()
+	for _, t := range w.r.tables {
+		rows += t.report.BlueRows
+	}
+	return rows, len(w.names)
+}

@@ -58,7 +58,6 @@ type table struct {
 	suspects []tablediff.Suspect
 	began    time.Time
 	left     int // parts that nobody has read
-	cause    error
 }
 
 // Run compares the two sides once. The error is one of the comparison itself; a

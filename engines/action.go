@@ -15,10 +15,11 @@ const (
 	Exec
 	File
 	Manual
+	Compare // reads two sides and follows them; its door is no server's
 	numVerbs
 )
 
-var verbNames = [numVerbs]string{"sql", "aws", "vcl", "sock", "exec", "file", "manual"}
+var verbNames = [numVerbs]string{"sql", "aws", "vcl", "sock", "exec", "file", "manual", "compare"}
 
 // String returns the word used in plans and in the record.
 func (v Verb) String() string {

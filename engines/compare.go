@@ -47,6 +47,10 @@ type Comparer interface {
 	Close() error
 }
 
+// CompareSession is the session name of comparing actions: their door reads both
+// sides and lives as long as the cutover's process.
+const CompareSession = "compare"
+
 // Digests pairs the tables of two sides and says how each pair is summed. tests
 // holds the answers of both sides' SelfTest. It is pure.
 type Digests func(blue, green Side, strength Strength) ([]TableDigest, []Note)

@@ -131,6 +131,9 @@ func (s *Session) request(ctx context.Context, t engines.TargetID, role string) 
 
 func (s *Session) openConn(ctx context.Context, t engines.TargetID, session string) (engines.Conn, error) {
 	target, _ := s.cfg.Book.Target(t)
+	if session == engines.CompareSession {
+		return s.openCompare(ctx, t)
+	}
 	role := "executor"
 	if session != "" {
 		role = session

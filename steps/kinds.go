@@ -34,6 +34,7 @@ func Kinds() []Kind {
 		{Name: "capture", Doc: "Reads what later plans need: roles, sequences, the router's lines.", plan: planCapture},
 		{Name: "freeze", Doc: "Clients wait or are refused, sessions end, no writer is left: proven.", plan: planFreeze},
 		{Name: "catchup", Doc: "The other side has applied everything up to the freeze position: proven by token and position.", plan: planOn},
+		{Name: "compare", Doc: "Every row of both sides is compared, changes since are followed and verified, and all of it is proven at the freeze.", Stages: []string{"track", "prove", "drop"}, plan: planOn},
 		{Name: "sequences", Doc: "Sequences are raised to those of the side that had the writes, never backwards.", Stages: []string{"", "margin"}, plan: planOn},
 		{Name: "route", Doc: "Traffic points at the other side, still held.", plan: planRoute},
 		{Name: "open", Doc: "Clients go on: writes are open on the other side.", plan: planOpen},

@@ -35,6 +35,7 @@ func kinds() map[string]planFunc {
 		"sequences/": plan.sequences, "sequences/margin": plan.sequencesMargin,
 		"route/": plan.route, "open/": plan.open, "lock/": plan.lock,
 		"detach/disable": plan.detachDisable, "detach/drop": plan.detachDrop, "close/": plan.closeWay,
+		"compare/track": plan.compareTrack, "compare/prove": plan.compareProve, "compare/drop": plan.compareDrop,
 		"hold/": nothing, "probe/": nothing, "preflight/": nothing,
 	}
 }

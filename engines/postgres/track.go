@@ -4,9 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"net"
-	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -184,27 +182,4 @@ func (t *Tracker) Close() error {
 	}
 	_ = t.pg.Close(ctx) // its socket is gone already
 	return nil
-}
-
-// lsn writes a position as the server does.
-func lsn(v uint64) string {
-	return fmt.Sprintf("%X/%X", v>>32, uint32(v))
-}
-
-// parseLSN reads what the server wrote.
-func parseLSN(s string) (uint64, error) {
-	for i := range s {
-		if s[i] == '/' {
-			hi, err := strconv.ParseUint(s[:i], 16, 32)
-			if err != nil {
-				return 0, errNumber
-			}
-			lo, err := strconv.ParseUint(s[i+1:], 16, 32)
-			if err != nil {
-				return 0, errNumber
-			}
-			return hi<<32 | lo, nil
-		}
-	}
-	return 0, errNumber
 }

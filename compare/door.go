@@ -1,0 +1,194 @@
+package compare
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/turquoise-db/turquoise/checks/tablediff"
+	"github.com/turquoise-db/turquoise/engines"
+)
+
+// Sides is what a door needs to reach both servers.
+type Sides struct {
+	Blue, Green engines.TargetID // who has the writes, who gets them
+	Engine      engines.Engine   // of both
+	Request     func(ctx context.Context, t engines.TargetID) engines.OpenRequest
+	Limits      func() tablediff.Limits // nil: what the action says, and no limit of load
+	Now         func() time.Time
+	Say         func(bad bool, text string)
+}
+
+// Door performs the comparing actions of a plan: it reads both sides, follows
+// them between two actions, and answers as a server would. It changes nothing:
+// slots and publications are actions of their own.
+type Door struct {
+	sides Sides
+	on    engines.Comparer // the side that the session checks the identity of
+	w     *Follower
+}
+
+var _ engines.Conn = (*Door)(nil)
+
+var (
+	errText    = errors.New("not a comparison this program knows")
+	errEngine  = errors.New("the engine cannot compare data")
+	errNothing = errors.New("nothing is being followed: the comparison was not made by this process, or it ended")
+)
+
+// OpenDoor connects to the side that an action names.
+func OpenDoor(ctx context.Context, on engines.TargetID, s Sides) (*Door, error) {
+	if s.Engine.OpenComparer == nil || s.Engine.OpenTracker == nil {
+		return nil, &engines.Error{Op: "compare", Object: s.Engine.Name, Err: errEngine, Next: "leave the step out"}
+	}
+	c, err := s.Engine.OpenComparer(s.Request(ctx, on))
+	if err != nil {
+		return nil, err
+	}
+	return &Door{sides: s, on: c}, nil
+}
+
+// Identify asks the side who it is.
+func (d *Door) Identify(ctx context.Context) (engines.Identity, error) { return d.on.Identify(ctx) }
+
+// Classify says that nothing was changed: a comparison only reads, and one that
+// failed proves nothing.
+func (d *Door) Classify(err error) engines.Outcome {
+	if err == nil {
+		return engines.Done
+	}
+	return engines.Refused
+}
+
+// Close ends following.
+func (d *Door) Close() error {
+	d.end()
+	return d.on.Close()
+}
+
+func (d *Door) end() {
+	if d.w != nil {
+		d.w.Close()
+		d.w = nil
+	}
+}
+
+// Do performs one comparing action. Its text is lines of "name: value".
+func (d *Door) Do(ctx context.Context, s engines.Statement) (engines.Result, error) {
+	if s.Limit > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, s.Limit)
+		defer cancel()
+	}
+	kind, args := parse(s.Text)
+	began := d.sides.Now()
+	var row []string
+	var err error
+	switch {
+	case s.Verb != engines.Compare:
+		err = errText
+	case kind == "compare":
+		row, err = d.compare(ctx, args)
+	case kind == "prove":
+		row, err = d.prove(ctx, args["token"])
+	case kind == "end":
+		d.end()
+		row = []string{"ended"}
+	default:
+		err = errText
+	}
+	res := engines.Result{Command: "COMPARE", Took: d.sides.Now().Sub(began)}
+	if err != nil {
+		return res, refusal(err)
+	}
+	res.Columns = []string{"verdict", "rows", "tables", "ms", "keys"}[:len(row)]
+	out := make([]*string, len(row))
+	for i := range row {
+		out[i] = &row[i]
+	}
+	res.Rows = [][]*string{out}
+	return res, nil
+}
+
+func refusal(err error) error {
+	var e *engines.Error
+	if errors.As(err, &e) {
+		return err
+	}
+	next := "compare again; the gate stays closed until every row is verified"
+	if errors.Is(err, ErrDiffers) {
+		next = "look at the rows with turquoise diff, repair them, then run the step again"
+	}
+	return &engines.Error{Op: "compare", Object: "blue and green", Err: err, Next: next}
+}
+
+func parse(text string) (kind string, args map[string]string) {
+	args = map[string]string{}
+	for i, l := range strings.Split(text, "\n") {
+		name, value, _ := strings.Cut(l, ":")
+		if i == 0 {
+			kind = name
+		}
+		args[name] = strings.TrimSpace(value)
+	}
+	return kind, args
+}
+
+// compare begins to follow both sides and compares everything once.
+func (d *Door) compare(ctx context.Context, args map[string]string) ([]string, error) {
+	d.end()
+	s := d.sides
+	workers, err := strconv.Atoi(args["workers"])
+	if err != nil || workers < 1 {
+		return nil, errText
+	}
+	open := func(t engines.TargetID) Open {
+		return func(ctx context.Context) (engines.Comparer, error) { return s.Engine.OpenComparer(s.Request(ctx, t)) }
+	}
+	log := func(t engines.TargetID) func(context.Context, []engines.TableDigest) (engines.Tracker, error) {
+		return func(ctx context.Context, tables []engines.TableDigest) (engines.Tracker, error) {
+			return s.Engine.OpenTracker(s.Request(ctx, t), args["slot"], args["publication"], tables)
+		}
+	}
+	o := Options{Blue: open(s.Blue), Green: open(s.Green), Digests: s.Engine.Digests, Now: s.Now, DataOnly: true, Limits: s.Limits}
+	if o.Limits == nil {
+		o.Limits = func() tablediff.Limits { return tablediff.Limits{Workers: workers} }
+	}
+	if t := args["tables"]; t != "all" && t != "" {
+		o.Tables = strings.Split(t, ", ")
+	}
+	last := time.Time{}
+	o.Progress = func(p tablediff.Progress) {
+		if now := s.Now(); now.Sub(last) >= 5*time.Second || p.Held != "" {
+			last = now
+			s.Say(p.Held != "", fmt.Sprintf("comparing: %d of %d parts, %d of about %d rows, %.0f rows/s %s", p.Done, p.Parts, p.Rows, p.Total, p.Rate(), p.Held))
+		}
+	}
+	began := s.Now()
+	w, _, err := NewFollower(ctx, Follow{Options: o, BlueLog: log(s.Blue), GreenLog: log(s.Green), Say: func(text string) { s.Say(true, text) }})
+	if err != nil {
+		return nil, err
+	}
+	d.w = w
+	rows, tables := w.Compared()
+	return []string{"equal", strconv.FormatInt(rows, 10), strconv.Itoa(tables), ms(s.Now().Sub(began))}, nil
+}
+
+// prove says whether every row is equal at a token.
+func (d *Door) prove(ctx context.Context, token string) ([]string, error) {
+	if d.w == nil {
+		return nil, errNothing
+	}
+	p, err := d.w.At(ctx, token)
+	if err != nil {
+		return nil, err
+	}
+	d.sides.Say(false, fmt.Sprintf("every row of %d tables is equal at the freeze: %d rows, %d keys verified in %s (%s until both logs were read)",
+		p.Tables, p.Rows, p.Keys, p.Took.Round(time.Millisecond), p.Fences.Round(time.Millisecond)))
+	return []string{"equal", strconv.FormatInt(p.Rows, 10), strconv.Itoa(p.Tables), ms(p.Took), strconv.Itoa(p.Keys)}, nil
+}
+
+func ms(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }

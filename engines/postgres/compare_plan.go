@@ -1,0 +1,110 @@
+package postgres
+
+import (
+	"strings"
+	"time"
+
+	"github.com/turquoise-db/turquoise/engines"
+)
+
+// proveLimit bounds the proof inside the window. Two fences and the keys that
+// are still open take a few milliseconds; a second look at a large table without
+// a key is what this leaves room for.
+const proveLimit = 5 * time.Second
+
+// compared reports whether the runbook asks for the full comparison.
+func (p plan) compared() bool { return p.Param("verify", "none") == "full" }
+
+const notCompared = "parameter verify is none: rows are not compared"
+
+// cmp is our own slot and publication on a side: they carry which rows change
+// after the comparison, nothing is applied from them.
+func (p plan) cmp(side engines.TargetID) link {
+	name := p.Param("compare_slot", "tq_cmp")
+	return link{from: side, to: side, pub: name, slot: name}
+}
+
+// follow is the CREATE PUBLICATION of a side. From 15 on only the columns of the
+// key are published where the key is the replica identity: no other value leaves
+// the server.
+func (p plan) follow(l link) string {
+	with := ""
+	if p.Known[l.from].Major >= 15 {
+		with = ` || coalesce((SELECT '(' || string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum) || ')' FROM pg_catalog.pg_index i
+     JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum = ANY (i.indkey) WHERE i.indrelid = c.oid AND i.indisprimary AND c.relreplident = 'd'), '')`
+	}
+	which := `n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'`
+	if tables := p.Lists["tables"]; len(tables) > 0 && (len(tables) != 1 || tables[0] != "all") {
+		q := make([]string, len(tables))
+		for i, t := range tables {
+			q[i] = lit(table(t)) + "::regclass"
+		}
+		which = "(n.nspname = 'tq' OR c.oid IN (" + strings.Join(q, ", ") + "))"
+	}
+	return body(`DECLARE l text;
+BEGIN
+  IF EXISTS (SELECT FROM pg_catalog.pg_publication WHERE pubname = ` + lit(l.pub) + `) THEN RETURN; END IF;
+  SELECT string_agg(format('%I.%I', n.nspname, c.relname)` + with + `, ', ') INTO STRICT l
+   FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+   WHERE c.relkind IN ('r', 'p') AND c.relpersistence = 'p' AND NOT c.relispartition AND ` + which + `;
+  EXECUTE ` + lit("CREATE PUBLICATION "+ident(l.pub)+" FOR TABLE ") + ` || l || ' WITH (publish_via_partition_root = true)';
+END`)
+}
+
+// compareTrack makes publication and slot on both sides and then compares
+// everything: what changes while the tables are read is in the slots.
+func (p plan) compareTrack() (engines.Parts, error) {
+	if !p.compared() {
+		return engines.Parts{UndoNone: notCompared}, nil
+	}
+	var out engines.Parts
+	for _, side := range []engines.TargetID{p.From, p.To} {
+		l := p.cmp(side)
+		pub := proven(act(side, "publication "+l.pub+": which rows change", p.follow(l)), published(l))
+		made := "SELECT count(pg_create_logical_replication_slot(" + lit(l.slot) + ", 'pgoutput')) WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_replication_slots WHERE slot_name = " + lit(l.slot) + ")"
+		slot := proven(act(side, "slot "+l.slot+": following begins here", made), slotStands(l))
+		slot.Limit = attachCopyLimit
+		out.Actions = append(out.Actions, pub, slot)
+	}
+	tables := "all"
+	if t := p.Lists["tables"]; len(t) > 0 {
+		tables = strings.Join(t, ", ")
+	}
+	all := engines.Action{Target: p.To, Verb: engines.Compare, Session: engines.CompareSession, Title: "compare every row, then follow the changes",
+		Text: "compare: every row of " + string(p.From) + " with " + string(p.To) + "\ntables: " + tables + "\nslot: " + p.cmp(p.From).slot + "\npublication: " + p.cmp(p.From).pub +
+			"\nworkers: " + p.Param("compare_workers", "2"),
+		Captures: []engines.Capture{{Var: "compared_rows", Column: 1}, {Var: "compared_tables", Column: 2}, {Var: "compared_ms", Column: 3}}}
+	out.Actions = append(out.Actions, all)
+	drop, _ := p.compareDrop()
+	out.Undo = undoes(1, drop.Actions...)
+	return out, nil
+}
+
+// compareProve stands inside the window, behind the catch-up: what it proves is
+// true of the freeze position.
+func (p plan) compareProve() (engines.Parts, error) {
+	if !p.compared() {
+		return engines.Parts{UndoNone: notCompared}, nil
+	}
+	a := engines.Action{Target: p.To, Verb: engines.Compare, Session: engines.CompareSession, Title: "every row is equal at the freeze", Limit: proveLimit,
+		Text: "prove: every row is equal at the token\ntoken: " + p.token(),
+		Captures: []engines.Capture{{Var: "verified_rows", Column: 1}, {Var: "verified_tables", Column: 2}, {Var: "verify_ms", Column: 3},
+			{Var: "verified_in_freeze", Column: 4}}}
+	return engines.Parts{Actions: []engines.Action{a}, UndoNone: "reads only"}, nil
+}
+
+// compareDrop takes slots and publications away: a slot that nobody reads fills
+// the disk. It works whether or not there are any.
+func (p plan) compareDrop() (engines.Parts, error) {
+	end := engines.Action{Target: p.To, Verb: engines.Compare, Session: engines.CompareSession, Title: "end following", Text: "end: following"}
+	out := engines.Parts{UndoNone: "the comparison is made anew by its own step"}
+	if !p.compared() {
+		return engines.Parts{UndoNone: notCompared}, nil
+	}
+	out.Actions = append(out.Actions, end)
+	for _, side := range []engines.TargetID{p.From, p.To} {
+		l := p.cmp(side)
+		out.Actions = append(out.Actions, append(unslot(l), unpublish(l))...)
+	}
+	return out, nil
+}

@@ -2,20 +2,36 @@ package session
 
 import (
 	"context"
+	"sync"
+
+	"github.com/turquoise-db/turquoise/steps"
 )
 
 // Handle is one person's door to the session. It knows who the person is; a
 // screen cannot name another.
 type Handle struct {
 	s   *Session
+	mu  sync.Mutex
 	who Person
 }
 
 // Handle returns a door for a person.
-func (s *Session) Handle(p Person) *Handle { return &Handle{s, p} }
+func (s *Session) Handle(p Person) *Handle { return &Handle{s: s, who: p} }
 
 // Do sends what the person asks. It returns when that is recorded or refused.
-func (h *Handle) Do(ctx context.Context, in Intent) error { return h.s.do(ctx, h.who, in) }
+func (h *Handle) Do(ctx context.Context, in Intent) error {
+	h.mu.Lock()
+	who := h.who
+	h.mu.Unlock()
+	err := h.s.do(ctx, who, in)
+	if c, ok := in.Command.(steps.Handover); ok && err == nil {
+		// The keyboard is another person's now: the record says from whom it came.
+		h.mu.Lock()
+		h.who.Name = c.To
+		h.mu.Unlock()
+	}
+	return err
+}
 
 // Subscribe returns a channel of snapshots and a function that ends it. The
 // channel holds the newest one only: a slow screen misses frames, never blocks.

@@ -167,6 +167,13 @@ func (s *Session) handOver(evs []steps.Event, key ssh.Signer) error {
 	return nil
 }
 
+// holdsToken says whether a person operates: who has handed the session over does
+// not, whatever screen is still open. s.mu is held.
+func (s *Session) holdsToken(who Person) bool {
+	gone := who.Name != s.state.Operator && contains(s.state.Operators, who.Name)
+	return who.Role == "operator" && !gone
+}
+
 // signHandover completes a hand-over with the signatures of both.
 func (s *Session) signHandover(op audit.Opening, b entries.SessionHandover, key ssh.Signer) (entries.SessionHandover, error) {
 	e, err := s.endorse(op, b.To, b.To, key)

@@ -286,7 +286,7 @@ func (s *Session) denyAlone(who Person, in Intent, why error) error {
 // evidence is what the session knows at this moment. s.mu is held.
 func (s *Session) evidence(who Person, in Intent) steps.Evidence {
 	ev := steps.Evidence{
-		By: who.Name, Operator: who.Role == "operator", Typed: in.Typed,
+		By: who.Name, Operator: s.holdsToken(who), Typed: in.Typed,
 		Seen: int64(in.Seen.Entry), SeenStep: in.Seen.Step, Attempt: in.Seen.Attempt,
 		ShownMS: in.ShownMS, W: in.Width, H: in.Height, Way: s.wayBack().State,
 		Now: s.cfg.Now(), ByVoice: in.ByVoice,

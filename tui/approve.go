@@ -46,7 +46,15 @@ func waits(c session.Card) string {
 	case a.Denied != "":
 		return "denied by " + a.Denied
 	}
-	return "tab: a second person signs"
+	return "tab: second person"
+}
+
+// tabHint leads to the box of the second person while that one is missing.
+func tabHint(c session.Card) line {
+	if waits(c) == "" {
+		return nil
+	}
+	return hint("tab", "a second person signs…")
 }
 
 // secondLine says who has signed.
@@ -126,7 +134,11 @@ func (m Model) approveTail(c session.Card, t session.ApprovalText, w int) []line
 		}
 		ask = append(ask, seg{text | bold, shown}, seg{turq, caret})
 	}
-	tail = append(tail, ask, line{{amber, m.box.note}})
+	note := m.box.note
+	if note == "" { // what came from elsewhere is refused here, too
+		note = strings.TrimPrefix(m.shown.Denied, "not run: ")
+	}
+	tail = append(tail, ask, line{{amber, note}})
 	keys := append(hint("enter", "signs"), hint("d", "deny…")...)
 	if len(a.Texts) > 1 {
 		keys = append(keys, hint("tab", "another person")...)

@@ -181,7 +181,7 @@ func (m Model) confirmParts(w int) (string, tok, []line, []line, []line) {
 		tail = append(tail, secondLine(m.shown, m.shown.Cards[c.ID]))
 	}
 	tail = append(tail, checksLine(m.shown.Cards[c.ID]))
-	tail = append(append(append(tail, nil), m.askLines(w)...), line{{turq | bold, "esc"}, {dim, " cancel, nothing has run"}})
+	tail = append(append(append(tail, nil), m.askLines(w)...), append(line{{turq | bold, "esc"}, {dim, " cancel, nothing has run   "}}, tabHint(m.shown.Cards[c.ID])...))
 	return title, riskTok(c.Risk), head, middle, tail
 }
 

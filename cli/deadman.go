@@ -8,11 +8,13 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/turquoise-db/turquoise/audit"
+	"github.com/turquoise-db/turquoise/audit/entries"
 	"github.com/turquoise-db/turquoise/engines"
 	"github.com/turquoise-db/turquoise/session"
 	"github.com/turquoise-db/turquoise/steps"
@@ -33,6 +35,7 @@ const (
 	// away comes back, or the clients' own limit ends their waiting.
 	deadmanPatience = 2 * time.Minute
 	deadmanEvery    = time.Second
+	deadmanMark     = "dead-man: " // begins what it gives as a reason
 )
 
 func deadmanCmd(app *App) *cobra.Command {
@@ -146,13 +149,41 @@ func (d *deadman) act(ctx context.Context, why string) error {
 }
 
 func (d *deadman) takeBack(ctx context.Context, why string) error {
-	s, err := session.Resume(ctx, d.cfg, "dead-man: "+why)
+	s, err := session.Resume(ctx, d.cfg, deadmanMark+why)
 	if err != nil {
 		return err
 	}
 	me := session.Person{Name: d.cfg.Person, Role: "operator"}
-	err = s.TakeBack(ctx, me, "dead-man: "+why)
+	err = s.TakeBack(ctx, me, deadmanMark+why)
 	return errors.Join(err, s.Suspend("the dead-man has done its work"))
+}
+
+// deadmanWork are the lines of a record that say why a dead-man resumed it, and
+// what it decided.
+func deadmanWork(dir string) ([]string, error) {
+	rec, err := audit.Load(dir)
+	if err != nil {
+		return nil, err
+	}
+	var out []string
+	for _, e := range rec.Entries {
+		b, err := entries.Types().Decode(e)
+		if err != nil {
+			return nil, err
+		}
+		at := e.Time.UTC().Format(time.RFC3339)
+		switch x := b.(type) {
+		case entries.SessionResume:
+			if strings.HasPrefix(x.Reason, deadmanMark) {
+				out = append(out, fmt.Sprintf("%s: the session was resumed by the %s", at, x.Reason))
+			}
+		case entries.StepReconciled:
+			if strings.HasPrefix(x.Statement, deadmanMark) {
+				out = append(out, fmt.Sprintf("%s: the %s; the abort plan of step %s was run", at, x.Statement, e.Step))
+			}
+		}
+	}
+	return out, nil
 }
 
 // readyLimit bounds the start of a dead-man.

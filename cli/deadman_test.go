@@ -156,10 +156,20 @@ func TestTheDeadManTakesTheWindowBack(t *testing.T) {
 		}
 	}
 	s := n.resumes()
+	var said strings.Builder
+	(&App{Err: &said}).compare(s)
+	if got := strings.Count(said.String(), "the abort plan of step 5 was run"); got != 5 || !strings.Contains(said.String(), "dead-man: the cockpit was silent for 5s and was ended") {
+		t.Errorf("a resume tells %d times of the dead-man's work, want 5:\n%s", got, said.String())
+	}
 	if err := n.walk(s, lab.WalkOptions{Until: "5"}); err != nil {
 		t.Fatal(err)
 	}
 	n.compare(s)
+	for _, f := range entries.Verify(s.Dir(), audit.VerifyOptions{}).Findings {
+		if f.Sev == audit.Tampered || f.Sev == audit.Rule {
+			t.Errorf("the record: %v", f)
+		}
+	}
 }
 
 // TestTheDeadManLeavesAnOpenedWindowAlone: once the statement that lets writes in

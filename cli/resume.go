@@ -231,6 +231,13 @@ func (a *App) compare(s *session.Session) {
 		}
 		a.tell("nothing proves these lines; they are in the record as evidence, and the servers decide")
 	}
+	work, err := deadmanWork(s.Dir())
+	if err != nil {
+		a.tell("what a dead-man did could not be read: %v", err)
+	}
+	for _, l := range work {
+		a.tell("%s", l)
+	}
 	id, doubt := st.Doubt()
 	if !doubt {
 		a.tell("no step is in doubt")

@@ -55,6 +55,7 @@ func (s *Session) guard(p steps.Plan) error {
 		return errors.Join(err, d.Rest())
 	}
 	s.deadman = d
+	s.alarms.clear(s.cfg.Now(), "deadman")
 	s.say(s.cfg.Now(), false, "dead-man: "+d.String())
 	s.wg.Add(1)
 	go s.beat(d)

@@ -30,6 +30,7 @@ func TestReconcileWithRealLogs(t *testing.T) {
 		}
 	}
 	s := n.open(nil)
+	seen := watch(t, s)
 	if err := n.walk(s, lab.WalkOptions{Until: runbooks.StepID("3.2")}); err != nil {
 		t.Fatal(err)
 	}
@@ -40,6 +41,7 @@ func TestReconcileWithRealLogs(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
+	sameNight(t, dir, <-seen)
 	logs := func(change func(blue string) string) []string {
 		var args []string
 		for id, p := range map[engines.TargetID]*lab.Postgres{"blue": n.pair.Blue, "green": n.pair.Green} {
@@ -107,4 +109,49 @@ func asTurquoise(t *testing.T, dsn, sql string) error {
 	}
 	_, err = c.Exec(t.Context(), sql)
 	return errors.Join(err, c.Close(t.Context()))
+}
+
+// watch collects what a screen was shown, until the session is closed.
+func watch(t *testing.T, s *session.Session) <-chan []session.Snapshot {
+	t.Helper()
+	ch, _ := s.Handle(session.Person{Name: "script", Role: "operator"}).Subscribe()
+	out := make(chan []session.Snapshot, 1)
+	go func() {
+		var all []session.Snapshot
+		for snap := range ch {
+			all = append(all, snap)
+		}
+		out <- all
+	}()
+	return out
+}
+
+// sameNight holds the replay of a record against what was on the screen then.
+func sameNight(t *testing.T, dir string, seen []session.Snapshot) {
+	t.Helper()
+	past, err := session.OpenPast(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(seen) < 10 {
+		t.Fatalf("only %d frames were seen", len(seen))
+	}
+	for k := len(seen) - 1; k >= 0; k -= 3 { // backwards as well: a viewer jumps
+		was := seen[k]
+		is := past.Between(was.Record.Count-1, was.Now)
+		if is.Current != was.Current || is.Freeze.State != was.Freeze.State || is.Finished != was.Finished ||
+			is.Record.Head != was.Record.Head || is.Way.State != was.Way.State || is.Sides[0].Badge != was.Sides[0].Badge {
+			t.Errorf("at entry %d: replay shows step %s, freeze %s, head %s, way %s, blue %s; the screen showed %s, %s, %s, %s, %s", was.Record.Count-1,
+				is.Current, is.Freeze.State, is.Record.Head, is.Way.State, is.Sides[0].Badge,
+				was.Current, was.Freeze.State, was.Record.Head, was.Way.State, was.Sides[0].Badge)
+		}
+		for i, p := range was.Phases {
+			if p.Done != is.Phases[i].Done {
+				t.Errorf("at entry %d: phase %s has %d done; then %d", was.Record.Count-1, p.Name, is.Phases[i].Done, p.Done)
+			}
+		}
+	}
+	if past.StepFrom(0, 1) == 0 || past.StepFrom(past.Len()-1, -1) == 0 {
+		t.Error("no step was found to jump to")
+	}
 }

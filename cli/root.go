@@ -32,6 +32,7 @@ func verbs() []func(*App) *cobra.Command {
 		verifyCmd,
 		exportCmd,
 		reconcileCmd,
+		replayCmd,
 		versionCmd,
 		manCmd,
 		deadmanCmd,

@@ -96,7 +96,7 @@ func TestCloudTrail(t *testing.T) {
 func TestClassify(t *testing.T) {
 	for text, want := range map[string]class{
 		"SELECT 1": reads, "  /* a */ -- b\n select now()": reads, "SELECT pg_drop_replication_slot('x')": other, "SELECT nextval('s')": other,
-		"SELECT * INTO t FROM u": other, "TABLE t": reads, "BEGIN": reads, "SHOW x": reads, "": reads,
+		"SELECT * INTO t FROM u": other, "TABLE t": reads, "SELECT has_table_privilege(t, 'UPDATE')": reads, "BEGIN": reads, "SHOW x": reads, "": reads,
 		"WITH d AS (DELETE FROM t RETURNING 1) SELECT 1": unknown, "DO $$ $$": unknown, "CALL p()": unknown, "COPY t FROM STDIN": unknown, "VACUUM": unknown, "EXECUTE p": unknown,
 		"alter role app nologin": ddl, "DROP TABLE t;": ddl, "TRUNCATE t": mod, "UPDATE t SET a=1": mod,
 	} {

@@ -23,6 +23,9 @@ type Chart struct {
 func (n *Night) Charts() []Chart {
 	var out []Chart
 	for _, t := range n.Gauges {
+		if strings.HasPrefix(t.Unit, "state ") {
+			continue // a word, not a quantity
+		}
 		if c, ok := t.chart(n.Started, n.last()); ok {
 			out = append(out, c)
 		}

@@ -179,11 +179,8 @@ func (f *fold) reconciled(l Line, b entries.StepReconciled) {
 	}
 }
 
-// OutageCheck is the name of the check that holds what the clients saw.
-const OutageCheck = "client outage"
-
 func (f *fold) check(l Line, b entries.CheckResult) {
-	if b.Check == OutageCheck {
+	if b.Check == entries.CheckOutage {
 		f.n.Outage = b.Is
 	}
 	c := Check{Seq: l.Seq, Target: l.Target, OK: l.OK, CheckResult: b}

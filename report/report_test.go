@@ -127,7 +127,7 @@ func whole(t *testing.T) *night {
 	n.line(audit.Meta{}, entries.RollbackBegin{FromStep: "5", Reason: "asked", WayBack: "back-to-blue"})
 	n.line(audit.Meta{}, entries.RollbackEnd{Result: "rolled_back", WritesOn: "blue"})
 	n.line(audit.Meta{}, entries.Deviation{What: "a disk was full", Reason: "of logs"})
-	n.line(audit.Meta{By: audit.System}, entries.CheckResult{Check: report.OutageCheck, Kind: "after", Is: "longest gap 83 ms", Want: "-"})
+	n.line(audit.Meta{By: audit.System}, entries.CheckResult{Check: entries.CheckOutage, Kind: "after", Is: "longest gap 83 ms", Want: "-"})
 	if err := n.l.Close(audit.Meta{By: ada}, entries.SessionClose{Result: "rolled_back", WritesOn: "blue", Owed: nil}); err != nil {
 		t.Fatal(err)
 	}

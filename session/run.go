@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/url"
 	"regexp"
 	"strings"
@@ -34,6 +35,7 @@ func (s *Session) begin() {
 				if n%4 == 0 { // the screens' clock: at least one frame a second
 					s.watch()
 					s.expire()
+					s.noteReadings(s.cfg.Now())
 				}
 				if n%4 == 0 || s.dirty {
 					s.publish()
@@ -85,8 +87,9 @@ func (s *Session) Suspend(reason string) error {
 // end writes the closing line. s.mu is held.
 func (s *Session) end(evs []steps.Event) error {
 	last := evs[len(evs)-1]
-	if len(evs) > 1 {
-		if _, err := s.commit(evs[:len(evs)-1]...); err != nil {
+	evs = append(evs[:len(evs)-1:len(evs)-1], s.outage()...)
+	if len(evs) > 0 {
+		if _, err := s.commit(evs...); err != nil {
 			return err
 		}
 	}
@@ -114,6 +117,22 @@ func (s *Session) end(evs []steps.Event) error {
 	s.state = steps.Apply(s.state, last)
 	s.changed()
 	return nil
+}
+
+// outage is what the clients saw, for the record, where somebody measured it.
+// s.mu is held.
+func (s *Session) outage() []steps.Event {
+	if s.cfg.Meter == nil {
+		return nil
+	}
+	o := s.cfg.Meter()
+	if o == nil {
+		return nil
+	}
+	is := fmt.Sprintf("longest gap without a commit %s, worst latency %s, %d of %d transactions failed",
+		o.LongestGap.Round(time.Millisecond), o.Worst.Round(time.Millisecond), o.Failed, o.Acked+o.Failed)
+	return []steps.Event{{Meta: audit.Meta{By: audit.System, OK: audit.OK(o.Failed == 0)},
+		Body: entries.CheckResult{Check: entries.CheckOutage, Kind: "after", Want: "no transaction failed", Is: is}}}
 }
 
 // Close stops the probes and gives the record free. A step that runs is waited

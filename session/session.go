@@ -45,6 +45,7 @@ type Session struct {
 	denied    string
 	alarms    alarmBoard
 	shown     time.Time // of the newest snapshot
+	read      time.Time // when the readings last went into the record
 	dirty     bool      // something changed since
 	seq       uint64
 	closed    bool
@@ -173,6 +174,15 @@ func (s *Session) Snapshot() Snapshot {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.snapshot()
+}
+
+// logFault is why the record cannot be written; a record that is only looked at
+// has no such fault.
+func (s *Session) logFault() error {
+	if s.log == nil {
+		return nil
+	}
+	return s.log.Fault()
 }
 
 // fault stops the session after the record could not be written: nothing runs

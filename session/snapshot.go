@@ -17,6 +17,7 @@ const (
 	Unproved Mode = iota
 	Production
 	Rehearsal
+	Replayed // nothing is at stake: a record is looked at
 )
 
 // String returns the word on the banner.
@@ -26,6 +27,8 @@ func (m Mode) String() string {
 		return "PRODUCTION"
 	case Rehearsal:
 		return "REHEARSAL"
+	case Replayed:
+		return "REPLAY"
 	}
 	return "UNPROVED"
 }

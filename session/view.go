@@ -22,10 +22,10 @@ func (s *Session) snapshot() Snapshot {
 		Book:     BookRef{Name: st.Book.Name, Title: st.Book.Title, Digest: st.Book.Digest},
 		Operator: s.cfg.Person, Finished: st.Result != "", Result: st.Result, Holding: st.Holding, Denied: s.denied,
 		Freeze: s.freezeView(now), Alarms: s.alarms.list(), Way: s.wayBack(),
-		Record: RecordTail{Count: int(st.Newest + 1), Head: s.headHash(), OK: s.log.Fault() == nil, State: "chain unbroken, synced", Path: s.cfg.Dir, Lines: s.lines[:len(s.lines):len(s.lines)]},
+		Record: RecordTail{Count: int(st.Newest + 1), Head: s.headHash(), OK: s.logFault() == nil, State: "chain unbroken, synced", Path: s.cfg.Dir, Lines: s.lines[:len(s.lines):len(s.lines)]},
 		Cards:  map[runbooks.StepID]Card{}, Gauges: map[engines.GaugeID]Gauge{},
 	}
-	if err := s.log.Fault(); err != nil {
+	if err := s.logFault(); err != nil {
 		snap.Record.State = "FENCED: " + err.Error()
 	}
 	if s.cfg.Meter != nil {
@@ -142,7 +142,9 @@ func (s *Session) tiles(snap *Snapshot, now time.Time) {
 	for i, id := range []engines.TargetID{"blue", "green"} {
 		c := s.sampler.clientsOf(id)
 		t := &snap.Clients[i]
-		t.Age = now.Sub(c.at)
+		if !c.at.IsZero() {
+			t.Age = now.Sub(c.at)
+		}
 		t.Stale = c.at.IsZero() || c.err != nil || t.Age > stale
 		byApp := map[string]int{}
 		for _, g := range c.groups {

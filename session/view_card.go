@@ -33,8 +33,9 @@ func (s *Session) card(it runbooks.Item, current bool, now time.Time) Card {
 	if !x.Started.IsZero() { // before that, the output is of the step before it
 		c.Output = s.out[:len(s.out):len(s.out)]
 	}
-	p, err := s.plan(it)
-	if err != nil {
+	if s.log == nil { // a record that is looked at again
+		c.fromText(x)
+	} else if p, err := s.plan(it); err != nil {
 		c.PlanErr = err.Error()
 	} else {
 		c.Word = p.Word

@@ -27,7 +27,7 @@ func sideTok(colour string) (tok, tok) {
 
 func modeSeg(m session.Mode) seg {
 	t := fillProd
-	if m == session.Rehearsal {
+	if m == session.Rehearsal || m == session.Replayed {
 		t = fillGrey
 	}
 	return seg{t, " ▞▞ " + m.String() + " ▞▞ "}

@@ -79,6 +79,10 @@ type TargetChanged struct {
 // Type is the name of the entry type.
 func (TargetChanged) Type() string { return "target.changed" }
 
+// CheckOutage is the name of the check that holds what clients saw of the whole
+// cutover, where somebody measured it.
+const CheckOutage = "client outage"
+
 // CheckResult is a check, gate or proof as it was answered.
 type CheckResult struct {
 	AgeUS    *int64               `json:"age_us,omitempty"`

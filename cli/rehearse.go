@@ -23,6 +23,7 @@ type rehearsal struct {
 	clients     int
 	tps         int
 	blue, green int
+	oldPooler   bool
 	json        bool
 	fail        int
 }
@@ -74,6 +75,7 @@ The status is 0 only if nothing was lost or duplicated and the walk came to its 
 	f.IntVar(&r.tps, "tps", 0, "transactions per second of all clients together (default 400)")
 	f.IntVar(&r.blue, "blue-version", 15, "major version of blue")
 	f.IntVar(&r.green, "green-version", 17, "major version of green")
+	f.BoolVar(&r.oldPooler, "old-pooler", false, "PgBouncer 1.18 in front instead of 1.26")
 	f.BoolVar(&r.json, "json", false, "print the result as JSON")
 	f.StringVar(&r.dir, "dir", "", "folder for the record")
 	f.IntVar(&r.fail, "fail-proof", 0, "make the proof of this action of the window fail, to rehearse the abort")
@@ -115,7 +117,7 @@ func (a *App) rehearse(ctx context.Context, r rehearsal) error {
 
 // run starts the lab, walks and compares. The servers are gone when it returns.
 func (r rehearsal) run(ctx context.Context, a *App, progress io.Writer) (out *rehearsed, err error) {
-	pair, err := lab.Pair(ctx, lab.Options{BlueMajor: r.blue, GreenMajor: r.green, Log: progress})
+	pair, err := lab.Pair(ctx, lab.Options{BlueMajor: r.blue, GreenMajor: r.green, OldPooler: r.oldPooler, Log: progress})
 	if err != nil {
 		return nil, err
 	}

@@ -3,6 +3,7 @@ package audit
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 )
 
 // Hash is a SHA-256 value: the leaf hash of a line or the root of a tree.
@@ -10,6 +11,15 @@ type Hash [sha256.Size]byte
 
 // String gives 64 lower hex digits, the form of `prev`.
 func (h Hash) String() string { return hex.EncodeToString(h[:]) }
+
+// ParseHash reads the form of String.
+func ParseHash(text string) (Hash, error) {
+	raw, err := hex.DecodeString(text)
+	if err != nil || len(raw) != len(Hash{}) || Hash(raw).String() != text {
+		return Hash{}, errors.New("not a hash of 64 lower hex digits")
+	}
+	return Hash(raw), nil
+}
 
 // Short gives the first 12 hex digits, enough to tell two lines apart on paper.
 func (h Hash) Short() string { return h.String()[:12] }

@@ -236,6 +236,17 @@ func (p People) inAgent(key ssh.PublicKey) *bool {
 	return audit.OK(false)
 }
 
+// signOwn adds the operator's signature to a command that carries one. s.mu is held.
+func (s *Session) signOwn(in *Intent) (err error) {
+	switch c := in.Command.(type) {
+	case steps.Waive:
+		in.Command, err = s.waiver(c)
+	case steps.Settle:
+		in.Command, err = s.decision(c)
+	}
+	return err
+}
+
 // waiver signs a waiver with the operator's key. s.mu is held.
 func (s *Session) waiver(c steps.Waive) (steps.Waive, error) {
 	r, ok := s.state.Request(c.Step, steps.ActRun)
@@ -244,6 +255,19 @@ func (s *Session) waiver(c steps.Waive) (steps.Waive, error) {
 	}
 	var err error
 	if c.Statement, err = steps.WaiverText(s.state, r, c.Reason, s.cfg.operatorName(), s.cfg.Now()); err != nil {
+		return c, err
+	}
+	c.Signature, _, err = s.sign(s.cfg.People.Key, audit.NamespaceApproval, c.Statement)
+	return c, err
+}
+
+// decision signs a decision with the operator's key. s.mu is held.
+func (s *Session) decision(c steps.Settle) (steps.Settle, error) {
+	if id, ok := s.state.Doubt(); !ok || id != c.Step || s.cfg.People.Key == nil {
+		return c, nil // Decide says what is wrong; without a key it is a plain word
+	}
+	var err error
+	if c.Statement, err = steps.DecisionText(s.state, c, s.cfg.operatorName(), s.cfg.Now()); err != nil {
 		return c, err
 	}
 	c.Signature, _, err = s.sign(s.cfg.People.Key, audit.NamespaceApproval, c.Statement)

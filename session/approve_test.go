@@ -14,6 +14,7 @@ import (
 
 	"github.com/turquoise-db/turquoise/audit"
 	"github.com/turquoise-db/turquoise/audit/entries"
+	"github.com/turquoise-db/turquoise/engines"
 	"github.com/turquoise-db/turquoise/runbooks"
 	"github.com/turquoise-db/turquoise/session"
 	"github.com/turquoise-db/turquoise/steps"
@@ -226,7 +227,9 @@ func TestWhoIsNoSecondPerson(t *testing.T) {
 			if err := n.confirmArmed(); err == nil {
 				t.Error("the step ran")
 			}
-			if lines := n.s.Snapshot().Record.Lines; !slices.ContainsFunc(lines, func(l session.RecordLine) bool { return l.Text != "" && strings.HasPrefix(err.Error(), strings.TrimSuffix(l.Text, "…")) }) {
+			if lines := n.s.Snapshot().Record.Lines; !slices.ContainsFunc(lines, func(l session.RecordLine) bool {
+				return l.Text != "" && strings.HasPrefix(err.Error(), strings.TrimSuffix(l.Text, "…"))
+			}) {
 				t.Error("the refusal is not on record")
 			}
 		})
@@ -314,4 +317,25 @@ func TestAnOverrideRunsTheStep(t *testing.T) {
 	n.run("1.1", steps.Done)
 	n.run("2", steps.Done)
 	n.ends(t, dir, c, 0)
+}
+
+// TestADecisionIsSigned: where the operator has a key, the word on an unclear
+// step carries it.
+func TestADecisionIsSigned(t *testing.T) {
+	c, v, dir := newCrew(t), newServers(), filepath.Join(t.TempDir(), "r")
+	v.on["CREATE x"] = func() (engines.Result, error) { return engines.Result{}, errLost }
+	v.on["is x"] = func() (engines.Result, error) { return row("f"), nil }
+	cfg := config(v, dir)
+	cfg.People = session.People{Signers: c.signers, Key: c.ann}
+	n := begin(t, v, cfg)
+	n.run("1.1", steps.Unclear)
+	if err := n.do(session.Intent{Command: steps.Settle{Step: "1.1", Next: steps.NextDone, Reason: "seen in the catalogue"}}); err != nil {
+		t.Fatal(err)
+	}
+	n.run("2", steps.Done)
+	n.ends(t, dir, c, 0)
+	rec, err := os.ReadFile(filepath.Join(dir, "0001.jsonl"))
+	if err != nil || !strings.Contains(string(rec), "decided done: seen in the catalogue") || !strings.Contains(string(rec), "turquoise decision v1") {
+		t.Errorf("%v: no signed decision with its reason", err)
+	}
 }

@@ -239,11 +239,8 @@ func (s *Session) do(ctx context.Context, who Person, in Intent) error {
 	if a, ok := in.Command.(steps.Ack); ok {
 		return s.ack(who, a)
 	}
-	if c, ok := in.Command.(steps.Waive); ok {
-		var err error
-		if in.Command, err = s.waiver(c); err != nil {
-			return s.deny(who, in, err)
-		}
+	if err := s.signOwn(&in); err != nil {
+		return s.deny(who, in, err)
 	}
 	ev := s.evidence(who, in)
 	ev.Signed = signed

@@ -105,7 +105,7 @@ func applyStep(s State, e Event) State {
 		if x.Phase != Unclear { // a second intent of an attempt takes back what the first began
 			x.Stmts, x.Started = nil, e.At
 		}
-		x.Phase, x.IntentSeq = Running, e.Seq
+		x.Phase, x.IntentSeq, x.Intent = Running, e.Seq, e.Leaf
 	case entries.StmtBegin:
 		x.Stmts = append(x.Stmts[:len(x.Stmts):len(x.Stmts)], Stmt{N: int(b.I), Part: part(b.Part), Begun: e.Seq, At: e.At})
 	case entries.StmtEnd:

@@ -95,6 +95,7 @@ const (
 	meansRun      = "I have read the plan below and its checks and approve its execution now."
 	meansOverride = "I have seen that this check does not pass and approve that the step runs all the same."
 	meansWaiver   = "I run this step without the approval it needs and answer for it."
+	meansDecision = "I have looked at the servers and decide what became of this step."
 	meansConsent  = "I give the operation of this session to the person named here."
 )
 
@@ -121,6 +122,15 @@ func WaiverText(s State, r Request, reason, name string, at time.Time) (string, 
 		"origin": s.Origin, "session": s.session(), "request": r.Name(), "step": string(r.Step),
 		"plan-sha256": r.Digest, "reason": reason, "operator": s.Operator, "name": name,
 		"meaning": meansWaiver, "at": stamp(at)}}.Text()
+}
+
+// DecisionText is the text an operator signs to decide an unclear step.
+func DecisionText(s State, c Settle, name string, at time.Time) (string, error) {
+	x := s.Steps[c.Step]
+	return audit.Statement{Kind: audit.Decision, Values: map[string]string{
+		"origin": s.Origin, "session": s.session(), "intent": fmt.Sprintf("%d %s", x.IntentSeq, x.Intent),
+		"step": string(c.Step), "verdict": verdictOf(c.Next), "next": c.Next, "evidence": "-",
+		"operator": s.Operator, "name": name, "meaning": meansDecision, "at": stamp(at)}}.Text()
 }
 
 // ConsentText is the text an operator signs to hand the session over. after is

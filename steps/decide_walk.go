@@ -64,13 +64,23 @@ func decideSettle(s State, c Settle, ev Evidence) ([]Event, error) {
 		return nil, refuse("type a reason", "decision without a reason")
 	}
 	x := s.Steps[id]
-	verdict := map[string]string{NextDone: "done", NextRunAgain: "not_done", NextRollBack: "partly", NextStop: "partly"}[c.Next]
+	verdict := verdictOf(c.Next)
 	if verdict == "" {
 		return nil, refuse("choose done, run again, roll back or stop", "unknown decision %q", c.Next)
 	}
 	e := event(ev.By, id, x.Attempt, entries.StepReconciled{How: "decision", Verdict: verdict, Next: c.Next, Statement: c.Reason})
 	e.Ref = audit.Ref(x.IntentSeq)
-	return []Event{e}, nil
+	if c.Signature == "" {
+		return []Event{e}, nil
+	}
+	// The signed text has no place for the reason; it stands on the line before.
+	e.Body = entries.StepReconciled{How: "decision", Verdict: verdict, Next: c.Next, Statement: c.Statement, Signature: c.Signature}
+	return []Event{event(ev.By, id, x.Attempt, entries.Note{Text: "decided " + c.Next + ": " + c.Reason}), e}, nil
+}
+
+// verdictOf is what a decision says about the statements, empty for no decision.
+func verdictOf(next string) string {
+	return map[string]string{NextDone: "done", NextRunAgain: "not_done", NextRollBack: "partly", NextStop: "partly"}[next]
 }
 
 // decideBackOut changes over to the way back that fits the place of the walk.

@@ -40,6 +40,7 @@ type StepState struct {
 	Digest    string
 	PlanSeq   int64
 	IntentSeq int64
+	Intent    string // leaf hash of the intent: a signed decision names it
 	Stmts     []Stmt
 	Vars      map[string]string // what the plan knew
 	Why       string

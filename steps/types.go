@@ -81,11 +81,13 @@ type (
 	Interrupt struct{}
 	// Verify evaluates checks again; on an Unclear step it asks the proofs.
 	Verify struct{ Step runbooks.StepID }
-	// Settle is a person's decision on an Unclear step: done, run_again, roll_back or stop.
+	// Settle is a person's decision on an Unclear step: done, run_again, roll_back or
+	// stop. Statement and Signature are the operator's own, where he has a key.
 	Settle struct {
-		Step   runbooks.StepID
-		Next   string
-		Reason string
+		Step                 runbooks.StepID
+		Next                 string
+		Reason               string
+		Statement, Signature string
 	}
 	// Approve hands in a second person's signature over the text of a request.
 	// Way says how it came: screen, command or carried.

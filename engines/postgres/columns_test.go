@@ -12,6 +12,7 @@ import (
 // partition of its own; names are quoted and mixed; columns are generated on
 // either side. Rows written on green arrive on blue, and the way back goes on.
 func TestWayBackLeavesOutWhatBlueLacks(t *testing.T) {
+	t.Parallel()
 	l := labtest.Pair(t, lab.Options{})
 	do := func(p *lab.Postgres, texts ...string) {
 		t.Helper()
@@ -31,7 +32,7 @@ func TestWayBackLeavesOutWhatBlueLacks(t *testing.T) {
 	w.build()
 	// The application's new version is prepared on green.
 	do(l.Green, `alter table "Odd ""one""; --"."It's \""%I" add "New, ""col""" text default 'green'`, `alter table public.parts add extra int default 7`,
-		`alter table public.accounts add "Note" text`, `create table public.only_green (id int primary key)`,
+		`alter table public.accounts add "Note" text`, `create table public.only_green (id serial primary key)`,
 		`alter table public.orders add twice numeric generated always as (amount * 2) stored`)
 	do(l.Blue, `update public.whole set j = '{"a": 2}'`, `insert into "Odd ""one""; --"."It's \""%I" values (2, 'blue')`)
 	w.ready()
@@ -64,27 +65,52 @@ func TestWayBackLeavesOutWhatBlueLacks(t *testing.T) {
 // TestWayBackThatCannotBeIsRefused: what a column list cannot leave out is
 // found before the window, and nothing is made.
 func TestWayBackThatCannotBeIsRefused(t *testing.T) {
-	l := labtest.Pair(t, lab.Options{})
-	w := newWalker(t, l)
-	w.build()
-	for _, row := range []struct{ name, do, undo string }{
-		{"identity is the whole row", `alter table public.ledger add extra int; alter table public.ledger replica identity full`,
-			`alter table public.ledger replica identity default; alter table public.ledger drop extra`},
-		{"the column is in the key", `alter table public.ledger add extra int not null default 0; alter table public.ledger drop constraint ledger_pkey; alter table public.ledger add primary key (client, seq, extra)`,
-			`alter table public.ledger drop extra; alter table public.ledger add primary key (client, seq)`},
-		{"plain there, generated here", `alter table public.accounts drop n; alter table public.accounts add n bigint generated always as (id * 2) stored`, `select 1`},
+	s := newSides(t, 15, 17)
+	blue, green := open(t, s.db["blue"].DSN), open(t, s.db["green"].DSN)
+	plan := func(major int) engines.Parts {
+		return planned(t, engines.Request{Kind: "reverse", Stage: "publish", Run: "r", Attempt: 1, On: "green", From: "blue", To: "green",
+			Known: map[engines.TargetID]engines.Identity{"blue": {Major: 15}, "green": {Major: major}}})
+	}
+	stuck := func(major int) string {
+		t.Helper()
+		p := plan(major)
+		res, err := blue.Do(t.Context(), engines.Statement{Text: p.Actions[0].Text})
+		if err != nil {
+			t.Fatal(err)
+		}
+		res, err = green.Do(t.Context(), engines.Statement{Text: p.Actions[1].Proof.Text, Args: []string{*res.Rows[0][0]}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		n, _ := res.First()
+		return n
+	}
+	for _, id := range []engines.TargetID{"blue", "green"} {
+		s.exec(id, keyed, "create table public.u (id int primary key, n int)")
+	}
+	if n := stuck(17); n != "0" {
+		t.Errorf("equal sides: %s tables", n)
+	}
+	for _, row := range []struct {
+		name, do, undo string
+		major          int
+		want           string
+	}{
+		{"a list leaves it out", "alter table public.t add extra int", "alter table public.t drop extra", 17, "0"},
+		{"no lists before 15", "alter table public.t add extra int", "alter table public.t drop extra", 14, "1"},
+		{"identity is the whole row", "alter table public.t add extra int; alter table public.t replica identity full", "alter table public.t drop extra; alter table public.t replica identity default", 17, "1"},
+		{"the column is in the key", "alter table public.t add extra int; alter table public.t drop constraint t_pkey; alter table public.t add primary key (id, extra)",
+			"alter table public.t drop extra; alter table public.t add primary key (id)", 17, "1"},
+		{"plain there, generated here", "alter table public.u drop n; alter table public.u add n int generated always as (id * 2) stored", "select 1", 17, "1"},
 	} {
-		if err := l.Green.Exec(t.Context(), "app", row.do); err != nil {
-			t.Fatal(err)
+		s.exec("green", row.do)
+		if n := stuck(row.major); n != row.want {
+			t.Errorf("%s: %s tables, want %s", row.name, n, row.want)
 		}
-		p := w.plan("reverse", "publish", "green", "blue", "green")
-		w.do(p.Actions[:1])
-		res, err := w.ask("green", engines.SQL, p.Actions[1].Proof.Text, p.Actions[1].Proof.Binds, 0)
-		if is, _ := res.First(); err != nil || is != "1" {
-			t.Errorf("%s: %s tables, %v", row.name, is, err)
-		}
-		if err := l.Green.Exec(t.Context(), "app", row.undo); err != nil {
-			t.Fatal(err)
-		}
+		s.exec("green", row.undo)
+	}
+	// Without the other side's columns in the session nothing is made.
+	if _, err := green.Do(t.Context(), engines.Statement{Text: plan(17).Actions[3].Text}); green.Classify(err) != engines.Refused {
+		t.Errorf("publication without columns: %v", err)
 	}
 }

@@ -307,7 +307,9 @@ func (k *tick) behind(ctx context.Context, peer engines.Sequencer) (n, all int, 
 		have[[2]string{s.Schema, s.Name}] = s
 	}
 	for _, s := range theirs {
-		if m, ok := have[[2]string{s.Schema, s.Name}]; !ok || late(m, s) {
+		// Going back, a sequence that only green has is green's own.
+		m, ok := have[[2]string{s.Schema, s.Name}]
+		if ok && late(m, s) || !ok && k.in.From != green {
 			n++
 		}
 	}

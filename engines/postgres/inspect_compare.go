@@ -85,14 +85,6 @@ func (k *look) list(ds []difference) []string {
 	return out
 }
 
-// differ passes if both sides give the same pairs.
-func differ(l engines.Level, sql string) func(context.Context, *look) (answer, error) {
-	return func(ctx context.Context, k *look) (answer, error) {
-		ds, err := k.compare(ctx, sql)
-		return found(l, k.list(ds)), err
-	}
-}
-
 // differInBoth passes if what both sides have is alike; what one side lacks is
 // the schema comparison's to tell.
 func differInBoth(sql string) func(context.Context, *look) (answer, error) {

@@ -151,16 +151,27 @@ func mayActAsOwners(ctx context.Context, k *look) (answer, error) {
 	if k.me.major >= 16 {
 		set = ` OR NOT pg_has_role(owner, 'SET')`
 	}
-	lack, err := k.me.names(ctx, `SELECT quote_ident(pg_get_userbyid(owner)) FROM (`+owners+`) o
- WHERE NOT pg_has_role(owner, 'USAGE')`+set+` ORDER BY 1`)
-	a := found(engines.Block, lack)
-	if len(lack) > 0 {
-		a.is, a.next = "no member of "+a.is, "GRANT "+lack[0]+" TO {own} on {here}"
-		if k.me.major >= 16 {
-			a.next = "GRANT " + lack[0] + " TO {own} WITH INHERIT TRUE, SET TRUE on {here}"
-		}
+	rows, err := k.me.rows(ctx, `SELECT quote_ident(r.rolname), r.rolsuper FROM (`+owners+`) o JOIN pg_roles r ON r.oid = o.owner
+ WHERE NOT pg_has_role(owner, 'USAGE')`+set+` ORDER BY r.rolsuper, 1`)
+	if err != nil {
+		return answer{}, err
 	}
-	return a, err
+	var lack []string
+	for _, r := range rows {
+		lack = append(lack, text(r, 0))
+	}
+	a := found(engines.Block, lack)
+	switch {
+	case len(lack) == 0:
+	case text(rows[0], 1) == "t":
+		// Membership in a superuser would make us one.
+		a.is, a.next = "owned by a superuser, "+a.is, "REASSIGN what is to move to a role that is no superuser, on {here}"
+	case k.me.major >= 16:
+		a.is, a.next = "no member of "+a.is, "GRANT "+lack[0]+" TO {own} WITH INHERIT TRUE, SET TRUE on {here}"
+	default:
+		a.is, a.next = "no member of "+a.is, "GRANT "+lack[0]+" TO {own} on {here}"
+	}
+	return a, nil
 }
 
 // owners are the roles that own what moves. An extension's tables stay with it.

@@ -92,13 +92,14 @@ func missingWords(want, have string) []string {
 }
 
 // ownersThere also asks for roles that appear in a grant or in default
-// privileges: the copied schema names them.
+// privileges: the copied schema names them. The replication role is made by a
+// step before that.
 func ownersThere(ctx context.Context, k *look) (answer, error) {
-	want, err := k.peer.names(ctx, `SELECT rolname FROM pg_roles WHERE rolname !~ '^pg_' AND oid IN (`+owners+`
+	want, err := k.peer.names(ctx, `SELECT rolname FROM pg_roles WHERE rolname !~ '^pg_' AND rolname <> $1 AND oid IN (`+owners+`
  UNION SELECT a.grantee FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace, LATERAL aclexplode(c.relacl) a WHERE `+userRelation+`
  UNION SELECT a.grantee FROM pg_namespace n, LATERAL aclexplode(n.nspacl) a WHERE n.nspname !~ '^pg_' AND n.nspname NOT IN ('information_schema', 'tq')
  UNION SELECT a.grantee FROM pg_default_acl d, LATERAL aclexplode(d.defaclacl) a UNION SELECT d.defaclrole FROM pg_default_acl d
- UNION SELECT p.proowner FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace WHERE n.nspname !~ '^pg_' AND n.nspname NOT IN ('information_schema', 'tq')) ORDER BY 1`)
+ UNION SELECT p.proowner FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace WHERE n.nspname !~ '^pg_' AND n.nspname NOT IN ('information_schema', 'tq')) ORDER BY 1`, k.p.repl)
 	if err != nil {
 		return answer{}, err
 	}

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"slices"
 	"strconv"
 
 	"github.com/turquoise-db/turquoise/engines"
@@ -14,13 +15,20 @@ func sequenceChecks() []check {
 			cause: "A sequence that is not raised hands out numbers twice; one at its end hands out none.", ask: sequencesRoomy},
 		{id: "PG12/sets", title: "The same sequences on both sides", on: onTo, needs: needBuilt, want: "no difference",
 			cause: "A sequence that is missing or of another type cannot be raised in the window.", next: "create or alter it on {here} as on {there}",
-			ask: differ(engines.Block, sequenceKinds)},
+			ask: sequenceSets},
 	}
 }
 
 // sequenceKinds is what must agree for a number of one side to fit the other.
 const sequenceKinds = `SELECT format('%I.%I', n.nspname, c.relname), s.seqtypid::regtype || CASE WHEN s.seqincrement > 0 THEN ' counting up' ELSE ' counting down' END
  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_sequence s ON s.seqrelid = c.oid WHERE ` + userSequence
+
+// sequenceSets: one that only this side has is never raised and harms nothing.
+func sequenceSets(ctx context.Context, k *look) (answer, error) {
+	ds, err := k.compare(ctx, sequenceKinds)
+	ds = slices.DeleteFunc(ds, func(d difference) bool { return d.onlyHere })
+	return found(engines.Block, k.list(ds)), err
+}
 
 // sequencesRoomy never calls nextval. The margin of the runbook must fit twice:
 // it is added once ahead of the window and numbers go on being used until then.

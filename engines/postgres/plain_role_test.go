@@ -2,17 +2,19 @@ package postgres_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/jackc/pgx/v5"
 
 	"github.com/turquoise-db/turquoise/engines"
 	"github.com/turquoise-db/turquoise/lab"
 	"github.com/turquoise-db/turquoise/lab/labtest"
 )
 
-// grants are what a role of ours needs from PostgreSQL 16 on. The documents
-// print the same list.
+// grants are what a role of ours needs from PostgreSQL 16 on.
 func grants(role string) []string {
 	return []string{
 		"create role " + role + " login replication createrole password 'x'",
@@ -28,19 +30,35 @@ func plainDSN(p *lab.Postgres, role string) string {
 }
 
 // TestThereAndBackWithoutASuperuser walks everything as a role with the grants
-// above and nothing else, on both sides.
+// above and nothing else: on both sides, and on green alone, for before 16 only
+// a superuser creates subscriptions.
 func TestThereAndBackWithoutASuperuser(t *testing.T) {
-	l := labtest.Pair(t, lab.Options{BlueMajor: 17, GreenMajor: 17})
-	for _, p := range []*lab.Postgres{l.Blue, l.Green} {
-		if err := p.Exec(t.Context(), "app", grants("pilot")...); err != nil {
-			t.Fatal(err)
-		}
+	for _, blue := range []struct {
+		major int
+		super string
+		make  []string
+	}{
+		{17, "f", grants("pilot")},
+		{15, "t", []string{"create role pilot login superuser password 'x'"}},
+	} {
+		t.Run(fmt.Sprintf("%d to 17", blue.major), func(t *testing.T) {
+			t.Parallel()
+			l := labtest.Pair(t, lab.Options{BlueMajor: blue.major, GreenMajor: 17})
+			if err := errors.Join(l.Blue.Exec(t.Context(), "app", blue.make...), l.Green.Exec(t.Context(), "app", grants("pilot")...)); err != nil {
+				t.Fatal(err)
+			}
+			w := newWalkerAs(t, l, map[engines.TargetID]string{"blue": plainDSN(l.Blue, "pilot"), "green": plainDSN(l.Green, "pilot")})
+			if b, g := w.known["blue"].Extra["superuser"], w.known["green"].Extra["superuser"]; b != blue.super || g != "f" {
+				t.Fatalf("superuser on blue %q, on green %q", b, g)
+			}
+			walkPlain(t, l, w)
+		})
 	}
-	w := newWalkerAs(t, l, map[engines.TargetID]string{"blue": plainDSN(l.Blue, "pilot"), "green": plainDSN(l.Green, "pilot")})
+}
+
+func walkPlain(t *testing.T, l *lab.PairLab, w *walker) {
+	t.Helper()
 	w.params["own_role"] = "pilot"
-	if s := w.known["blue"].Extra["superuser"]; s != "f" {
-		t.Fatalf("superuser is %q", s)
-	}
 	w.unhindered("blue", "green")
 	w.build()
 	w.ready()
@@ -92,7 +110,8 @@ func TestEachMissingRightIsNamed(t *testing.T) {
 			}
 		}
 	})
-	reader, err := postgresReader(t, fmt.Sprintf("postgres://p%s:x@127.0.0.1:%d/%s?sslmode=disable", n, db.Server.Port, n))
+	dsn := fmt.Sprintf("postgres://p%s:x@127.0.0.1:%d/%s?sslmode=disable", n, db.Server.Port, n)
+	reader, err := postgresReader(t, dsn)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -146,5 +165,48 @@ func TestEachMissingRightIsNamed(t *testing.T) {
 			next = row.also
 		}
 		must(next)
+	}
+	super, err := pgx.Connect(t.Context(), db.DSN+"&application_name=dba")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f := find("G10/signal"); f.Level != engines.Block || !strings.Contains(f.Is, "postgres (dba)") {
+		t.Errorf("a superuser's session: %s: %s", levels[f.Level], f.Is)
+	}
+	if err := super.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	must("create table public.of_super (id int primary key)")
+	if f := find("G10/owners"); f.Level != engines.Block || !strings.Contains(f.Is, "owned by a superuser, 1: postgres") || !strings.Contains(f.Next, "REASSIGN") {
+		t.Errorf("a superuser's table: %+v", f)
+	}
+}
+
+// TestBefore16OnlyASuperuserWillDo: no grant helps there, and it says so.
+func TestBefore16OnlyASuperuserWillDo(t *testing.T) {
+	db := labtest.Postgres(t, 15)
+	role := "p" + db.Name
+	if err := db.Server.Exec(t.Context(), db.Name, "create role "+role+" login replication createrole password 'x'"); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := db.Server.Exec(context.Background(), "postgres", "drop role "+role); err != nil {
+			t.Error(err)
+		}
+	})
+	r, err := postgresReader(t, fmt.Sprintf("postgres://%s:x@127.0.0.1:%d/%s?sslmode=disable", role, db.Server.Port, db.Name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := engines.Scope{Run: "r1", On: "green", From: "blue", To: "green", Params: map[string]string{"own_role": role}, Lists: map[string][]string{"app_roles": {role}}}
+	for _, f := range r.InspectOnly(t.Context(), in, "G10/subscribe", "G10/replication_role") {
+		if f.Level != engines.Block || !strings.Contains(f.Is, "PostgreSQL 15 lets only a superuser") || !strings.Contains(f.Next, "log in as a superuser on green") {
+			t.Errorf("%+v", f)
+		}
+	}
+	for _, f := range r.InspectOnly(t.Context(), in, "G10/roles", "G10/replicate") {
+		if f.Level != engines.Pass {
+			t.Errorf("%+v", f)
+		}
 	}
 }

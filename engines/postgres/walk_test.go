@@ -176,6 +176,7 @@ func (w *walker) window(from, to engines.TargetID) {
 // the writes there and back, and finds each row and number on the side that has
 // them.
 func TestThereAndBack(t *testing.T) {
+	t.Parallel()
 	l := labtest.Pair(t, lab.Options{})
 	w := newWalker(t, l)
 	w.unhindered("blue", "green")

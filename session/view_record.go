@@ -22,8 +22,10 @@ func lineText(e audit.Entry) string {
 		return "plan " + short(str("title"))
 	case "stmt.begin":
 		return fmt.Sprintf("send %v to %s: %s", b["i"], e.Target, short(firstLine(str("text"))))
-	case "stmt.end", "step.outcome":
-		return strings.TrimPrefix(e.Type, "step.") + " " + str("outcome") + suffix(str("why"))
+	case "stmt.end":
+		return "answered: " + str("outcome") + suffix(str("why"))
+	case "step.outcome":
+		return "outcome " + str("outcome") + suffix(str("why"))
 	case "check.result":
 		ok := "unknown"
 		if e.OK != nil {

@@ -31,14 +31,20 @@ func (l *Log) AddEvidence(content []byte, media, what string) (Evidence, error) 
 			return Evidence{}, &Error{Op: "add evidence", Object: what, Err: fmt.Errorf("%w: %s", ErrSecret, s.slot)}
 		}
 	}
+	return NewEvidence(l.dir, l.o.Rand, content, media, what)
+}
+
+// NewEvidence stores content beside the record in folder, for the first line of a
+// segment, which names it before there is a log. No secret is searched for in it.
+func NewEvidence(folder string, random io.Reader, content []byte, media, what string) (Evidence, error) {
 	data := make([]byte, saltBytes, saltBytes+len(content))
-	if _, err := io.ReadFull(l.o.Rand, data); err != nil {
+	if _, err := io.ReadFull(random, data); err != nil {
 		return Evidence{}, fmt.Errorf("salt evidence: %w", err)
 	}
 	data = append(data, content...)
 	sum := sha256.Sum256(data)
 	ev := Evidence{Bytes: int64(len(content)), Media: media, SHA256: hex.EncodeToString(sum[:]), What: what}
-	dir := filepath.Join(l.dir, "evidence")
+	dir := filepath.Join(folder, "evidence")
 	if err := writeEvidence(dir, ev.SHA256, data); err != nil {
 		return Evidence{}, &Error{Op: "add evidence", Object: what, Err: err}
 	}

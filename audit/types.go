@@ -12,6 +12,10 @@ type Body interface{ Type() string }
 // Evident is a Body that names evidence files. Verify looks each of them up.
 type Evident interface{ EvidenceFiles() []Evidence }
 
+// Named is a Body that names evidence files by their hash alone. Verify counts
+// them as named and demands none of them: they need not travel.
+type Named interface{ EvidenceNames() []string }
+
 // Evidence names a file in evidence/. Bytes counts the content without the salt;
 // the hash runs over salt and content, so that a deleted file cannot be guessed
 // from its hash.

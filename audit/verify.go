@@ -159,6 +159,11 @@ func (w *walker) follow(e Entry, body Body) {
 			w.evidence(e, f)
 		}
 	}
+	if ev, ok := body.(Named); ok {
+		for _, name := range ev.EvidenceNames() {
+			w.mentions[name] = true
+		}
+	}
 	if w.judge == nil {
 		return
 	}

@@ -130,7 +130,7 @@ func (x *execution) act(ctx context.Context, n int, a engines.Action) *failure {
 	}
 	tag := x.sealed.Tag(int64(n))
 	begin := x.event(entries.StmtBegin{I: int64(n), Verb: a.Verb.String(), Text: a.Text, Tag: tag,
-		Part: x.part, Binds: binds, Secrets: secretUses(a.Text)}, a.Target)
+		Part: x.part, Binds: binds, Secrets: x.s.secretUses(a.Text)}, a.Target)
 	begin.Ref = audit.Ref(x.sealed.Seq())
 	x.crash("before-begin", n)
 	seq, err := x.begin(begin)

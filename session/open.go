@@ -56,6 +56,7 @@ func Resume(ctx context.Context, cfg Config, reason string) (*Session, error) {
 		return nil, s.giveUp(err)
 	}
 	s.replay(rec.Record.Entries)
+	s.readHMACKey()
 	s.state = steps.Apply(s.state, steps.Event{Seq: s.state.Newest + 1, At: cfg.Now(), Meta: audit.Meta{By: cfg.Person}, Body: entries.SessionResume{Key: s.opKey}})
 	s.mu.Lock()
 	if err = s.takeOver(reason); err == nil {
@@ -180,6 +181,9 @@ func (s *Session) recordOptions(resume *string) audit.Options {
 			}
 			return audit.Line{Meta: m, Body: b, Err: err}
 		}
+		if err == nil {
+			err = s.newHMACKey(o.Rand)
+		}
 		mode := "production"
 		if s.lab {
 			mode = "lab"
@@ -187,7 +191,7 @@ func (s *Session) recordOptions(resume *string) audit.Options {
 		if s.cfg.Scripted {
 			mode = "rehearsal"
 		}
-		return audit.Line{Meta: m, Err: err, Body: entries.SessionOpen{Endorsement: e.text, Signature: e.signature, Key: e.key, PeopleSHA256: s.signersSum(),
+		return audit.Line{Meta: m, Err: err, Body: entries.SessionOpen{Endorsement: e.text, Signature: e.signature, Key: e.key, PeopleSHA256: s.signersSum(), HMACKey: s.hmacName,
 			Origin: op.Origin, VKey: op.VKey, Mode: mode, Tool: tool, Host: hostOf(o.From),
 			Change: entries.Change{Ticket: s.cfg.Change}, MaxSkewMS: 500, ReserveBytes: 16 << 20}}
 	}
@@ -279,6 +283,9 @@ func (s *Session) replay(es []audit.Entry) {
 		b, err := entries.Types().Decode(e)
 		if err != nil {
 			continue // Load and Resume have checked every line
+		}
+		if o, ok := b.(entries.SessionOpen); ok {
+			s.hmacName = o.HMACKey
 		}
 		s.state = steps.Apply(s.state, steps.Event{Meta: e.Meta, Seq: e.Seq, At: e.Time, Leaf: e.Leaf.String(), Body: b})
 	}

@@ -259,16 +259,6 @@ func maskedError(err error) *entries.Error {
 	return e
 }
 
-var slotForm = regexp.MustCompile(`\$\{secret:([a-z0-9_]+)\}`)
-
-func secretUses(text string) entries.List[entries.SecretUse] {
-	var out entries.List[entries.SecretUse]
-	for _, m := range slotForm.FindAllStringSubmatch(text, -1) {
-		out = append(out, entries.SecretUse{Slot: m[1]})
-	}
-	return out
-}
-
 func hostOf(from string) entries.Host {
 	p := strings.SplitN(from, "/", 2)
 	return entries.Host{Name: p[0]}

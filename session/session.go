@@ -37,6 +37,8 @@ type Session struct {
 	ended     chan struct{}      // closed when the running step has ended
 	leaving   string             // set when the process wants to end
 	emergency *audit.Emergency   // stands in for a record that failed
+	hmacName  string             // of the evidence file that holds the key
+	hmacKey   []byte             // nil: it was deleted, and secrets are not marked any more
 	fenced    bool               // the process before left an emergency file
 	claims    []string           // of emergency files that were taken in
 	peers     map[engines.TargetID]engines.Reader

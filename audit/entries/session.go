@@ -22,6 +22,15 @@ type SessionOpen struct {
 // Type is the name of the entry type.
 func (SessionOpen) Type() string { return "session.open" }
 
+// EvidenceNames is the file that holds the key of the HMACs: it stays with the
+// session and may be deleted.
+func (b SessionOpen) EvidenceNames() []string {
+	if b.HMACKey == "" {
+		return nil
+	}
+	return []string{b.HMACKey}
+}
+
 // SessionResume begins every further segment.
 type SessionResume struct {
 	After       string      `json:"after"`

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -26,6 +27,7 @@ type rehearsal struct {
 	oldPooler   bool
 	json        bool
 	fail        int
+	verify      string
 }
 
 // rehearsed is what rehearse reports; its JSON keys are part of the interface.
@@ -37,6 +39,8 @@ type rehearsed struct {
 	FreezeMS       int64            `json:"freeze_ms"`
 	GapMS          int64            `json:"gap_ms"`
 	WorstLatencyMS int64            `json:"worst_latency_ms"`
+	VerifiedRows   int64            `json:"verified_rows"` // proven equal at the freeze; 0 where nothing was compared
+	VerifyMS       int64            `json:"verify_ms"`
 	WritesOn       string           `json:"writes_on"`
 	Steps          []lab.WalkedStep `json:"steps"`
 	Record         string           `json:"record"`
@@ -58,6 +62,7 @@ plans. Servers that are not of the lab are refused.
 The status is 0 only if nothing was lost or duplicated and the walk came to its end.`,
 		Example: `  turquoise rehearse postgres-logical
   turquoise rehearse postgres-logical --clients 16 --json
+  turquoise rehearse postgres-logical --verify full --json
   turquoise rehearse postgres-logical --back-out-from 6.2
   turquoise rehearse postgres-logical --window stepwise --until 5.4`,
 		Args:              cobra.ExactArgs(1),
@@ -71,6 +76,7 @@ The status is 0 only if nothing was lost or duplicated and the walk came to its 
 	f.StringVar(&r.until, "until", "", "last step to run (default: the last of the walk)")
 	f.StringVar(&r.back, "back-out-from", "", "take the way back after this step")
 	f.StringVar(&r.window, "window", "block", "block: the window is confirmed once; stepwise: each of its steps")
+	f.StringVar(&r.verify, "verify", "none", "full: every row is compared before the window and proven equal inside it")
 	f.IntVar(&r.clients, "clients", 16, "clients of the workload")
 	f.IntVar(&r.tps, "tps", 0, "transactions per second of all clients together (default 400)")
 	f.IntVar(&r.blue, "blue-version", 15, "major version of blue")
@@ -85,6 +91,9 @@ The status is 0 only if nothing was lost or duplicated and the walk came to its 
 func (a *App) rehearse(ctx context.Context, r rehearsal) error {
 	if r.window != "block" && r.window != "stepwise" {
 		return exit(ExitUsage, fmt.Errorf("--window %s: want block or stepwise", r.window))
+	}
+	if r.verify != "none" && r.verify != "full" {
+		return usage("give full or none", "--verify %s: there is no such comparison", r.verify)
 	}
 	ctx, forget := untilSignal(ctx)
 	defer forget()
@@ -105,6 +114,10 @@ func (a *App) rehearse(ctx context.Context, r rehearsal) error {
 	} else if _, err := fmt.Fprintf(a.Out, "acked %d  lost %d  duplicated %d  failed %d  freeze %d ms  longest gap %d ms  worst latency %d ms  writes on %s\nrecord %s\nsigners %s\n",
 		out.Acked, out.Lost, out.Duplicated, out.Failed, out.FreezeMS, out.GapMS, out.WorstLatencyMS, out.WritesOn, out.Record, out.Signers); err != nil {
 		return err
+	} else if r.verify == "full" {
+		if _, err := fmt.Fprintf(a.Out, "verified %d rows equal at the freeze, in %d ms of it\n", out.VerifiedRows, out.VerifyMS); err != nil {
+			return err
+		}
 	}
 	switch {
 	case out.Lost > 0 || out.Duplicated > 0:
@@ -135,6 +148,9 @@ func (r rehearsal) run(ctx context.Context, a *App, progress io.Writer) (out *re
 	}()
 	c := r.cutover
 	c.params, c.operator = append(c.params, labParams(pair)...), "script"
+	if r.verify != "none" { // runbooks without the parameter are rehearsed as before
+		c.params = append(c.params, "verify="+r.verify)
+	}
 	if c.dir == "" {
 		c.dir = rehearsals()
 	}
@@ -178,8 +194,18 @@ func (r rehearsal) run(ctx context.Context, a *App, progress io.Writer) (out *re
 	out = &rehearsed{Acked: rep.Acked, Lost: rep.Lost + rep.Stranded, Duplicated: rep.Duplicated, Failed: rep.Failed + rep.Refused,
 		FreezeMS: st.Freeze.Elapsed.Milliseconds(), GapMS: rep.LongestGap.Milliseconds(), WorstLatencyMS: rep.WorstLatency.Milliseconds(),
 		WritesOn: string(st.Writes), Steps: walked, Record: s.Dir(), Signers: signers}
+	out.VerifiedRows, out.VerifyMS = number(st.Vars["verified_rows"]), number(st.Vars["verify_ms"])
 	end := s.Handle(session.Person{Name: "script", Role: "operator"})
 	return out, errors.Join(werr, end.Do(ctx, endIntent("the rehearsal ends here")))
+}
+
+// number reads a captured count; a step that did not run has captured none.
+func number(s string) int64 {
+	n, err := strconv.ParseInt(s, 10, 64)
+	if err != nil {
+		return 0
+	}
+	return n
 }
 
 // settled waits until the clients commit again after the last step.

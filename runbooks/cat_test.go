@@ -12,6 +12,7 @@ func testCatalog() Catalog {
 		{Name: "attach", Stages: []string{"copy", "define", "drop"}}, {Name: "steady", Stages: []string{"on"}},
 		{Name: "guard", Stages: []string{"on", "off"}}, {Name: "reverse", Stages: []string{"publish", "define", "slot", "enable", "drop"}},
 		{Name: "capture"}, {Name: "freeze"}, {Name: "catchup"}, {Name: "sequences", Stages: []string{"", "margin"}},
+		{Name: "compare", Stages: []string{"track", "prove", "drop"}},
 		{Name: "route"}, {Name: "open"}, {Name: "detach", Stages: []string{"disable", "drop"}}, {Name: "lock"}, {Name: "close"},
 		{Name: "sql", Needs: []string{"text"}}}
 	reads := []string{"preflight", "probe", "hold", "sql"}

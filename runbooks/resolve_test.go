@@ -30,7 +30,7 @@ func TestResolveTakesGivenBeforeDefaultAndFillsTheEnvironment(t *testing.T) {
 	if r, _ := run.Target("router"); r.Engine != "manual" || r.Params["file"] != "/etc/pgbouncer.ini" {
 		t.Errorf("router %+v", r)
 	}
-	if got := Sequence(run, false)[17].Budget; got != 45*time.Second {
+	if got := Sequence(run, false)[18].Budget; got != 45*time.Second {
 		t.Errorf("budget %s, want 45s", got)
 	}
 	if r, _ := book.Target("router"); r.Engine != "pgbouncer" || run.Digest != book.Digest {

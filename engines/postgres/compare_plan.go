@@ -70,7 +70,7 @@ func (p plan) compareTrack() (engines.Parts, error) {
 	if t := p.Lists["tables"]; len(t) > 0 {
 		tables = strings.Join(t, ", ")
 	}
-	all := engines.Action{Target: p.To, Verb: engines.Compare, Session: engines.CompareSession, Title: "compare every row, then follow the changes",
+	all := engines.Action{Target: green, Verb: engines.Compare, Session: engines.CompareSession, Title: "compare every row, then follow the changes",
 		Text: "compare: every row of " + string(p.From) + " with " + string(p.To) + "\ntables: " + tables + "\nslot: " + p.cmp(p.From).slot + "\npublication: " + p.cmp(p.From).pub +
 			"\nworkers: " + p.Param("compare_workers", "2"),
 		Captures: []engines.Capture{{Var: "compared_rows", Column: 1}, {Var: "compared_tables", Column: 2}, {Var: "compared_ms", Column: 3}}}
@@ -86,7 +86,7 @@ func (p plan) compareProve() (engines.Parts, error) {
 	if !p.compared() {
 		return engines.Parts{UndoNone: notCompared}, nil
 	}
-	a := engines.Action{Target: p.To, Verb: engines.Compare, Session: engines.CompareSession, Title: "every row is equal at the freeze", Limit: proveLimit,
+	a := engines.Action{Target: green, Verb: engines.Compare, Session: engines.CompareSession, Title: "every row is equal at the freeze", Limit: proveLimit,
 		Text: "prove: every row is equal at the token\ntoken: " + p.token(),
 		Captures: []engines.Capture{{Var: "verified_rows", Column: 1}, {Var: "verified_tables", Column: 2}, {Var: "verify_ms", Column: 3},
 			{Var: "verified_in_freeze", Column: 4}}}
@@ -96,7 +96,8 @@ func (p plan) compareProve() (engines.Parts, error) {
 // compareDrop takes slots and publications away: a slot that nobody reads fills
 // the disk. It works whether or not there are any.
 func (p plan) compareDrop() (engines.Parts, error) {
-	end := engines.Action{Target: p.To, Verb: engines.Compare, Session: engines.CompareSession, Title: "end following", Text: "end: following"}
+	// The door that follows is green's, whichever way the writes went.
+	end := engines.Action{Target: green, Verb: engines.Compare, Session: engines.CompareSession, Title: "end following", Text: "end: following"}
 	out := engines.Parts{UndoNone: "the comparison is made anew by its own step"}
 	if !p.compared() {
 		return engines.Parts{UndoNone: notCompared}, nil

@@ -17,7 +17,7 @@ var update = flag.Bool("update", false, "write the golden plans anew")
 
 func request(kind, stage string, on, from, to engines.TargetID) engines.Request {
 	return engines.Request{Kind: kind, Stage: stage, Run: "s7f2", Attempt: 3, On: on, From: from, To: to,
-		Params: map[string]string{"database": "app",
+		Params: map[string]string{"database": "app", "verify": "full",
 			"blue_conninfo":  "host=orders-blue port=5432 dbname=app user=repl sslmode=verify-full",
 			"green_conninfo": "host=orders-green port=5432 dbname=app user=repl sslmode=verify-full"},
 		Known: map[engines.TargetID]engines.Identity{"blue": {Major: 15}, "green": {Major: 17}}}
@@ -69,7 +69,7 @@ func sound(t *testing.T, p engines.Parts) {
 	}
 	for _, list := range [][]engines.Action{p.Actions, p.Undo, p.Abort} {
 		for _, a := range list {
-			if a.Proof == nil && !strings.HasPrefix(a.Text, "SELECT") && !strings.HasPrefix(a.Text, "WITH") {
+			if a.Proof == nil && a.Verb != engines.Compare && !strings.HasPrefix(a.Text, "SELECT") && !strings.HasPrefix(a.Text, "WITH") {
 				t.Errorf("%s changes something and has no proof", a.Title)
 			}
 			if a.Undoes > len(p.Actions) {

@@ -120,16 +120,21 @@ func editLines(lines []string, in instruction) ([]byte, error) {
 		case hits != 1 || done != 0:
 			return nil, refuse("entry %q stands there %d times, wanted once: the file changed since it was read", in.old[k], hits)
 		}
-		target, ok := parseEntry(in.new[k])
-		if !ok {
-			return nil, refuse("new line %q is not an entry", in.new[k])
+		target, ok, err := parseEntry(in.new[k])
+		if err != nil || !ok {
+			return nil, refuse("new line of entry %d is not an entry", k+1)
 		}
 		// The shown lines have their password blanked; the real one is kept by
-		// changing host and port only.
-		next := pointAt(lines[at], target.host, target.port)
-		if redact(strings.TrimRight(next, "\r")) != in.new[k] {
+		// changing host and port only, in the line without its line end.
+		bare := strings.TrimRight(lines[at], "\r")
+		next, err := pointAt(bare, target.host, target.port)
+		if err != nil {
+			return nil, refuse("entry %q: %w", target.name, err)
+		}
+		if now, _, err := parseEntry(next); err != nil || now.line != in.new[k] {
 			return nil, refuse("entry %q differs in more than host and port", target.name)
 		}
+		next += lines[at][len(bare):]
 		out[at] = next
 	}
 	return []byte(strings.Join(out, "\n")), nil

@@ -1,8 +1,8 @@
 package pgbouncer
 
 import (
+	"errors"
 	"fmt"
-	"regexp"
 	"strings"
 )
 
@@ -13,60 +13,134 @@ type entry struct {
 	line       string
 }
 
-// setting finds one key of a connect string; the value is bare or in single
-// quotes, where a doubled quote stands for one.
-func setting(key string) *regexp.Regexp {
-	return regexp.MustCompile(`(^|[\s=])(` + key + `\s*=\s*)('(?:[^']|'')*'|[^\s']*)`)
+// setting is one key=value of a connect string. The pooler's own rules: a key ends
+// at = or a blank, a value at a blank, or is in single quotes, where a doubled
+// quote stands for one.
+type setting struct {
+	key, value string
+	from, to   int // of the value as written, its quotes included
 }
 
-// redact blanks the password in an entry, so that it may be shown and recorded.
-func redact(line string) string {
-	return setting("password").ReplaceAllString(line, "${1}${2}***")
-}
+var errConnect = errors.New("its connect string cannot be read as the pooler reads it")
 
-func value(connect, key string) string {
-	m := setting(key).FindStringSubmatch(connect)
-	if m == nil {
-		return ""
+// settings reads a connect string. A key that is there twice is refused: the pooler
+// takes the last one, and whoever edits the line looks at the first.
+func settings(connect string) ([]setting, error) {
+	var out []setting
+	seen := map[string]bool{}
+	for at := 0; ; {
+		at += len(connect[at:]) - len(strings.TrimLeft(connect[at:], " "))
+		if at == len(connect) {
+			return out, nil
+		}
+		end := strings.IndexAny(connect[at:], "= ")
+		if end <= 0 {
+			return nil, errConnect
+		}
+		s := setting{key: connect[at : at+end]}
+		at += end
+		at += len(connect[at:]) - len(strings.TrimLeft(connect[at:], " "))
+		if at == len(connect) || connect[at] != '=' {
+			return nil, errConnect
+		}
+		at++
+		at += len(connect[at:]) - len(strings.TrimLeft(connect[at:], " "))
+		s.from = at
+		var ok bool
+		if s.value, s.to, ok = settingValue(connect, at); !ok || s.to < len(connect) && connect[s.to] != ' ' {
+			return nil, errConnect // the pooler drops a character that follows a quote
+		}
+		at = s.to
+		if seen[s.key] {
+			return nil, fmt.Errorf("it gives %s twice", s.key)
+		}
+		seen[s.key] = true
+		out = append(out, s)
 	}
-	v := m[3]
-	if strings.HasPrefix(v, "'") {
-		v = strings.ReplaceAll(v[1:len(v)-1], "''", "'")
-	}
-	return v
 }
 
-// parseEntry reads `name = key=value …`; ok is false for anything else.
-func parseEntry(line string) (entry, bool) {
+// settingValue reads a value and gives the place behind it. No value is empty.
+func settingValue(connect string, at int) (value string, to int, ok bool) {
+	if at == len(connect) {
+		return "", at, false
+	}
+	if connect[at] != '\'' {
+		to = len(connect)
+		if n := strings.IndexByte(connect[at:], ' '); n >= 0 {
+			to = at + n
+		}
+		return connect[at:to], to, true
+	}
+	for to = at + 1; to < len(connect); to++ {
+		if connect[to] != '\'' {
+			continue
+		}
+		if to+1 < len(connect) && connect[to+1] == '\'' {
+			to++
+			continue
+		}
+		value = strings.ReplaceAll(connect[at+1:to], "''", "'")
+		return value, to + 1, value != ""
+	}
+	return "", at, false
+}
+
+// put returns the connect string with the value of a key replaced; what is not
+// there is added behind.
+func put(connect, key, value string) (string, error) {
+	all, err := settings(connect)
+	if err != nil {
+		return "", err
+	}
+	for _, s := range all {
+		if s.key == key {
+			return connect[:s.from] + value + connect[s.to:], nil
+		}
+	}
+	return strings.TrimRight(connect, " ") + " " + key + "=" + value, nil
+}
+
+// parseEntry reads `name = key=value …`; ok is false for an empty line and for a
+// comment. What the pooler would read otherwise than we do is an error.
+func parseEntry(line string) (e entry, ok bool, err error) {
 	t := strings.TrimSpace(line)
 	if t == "" || strings.ContainsAny(t[:1], ";#[%") {
-		return entry{}, false
+		return entry{}, false, nil
 	}
-	name, connect, found := strings.Cut(t, "=")
+	name, connect, found := strings.Cut(line, "=")
 	if !found {
-		return entry{}, false
+		return entry{}, false, errConnect
 	}
-	name = strings.Trim(strings.TrimSpace(name), `"`)
-	port := value(connect, "port")
-	if port == "" {
-		port = "5432"
+	e = entry{name: strings.Trim(strings.TrimSpace(name), `"`), port: "5432", line: line}
+	if e.name == "" {
+		return entry{}, false, errConnect
 	}
-	return entry{name: name, host: value(connect, "host"), port: port, line: redact(line)}, name != ""
+	all, err := settings(connect)
+	if err != nil {
+		return entry{}, false, err
+	}
+	for _, s := range all {
+		switch s.key {
+		case "host":
+			e.host = s.value
+		case "port":
+			e.port = s.value
+		case "password": // so that the line may be shown and recorded
+			e.line = name + "=" + connect[:s.from] + "***" + connect[s.to:]
+		}
+	}
+	return e, true, nil
 }
 
 // pointAt returns the line with its host and port replaced; the rest of it stays
 // byte for byte.
-func pointAt(line, host, port string) string {
+func pointAt(line, host, port string) (string, error) {
 	name, connect, _ := strings.Cut(line, "=")
-	for _, kv := range [][2]string{{"host", host}, {"port", port}} {
-		re := setting(kv[0])
-		if re.MatchString(connect) {
-			connect = re.ReplaceAllString(connect, "${1}${2}"+strings.ReplaceAll(kv[1], "$", "$$"))
-		} else {
-			connect = strings.TrimRight(connect, " \t") + " " + kv[0] + "=" + kv[1]
-		}
+	connect, err := put(connect, "host", host)
+	if err == nil {
+		connect, err = put(connect, "port", port)
 	}
-	return name + "=" + connect
+	return name + "=" + connect, err
 }
 
 // databases calls f for each entry of the section with its place in lines.
@@ -80,7 +154,11 @@ func databases(lines []string, f func(i int, e entry)) error {
 		case strings.HasPrefix(t, "%include"):
 			return fmt.Errorf("line %d includes another file", i+1)
 		case section == "[databases]":
-			if e, ok := parseEntry(strings.TrimRight(l, "\r")); ok {
+			e, ok, err := parseEntry(strings.TrimRight(l, "\r"))
+			if err != nil { // the line itself may hold a password
+				return fmt.Errorf("line %d: %w", i+1, err)
+			}
+			if ok {
 				f(i, e)
 			}
 		}

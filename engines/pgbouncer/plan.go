@@ -125,7 +125,12 @@ func movesOf(r engines.Request) ([]move, error) {
 		if e.name != "*" && !plainName(e.name) {
 			return nil, fail(r, fmt.Errorf("entry name %q is not letters, digits and underscores", e.name), "rename the entry")
 		}
-		ms = append(ms, move{e.name, pointAt(e.line, from.host, from.port), pointAt(e.line, to.host, to.port)})
+		here, err := pointAt(e.line, from.host, from.port)
+		there, terr := pointAt(e.line, to.host, to.port)
+		if err := errors.Join(err, terr); err != nil {
+			return nil, fail(r, fmt.Errorf("entry %s: %w", e.name, err), "mend the entry in the pooler's file")
+		}
+		ms = append(ms, move{e.name, here, there})
 	}
 	return ms, nil
 }
@@ -137,8 +142,8 @@ func entriesOf(r engines.Request, lines []string) (all []entry, main entry, err 
 	db := r.Param("router_database", "app")
 	seen := map[string]bool{}
 	for _, l := range lines {
-		e, ok := parseEntry(l)
-		if !ok || strings.ContainsAny(l, "\r\n") {
+		e, ok, err := parseEntry(l)
+		if err != nil || !ok || strings.ContainsAny(l, "\r\n") {
 			return nil, main, fail(r, fmt.Errorf("captured line %q is not an entry", l), "run the capture step again")
 		}
 		if seen[e.name] {
@@ -245,7 +250,7 @@ func turn(r engines.Request, file string, ms []move, side engines.TargetID) []en
 		if m.name == "*" {
 			continue
 		}
-		e, _ := parseEntry(m.to)
+		e, _, _ := parseEntry(m.to) // made by pointAt, which read it
 		// One RELOAD for each entry: each has its own proof, and a second RELOAD
 		// of the same file changes nothing.
 		as = append(as, engines.Action{Target: r.On, Verb: engines.SQL, Title: "make the pooler read its file (" + m.name + ")", Text: "RELOAD",

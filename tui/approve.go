@@ -286,6 +286,8 @@ type signedMsg struct {
 func (m Model) onSigned(msg signedMsg) (tea.Model, tea.Cmd) {
 	if _, ok := msg.in.Command.(steps.Approve); ok {
 		m.approvedOrNot(msg.in, msg.err)
+	} else if _, ok := msg.in.Command.(steps.Handover); ok && m.mode == handing {
+		m.handedOrNot(msg.err)
 	} else if msg.err != nil && m.mode != looking {
 		m.box.note = m.th.spelled(strings.ReplaceAll(strings.TrimPrefix(msg.err.Error(), "not run: "), "\n", " "))
 	}

@@ -122,6 +122,8 @@ func (m Model) boxParts(w int) (title string, t tok, head, middle, tail []line) 
 		return m.approveParts(w)
 	case polling:
 		return m.pollParts(w)
+	case handing:
+		return m.handParts(w)
 	}
 	return m.leaveParts(w)
 }

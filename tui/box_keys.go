@@ -28,6 +28,8 @@ func (m Model) onBoxKey(key string, k tea.KeyPressMsg) (tea.Model, tea.Cmd) {
 		return m.onApproveKey(key, k)
 	case polling:
 		return m.onPollKey(key)
+	case handing:
+		return m.onHandKey(key, k)
 	case reasoning:
 		return m.onReasonKey(key, k)
 	case interrupting:
@@ -179,7 +181,13 @@ func (m Model) onReasonKey(key string, k tea.KeyPressMsg) (tea.Model, tea.Cmd) {
 	cmd := m.do(c, reason)
 	switch under := m.box.under; {
 	case m.box.kind == "deny" && under != nil: // a step that was denied is not run
-		cmd = tea.Sequence(cmd, m.do(steps.Disarm{}, ""))
+		deny, disarm := cmd, m.do(steps.Disarm{}, "")
+		cmd = func() tea.Msg {
+			if done, ok := deny().(doneMsg); ok && done.err != nil {
+				return done
+			}
+			return disarm()
+		}
 		m.closeBox("denied, nothing has run")
 	case under != nil:
 		m.closeApprove("")

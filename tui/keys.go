@@ -79,6 +79,7 @@ func keyTable() []binding {
 		{"d", nil, "", "decide an Unclear outcome", acts},
 		{"o", nil, "", "override a check that does not pass, with a second person", acts},
 		{"g", nil, "", "go or no go: the poll of the desks", acts},
+		{"H", nil, "", "hand the session over to another person", acts},
 		{"A", nil, "", "approve or deny what waits for a second person", acts},
 		{"b", nil, "back out…", "back out: go over to the way back", acts},
 		{"ctrl+c", nil, "", "interrupt the running step: asks what it means first", acts},
@@ -156,6 +157,10 @@ func whyStep(id keyID, s session.Snapshot, c session.Card) string {
 	case "g":
 		if len(c.Desks) == 0 {
 			return "this step asks no desk"
+		}
+	case "H":
+		if c.Armed {
+			return "a box is open"
 		}
 	case "A":
 		if !c.Approval.Standing {

@@ -62,6 +62,7 @@ const (
 	leaving
 	approving
 	polling
+	handing
 )
 
 // deadFor is how long keys are dropped after a box opened, the current step

@@ -72,7 +72,7 @@ func (r *rig) run(cmd tea.Cmd) {
 		}
 	case tea.QuitMsg:
 		r.quit = true
-	case doneMsg, copiedMsg:
+	case doneMsg, copiedMsg, signedMsg:
 		r.send(out)
 	}
 }

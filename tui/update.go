@@ -188,6 +188,8 @@ func (m Model) onAct(id keyID) (tea.Model, tea.Cmd) {
 		m.openApprove()
 	case "g":
 		m.open(polling)
+	case "H":
+		m.open(handing)
 	case "o":
 		m.openReason("override")
 		m.box.next = firstFailing(m.snap.Cards[s.Current])

@@ -339,3 +339,62 @@ func TestADecisionIsSigned(t *testing.T) {
 		t.Errorf("%v: no signed decision with its reason", err)
 	}
 }
+
+// TestAResumeByAnotherPersonIsAHandover: the record says from whom the session
+// came, and who operated before cannot approve.
+func TestAResumeByAnotherPersonIsAHandover(t *testing.T) {
+	c, v, dir := newCrew(t), newServers(), filepath.Join(t.TempDir(), "r")
+	n := c.night(t, v, dir, nil)
+	if err := n.s.Suspend("left"); err != nil {
+		t.Fatal(err)
+	}
+	cfg := config(v, dir)
+	cfg.Book = n.s.State().Book
+	cfg.Person = "bob"
+	cfg.People = session.People{Signers: c.signers, Key: c.bob, Open: func(path, _ string) ([]ssh.Signer, error) {
+		return []ssh.Signer{map[string]ssh.Signer{"/ann": c.ann, "/bob": c.bob, "/carl": c.carl}[path]}, nil
+	}}
+	s, err := session.Resume(t.Context(), cfg, "ann is ill")
+	if err != nil {
+		t.Fatal(err)
+	}
+	n = attach(t, v, s)
+	n.h = s.Handle(session.Person{Name: "bob", Role: "operator"})
+	n.shown()
+	n.arm(t, "3.1")
+	for key, ok := range map[string]bool{"/ann": false, "/bob": false, "/carl": true} {
+		if err := n.do(session.Intent{Command: steps.Approve{}, Sign: &session.Sign{Path: key}}); (err == nil) != ok {
+			t.Errorf("%s: %v", key, err)
+		}
+	}
+	if err := n.confirmArmed(); err != nil {
+		t.Fatal(err)
+	}
+	n.over("3.1", steps.Done)
+	n.ends(t, dir, c, 0)
+}
+
+// TestAWaiverIsOwedInTheRecord: it is signed, the step runs, and verify says what
+// is still missing.
+func TestAWaiverIsOwedInTheRecord(t *testing.T) {
+	c, dir := newCrew(t), filepath.Join(t.TempDir(), "r")
+	n := c.night(t, newServers(), dir, func(cfg *session.Config) {
+		last := &cfg.Book.Phases[len(cfg.Book.Phases)-1].Steps[0]
+		last.BreakGlass = true
+	})
+	n.arm(t, "3.1")
+	if err := n.do(session.Intent{Command: steps.Waive{Step: "3.1", Reason: "nobody else is awake"}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := n.confirmArmed(); err != nil {
+		t.Fatal(err)
+	}
+	n.over("3.1", steps.Done)
+	if st := n.s.Snapshot().Status; !slices.ContainsFunc(st, func(l string) bool { return strings.Contains(l, "it is owed") }) {
+		t.Errorf("STATUS %q", st)
+	}
+	n.ends(t, dir, c, 2)
+	if r := entries.Verify(dir, audit.VerifyOptions{Signers: c.signers}); len(r.Findings) != 1 || r.Findings[0].Code != "I58-owed" {
+		t.Errorf("findings %v", r.Findings)
+	}
+}

@@ -28,7 +28,8 @@ type VerifyOptions struct {
 	Origin   string       // empty: believed from the record
 	Quorum   int          // outsiders that must vouch for the record; 0: none is asked for
 	Signers  *AllowedSigners
-	Vouches  []Vouch // what outsiders said
+	Vouches  []Vouch  // what outsiders said
+	Skipped  []string // what an outsider said and nobody could check, for the report
 	MaxSkew  time.Duration
 	Redacted bool      // lines may be withheld
 	Now      time.Time // for dates of retention; zero: none lies in the future
@@ -208,7 +209,7 @@ func (w *walker) rest() string {
 }
 
 func (w *walker) notChecked() []string {
-	n := append([]string{}, w.skipped...)
+	n := append(append([]string{}, w.o.Skipped...), w.skipped...)
 	if len(w.o.Vouches) == 0 {
 		n = append(n, "anchors: no witness, timestamp, copy or ticket head was compared; a whole forged record would look the same")
 	}

@@ -37,6 +37,9 @@ func actionLine(s session.Snapshot, k look, c session.Card, w int) line {
 
 func phaseAction(s session.Snapshot, c session.Card) line {
 	skip, back := hint("s", "skip…"), hint("b", "back out…")
+	if s.Way.State == "CLOSED" {
+		back = nil
+	}
 	switch c.Phase {
 	case steps.Running:
 		return append(line{{turq | bold, "RUNNING "}, {dim, "ends by itself  "}}, hint("ctrl+c", "interrupt…")...)

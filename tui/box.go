@@ -169,7 +169,8 @@ func (m Model) confirmParts(w int) (string, tok, []line, []line, []line) {
 		tail = append(tail, windowWhy(now, w)...)
 	}
 	if c.Risk == runbooks.NoReturn {
-		tail = append(tail, line{{red | bold, "There is no undo. "}, {text, c.Undo}})
+		why := strings.TrimPrefix(strings.TrimPrefix(c.Undo, "none needed: "), "none: ")
+		tail = append(tail, line{{red | bold, "There is no undo. "}, {text, why}})
 	} else {
 		tail = append(tail, labelled("undo      ", c.Undo, w, maxUndoRows)...)
 	}

@@ -173,6 +173,10 @@ func whyStep(id keyID, s session.Snapshot, c session.Card) string {
 		if c.Phase == steps.Unclear || c.Phase == steps.Done || c.Phase == steps.Skipped {
 			return "step is " + c.Phase.String()
 		}
+	case "b":
+		if s.Way.State == "CLOSED" {
+			return "the way back is closed"
+		}
 	case "d":
 		if c.Phase != steps.Unclear || !c.CanDecide {
 			return "nothing to decide"

@@ -239,7 +239,10 @@ func loses(b session.WayBack) line {
 }
 
 func until(b session.WayBack) string {
-	if b.Until == "" {
+	switch {
+	case b.State == "CLOSED":
+		return "no step leads back"
+	case b.Until == "":
 		return "until the end"
 	}
 	return "until " + b.Until
@@ -259,6 +262,9 @@ func wayFoot(b session.WayBack, w int) line {
 	}
 	lose := append(line{{dim, " · "}}, loses(b)...)
 	end := seg{dim, " · " + until(b)}
+	if b.State == "CLOSED" {
+		end.s = ""
+	}
 	join := func(ls ...line) line {
 		out := append(line{}, head...)
 		for _, l := range ls {

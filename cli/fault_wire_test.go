@@ -27,7 +27,9 @@ type wired struct {
 	wires map[string]*enginetest.Wire
 }
 
-func newWired(t *testing.T) wired {
+func newWired(t *testing.T) wired { return newWiredWith(t, nil) }
+
+func newWiredWith(t *testing.T, change func(*session.Config)) wired {
 	n := newNight(t)
 	book := quick(t)
 	src, err := os.ReadFile(book)
@@ -57,7 +59,12 @@ func newWired(t *testing.T) wired {
 	}
 	env := maps.Clone(own)
 	n.get = func(k string) (string, bool) { v, ok := env[k]; return v, ok }
-	w.s = n.open(func(c *session.Config) { c.Every = 100 * time.Millisecond })
+	w.s = n.open(func(c *session.Config) {
+		c.Every = 100 * time.Millisecond
+		if change != nil {
+			change(c)
+		}
+	})
 	return w
 }
 

@@ -50,6 +50,7 @@ type PgBouncer struct {
 	admin     string
 	passwords map[string]string
 	proc      *process
+	again     func() (*process, error) // another process on the same settings
 }
 
 // startPgBouncer starts a pooler that sends one database to a port. passwords
@@ -80,7 +81,10 @@ func startPgBouncer(ctx context.Context, program, settings string, dir *runDir, 
 			return nil, &engines.Error{Op: "write the settings of PgBouncer", Object: b.IniPath, Err: err}
 		}
 		// SIGTERM would wait for the last client; SIGQUIT ends at once.
-		b.proc, err = start("PgBouncer", syscall.SIGQUIT, as, folder, b.LogPath, program, b.IniPath)
+		b.again = func() (*process, error) {
+			return start("PgBouncer", syscall.SIGQUIT, as, folder, b.LogPath, program, b.IniPath)
+		}
+		b.proc, err = b.again()
 		if err != nil {
 			return nil, err
 		}

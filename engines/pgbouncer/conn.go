@@ -40,6 +40,10 @@ type Conn struct {
 	wire   net.Conn
 	meter  engines.Meter
 	sql    bool // the last Do went over the wire
+
+	counted   float64 // queries of all clients at the last look
+	anew      bool    // connected since then
+	restarted string  // when a restart was seen
 }
 
 var _ engines.Conn = (*Conn)(nil)
@@ -79,7 +83,7 @@ func (c *Conn) connect(ctx context.Context) error {
 		return &engines.Error{Op: "connect to the admin console", Object: c.object(), Err: mask(err),
 			Next: "check that the pooler runs and that the role stands in admin_users"}
 	}
-	c.pg = pg
+	c.pg, c.anew = pg, true
 	return nil
 }
 
@@ -255,10 +259,13 @@ func (c *Conn) Classify(err error) engines.Outcome {
 	return engines.Unclear
 }
 
-// Identify asks the pooler who it is.
+// Identify asks the pooler who it is. It tells neither a start time nor an id, but
+// it counts queries: fewer than before on a session that had to be opened anew are
+// those of another process, which knows of no PAUSE. It shows as a start time that
+// has changed.
 //
-// HOLE: PgBouncer tells neither a start time nor an id. A restart shows only in
-// that a PAUSE is gone, which the proof of the new line asks about.
+// HOLE: a connection that is first opened after a restart has no earlier count. The
+// reader's, which lives as long as the cockpit, has one.
 func (c *Conn) Identify(ctx context.Context) (engines.Identity, error) {
 	id := engines.Identity{Engine: Name, Host: c.cfg.Host, Port: int(c.cfg.Port), Database: c.cfg.Database, Login: c.cfg.User}
 	fail := func(err error) (engines.Identity, error) {
@@ -280,6 +287,9 @@ func (c *Conn) Identify(ctx context.Context) (engines.Identity, error) {
 		return fail(fmt.Errorf("version %q is not PgBouncer's", text))
 	}
 	id.System = fmt.Sprintf("pgbouncer@%s:%d", id.Host, id.Port)
+	if id.Started, err = c.since(ctx); err != nil {
+		return fail(err)
+	}
 	admins, err := c.command(ctx, engines.Statement{Text: keep("SHOW CONFIG", "key", "admin_users", "value")})
 	if err != nil {
 		return fail(err)
@@ -292,6 +302,29 @@ func (c *Conn) Identify(ctx context.Context) (engines.Identity, error) {
 		}
 	}
 	return id, nil
+}
+
+// since gives the time at which a restart was seen; empty while there was none.
+func (c *Conn) since(ctx context.Context) (string, error) {
+	res, err := c.command(ctx, engines.Statement{Text: "SHOW STATS"})
+	if err != nil {
+		return "", err
+	}
+	t := table{res.Columns, res.Rows}
+	var n float64
+	for _, row := range t.rows {
+		v, err := t.number(row, "total_query_count")
+		if err != nil {
+			return "", err
+		}
+		n += v
+	}
+	// While the session lives the process does; KILL makes counts fall as well.
+	if c.anew && n < c.counted {
+		c.restarted = "a restart seen at " + time.Now().UTC().Format(time.RFC3339Nano)
+	}
+	c.counted, c.anew = n, false
+	return c.restarted, nil
 }
 
 // Close ends the session.

@@ -2,6 +2,7 @@ package pgbouncer
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -20,7 +21,7 @@ func (r *Reader) Inspect(ctx context.Context, in engines.Scope) []engines.Findin
 		db = "app"
 	}
 	out := []engines.Finding{
-		poolMode(dbs, derr, cfg, cerr, db), paused(dbs, derr),
+		poolMode(dbs, derr, cfg, cerr, db), paused(dbs, derr), r.pausedWhole(ctx), processes(cfg, cerr), extraLogins(dbs, derr),
 		waitTimeout(cfg, cerr, in.Params["budget"]), loginRetry(cfg, cerr), r.fileFinding(),
 		r.wayBackParameters(ctx, in),
 	}
@@ -79,6 +80,85 @@ func paused(t table, err error) engines.Finding {
 	f.Level, f.Is = engines.Pass, strconv.Itoa(int(n))
 	if n != 0 {
 		f.Level, f.Next = engines.Block, "find out who paused it, then RESUME each database by name"
+	}
+	return f
+}
+
+// pausedWhole: a PAUSE without a name shows in no row of SHOW DATABASES, and a
+// RESUME by name does not lift it. Only SHOW STATE tells, and old versions lack it;
+// there our own PAUSE is refused as long as it stands.
+func (r *Reader) pausedWhole(ctx context.Context) engines.Finding {
+	f := engines.Finding{Title: "the pooler as a whole is not paused", Want: "no",
+		Cause: "a PAUSE without a name keeps the clients of every database waiting, and RESUME by name does not end it"}
+	t, err := r.show(ctx, "STATE")
+	var se *serverError
+	if errors.As(err, &se) {
+		f.Level, f.Is = engines.Info, "not told by this version; our PAUSE is refused while it is"
+		return f
+	}
+	if err != nil {
+		return blind(f, err)
+	}
+	for _, row := range t.rows {
+		key, _ := t.text(row, "key")
+		v, _ := t.text(row, "value")
+		switch {
+		case key == "active" && v != "yes":
+			f.Level, f.Is, f.Next = engines.Block, "active: "+v, "find out who paused or suspended it, then RESUME without a name"
+			return f
+		case key == "active":
+			f.Level, f.Is = engines.Pass, "no"
+		}
+	}
+	if f.Is == "" {
+		return blind(f, errors.New("SHOW STATE has no row active"))
+	}
+	return f
+}
+
+// processes: several processes may share one port, and a command reaches the one
+// that took our connection.
+func processes(t table, err error) engines.Finding {
+	f := engines.Finding{Title: "one process answers on the port", Want: "so_reuseport 0, no peer_id",
+		Cause: "with several processes on one port PAUSE reaches one of them; clients of the others go on writing"}
+	if err != nil {
+		return blind(f, err)
+	}
+	shared, err := t.setting("so_reuseport")
+	if err != nil {
+		return blind(f, err)
+	}
+	peer, err := t.setting("peer_id")
+	if err != nil { // versions before 1.19 know no peers
+		peer = "0"
+	}
+	f.Level, f.Is = engines.Pass, "so_reuseport "+shared+", peer_id "+peer
+	if shared != "0" || peer != "0" {
+		f.Level, f.Next = engines.Block, "run one process for the window, or let Turquoise switch another kind of router: it does not switch several processes of one pooler"
+	}
+	return f
+}
+
+// extraLogins: for a pool that shall keep a number of connections the pooler logs
+// in to the server even while the database is paused, ends that login at once, and
+// takes it for a failed one.
+func extraLogins(t table, err error) engines.Finding {
+	f := engines.Finding{Title: "no login to the server while clients are held", Want: "min_pool_size 0 everywhere",
+		Cause: "a login that a PAUSE ends counts as failed: for server_login_retry after RESUME the pooler begins no other and refuses queries"}
+	if err != nil {
+		return blind(f, err)
+	}
+	if !slices.Contains(t.columns, "min_pool_size") { // told from 1.16 on
+		f.Level, f.Is = engines.Info, "not told by this version; look at min_pool_size in its file"
+		return f
+	}
+	n, err := t.sum("name", "min_pool_size")
+	if err != nil {
+		return blind(f, err)
+	}
+	f.Level, f.Is = engines.Pass, strconv.Itoa(int(n))
+	if n > 0 {
+		f.Level, f.Next = engines.Caution, "set min_pool_size to 0 for the night and RELOAD"
 	}
 	return f
 }

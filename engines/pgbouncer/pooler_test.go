@@ -327,3 +327,32 @@ func TestReaderOfADeadPooler(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestARestartedPoolerIsAnotherOne: it let every client go, and says it is not
+// paused; whoever had asked it before must not take it for the same.
+func TestARestartedPoolerIsAnotherOne(t *testing.T) {
+	r := newRig(t)
+	was, err := r.exec.Identify(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 20 { // clients' queries are what is counted
+		r.port()
+	}
+	if again, err := r.exec.Identify(t.Context()); err != nil || !again.Same(was) {
+		t.Fatalf("asked again: %+v, %v; was %+v", again, err, was)
+	}
+	if err := r.l.Pooler.Restart(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	var is engines.Identity
+	for range 2 { // the first finds the session ended
+		is, err = r.exec.Identify(t.Context())
+	}
+	if err != nil || is.Same(was) || is.Started == "" {
+		t.Errorf("after a restart: %+v, %v; was %+v", is, err, was)
+	}
+	if again, err := r.exec.Identify(t.Context()); err != nil || !again.Same(is) {
+		t.Errorf("asked again after the restart: %+v, %v; was %+v", again, err, is)
+	}
+}

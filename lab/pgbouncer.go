@@ -50,7 +50,7 @@ type PgBouncer struct {
 	admin     string
 	passwords map[string]string
 	proc      *process
-	start     func() error
+	again     func() (*process, error) // starts the program with its settings file
 }
 
 // startPgBouncer starts a pooler that sends one database to a port. passwords
@@ -81,12 +81,10 @@ func startPgBouncer(ctx context.Context, program, settings string, dir *runDir, 
 			return nil, &engines.Error{Op: "write the settings of PgBouncer", Object: b.IniPath, Err: err}
 		}
 		// SIGTERM would wait for the last client; SIGQUIT ends at once.
-		b.start = func() (err error) {
-			b.proc, err = start("PgBouncer", syscall.SIGQUIT, as, folder, b.LogPath, program, b.IniPath)
-			return err
+		b.again = func() (*process, error) {
+			return start("PgBouncer", syscall.SIGQUIT, as, folder, b.LogPath, program, b.IniPath)
 		}
-		err = b.start()
-		if err != nil {
+		if b.proc, err = b.again(); err != nil {
 			return nil, err
 		}
 		err = b.proc.ready(ctx, func(ctx context.Context) error { return b.Admin(ctx, "SHOW VERSION") })
@@ -132,17 +130,6 @@ func (b *PgBouncer) Admin(ctx context.Context, command string) error {
 
 // Pid returns the process id of the pooler.
 func (b *PgBouncer) Pid() int { return b.proc.pid }
-
-// Restart ends the pooler at once and starts it anew with its settings file.
-func (b *PgBouncer) Restart(ctx context.Context) error {
-	if err := b.Stop(); err != nil {
-		return err
-	}
-	if err := b.start(); err != nil {
-		return err
-	}
-	return b.proc.ready(ctx, func(ctx context.Context) error { return b.Admin(ctx, "SHOW VERSION") })
-}
 
 // Stop ends the pooler at once.
 func (b *PgBouncer) Stop() error { return b.proc.stop() }

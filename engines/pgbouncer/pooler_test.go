@@ -342,7 +342,7 @@ func TestARestartedPoolerIsAnotherOne(t *testing.T) {
 	if again, err := r.exec.Identify(t.Context()); err != nil || !again.Same(was) {
 		t.Fatalf("asked again: %+v, %v; was %+v", again, err, was)
 	}
-	if err := r.l.Pooler.Restart(t.Context()); err != nil {
+	if err := errors.Join(r.l.Pooler.Stop(), r.l.Pooler.Start(t.Context())); err != nil {
 		t.Fatal(err)
 	}
 	var is engines.Identity

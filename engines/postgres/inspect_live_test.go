@@ -60,6 +60,10 @@ func TestSightChecks(t *testing.T) {
 	s.expect("green", "G02", block, "role postgres, not turquoise")
 	s.params["own_role"] = lab.Superuser
 
+	if _, err := postgres.OpenReader(engines.OpenRequest{Ctx: t.Context(), Target: "blue", DSN: s.db["blue"].DSN, Run: "diff", Person: "bob"}); err != nil {
+		t.Fatal(err)
+	}
+	s.expect("blue", "G06", engines.Pass, "0")
 	other, err := postgres.Open(engines.OpenRequest{Ctx: t.Context(), Target: "blue", DSN: s.db["blue"].DSN, Run: "r10", Person: "bob"})
 	if err != nil {
 		t.Fatal(err)

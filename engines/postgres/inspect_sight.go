@@ -99,11 +99,16 @@ func skewed(skew, err time.Duration) answer {
 	return a
 }
 
+// onlyRead are the run names of verbs that never drive: plan and diff. A long
+// comparison beside a run is no second driver.
+const onlyRead = `'s0000', 'diff'`
+
 // otherRuns looks for sessions that say they are Turquoise's of another run. A
 // run that is resumed keeps its name.
 func otherRuns(ctx context.Context, k *look) (answer, error) {
 	names, err := k.me.names(ctx, `SELECT DISTINCT application_name || ' from ' || coalesce(host(client_addr), 'this host') FROM pg_stat_activity
  WHERE backend_type = 'client backend' AND datname = current_database() AND application_name LIKE '`+AppPrefix+`%'
- AND split_part(application_name, '/', 2) <> split_part(current_setting('application_name'), '/', 2) ORDER BY 1`)
+ AND split_part(application_name, '/', 2) <> split_part(current_setting('application_name'), '/', 2)
+ AND split_part(application_name, '/', 2) NOT IN (`+onlyRead+`) ORDER BY 1`)
 	return found(engines.Block, names), err
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/turquoise-db/turquoise/engines"
+	"github.com/turquoise-db/turquoise/engines/postgres"
 	"github.com/turquoise-db/turquoise/lab"
 	"github.com/turquoise-db/turquoise/lab/labtest"
 )
@@ -82,55 +83,17 @@ func walkPlain(t *testing.T, l *lab.PairLab, w *walker) {
 	}
 }
 
-// TestEachMissingRightIsNamed takes one right after the other away and finds it
-// named, with the statement that gives it back; the statement does.
-func TestEachMissingRightIsNamed(t *testing.T) {
-	db := labtest.Postgres(t, 17)
-	n := db.Name
-	// Roles belong to the server, which other tests use: they are named after
-	// this test's database.
-	r := strings.NewReplacer("pilot", "p"+n, "{app}", "a"+n, "{repl}", "r"+n, "{db}", n)
-	do := func(text string) error { return db.Server.Exec(context.WithoutCancel(t.Context()), n, r.Replace(text)) }
-	must := func(texts ...string) {
-		t.Helper()
-		for _, text := range texts {
-			if err := do(text); err != nil {
-				t.Fatalf("%s: %v", r.Replace(text), err)
-			}
-		}
-	}
-	must("create role {app} login password 'x'", "create role {repl} login replication password 'x'", "alter database {db} owner to {app}",
-		"create role pilot login replication createrole password 'x'", "grant pg_monitor, pg_signal_backend, pg_create_subscription to pilot",
-		"grant create on database {db} to pilot", "grant {app} to pilot with admin true, inherit true, set true", "grant {repl} to pilot with admin true",
-		"create table public.t (id int primary key)", "alter table public.t owner to {app}", "create sequence public.q", "alter sequence public.q owner to {app}")
-	t.Cleanup(func() {
-		for _, text := range []string{"alter database {db} owner to postgres", "drop owned by pilot", "drop owned by {app}", "drop owned by {repl}", "drop role pilot", "drop role {app}", "drop role {repl}"} {
-			if err := do(text); err != nil {
-				t.Error(text, err)
-			}
-		}
-	})
-	dsn := fmt.Sprintf("postgres://p%s:x@127.0.0.1:%d/%s?sslmode=disable", n, db.Server.Port, n)
-	reader, err := postgresReader(t, dsn)
-	if err != nil {
-		t.Fatal(err)
-	}
-	in := engines.Scope{Run: "r1", On: "green", From: "blue", To: "green", Params: map[string]string{"own_role": "p" + n, "repl_role": "r" + n},
-		Lists: map[string][]string{"app_roles": {"a" + n}}}
-	find := func(id string) engines.Finding {
-		t.Helper()
-		fs := reader.InspectOnly(t.Context(), in, id)
-		if len(fs) != 1 {
-			t.Fatalf("%s: %d findings", id, len(fs))
-		}
-		return fs[0]
-	}
-	for _, row := range []struct {
-		id, take string
-		level    engines.Level
-		next     string
-		also     string // the next move needs a second statement
-	}{
+// right is one right taken away: what the check says then, and the statement it
+// names. also gives back what that statement leaves.
+type right struct {
+	id, take string
+	level    engines.Level
+	next     string
+	also     string
+}
+
+func rights() []right {
+	return []right{
 		{"G01", "revoke pg_monitor from pilot", engines.Block, `GRANT pg_monitor TO "pilot"`, ""},
 		{"G06", "revoke pg_monitor from pilot", engines.Blind, `GRANT pg_monitor TO "pilot"`, ""},
 		{"PG28", "revoke pg_monitor from pilot", engines.Blind, `GRANT pg_monitor TO "pilot"`, ""},
@@ -146,38 +109,100 @@ func TestEachMissingRightIsNamed(t *testing.T) {
 		{"G10/signal", "revoke pg_monitor from pilot", engines.Blind, `GRANT pg_monitor TO "pilot"`, ""},
 		{"G10/owners", "revoke set option for {app} from pilot", engines.Block, `GRANT {app} TO "pilot" WITH INHERIT TRUE, SET TRUE`, ""},
 		{"PG12", "revoke inherit option for {app} from pilot", engines.Block, `GRANT SELECT, UPDATE ON ALL SEQUENCES IN SCHEMA … TO "pilot"`, "grant {app} to pilot with inherit true"},
-	} {
-		ok := find(row.id)
+	}
+}
+
+// pilot is a role of ours without superuser, with every right, on a database of
+// its own. Roles belong to the server, which other tests use: they are named
+// after the database.
+type pilot struct {
+	t     *testing.T
+	db    labtest.DB
+	named *strings.Replacer
+	in    engines.Scope
+	read  *postgres.Reader
+}
+
+func (p *pilot) must(texts ...string) {
+	p.t.Helper()
+	for _, text := range texts {
+		if err := p.db.Server.Exec(context.WithoutCancel(p.t.Context()), p.db.Name, p.named.Replace(text)); err != nil {
+			p.t.Fatalf("%s: %v", p.named.Replace(text), err)
+		}
+	}
+}
+
+func (p *pilot) find(id string) engines.Finding {
+	p.t.Helper()
+	fs := p.read.InspectOnly(p.t.Context(), p.in, id)
+	if len(fs) != 1 {
+		p.t.Fatalf("%s: %d findings", id, len(fs))
+	}
+	return fs[0]
+}
+
+func newPilot(t *testing.T) *pilot {
+	t.Helper()
+	db := labtest.Postgres(t, 17)
+	n := db.Name
+	p := &pilot{t: t, db: db, named: strings.NewReplacer("pilot", "p"+n, "{app}", "a"+n, "{repl}", "r"+n, "{db}", n),
+		in: engines.Scope{Run: "r1", On: "green", From: "blue", To: "green", Params: map[string]string{"own_role": "p" + n, "repl_role": "r" + n},
+			Lists: map[string][]string{"app_roles": {"a" + n}}}}
+	p.must("create role {app} login password 'x'", "create role {repl} login replication password 'x'", "alter database {db} owner to {app}",
+		"create role pilot login replication createrole password 'x'", "grant pg_monitor, pg_signal_backend, pg_create_subscription to pilot",
+		"grant create on database {db} to pilot", "grant {app} to pilot with admin true, inherit true, set true", "grant {repl} to pilot with admin true",
+		"create table public.t (id int primary key)", "alter table public.t owner to {app}", "create sequence public.q", "alter sequence public.q owner to {app}")
+	t.Cleanup(func() {
+		p.must("alter database {db} owner to postgres", "drop owned by pilot", "drop owned by {app}", "drop owned by {repl}", "drop role pilot", "drop role {app}", "drop role {repl}")
+	})
+	var err error
+	if p.read, err = postgresReader(t, fmt.Sprintf("postgres://p%s:x@127.0.0.1:%d/%s?sslmode=disable", n, db.Server.Port, n)); err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// TestEachMissingRightIsNamed takes one right after the other away and finds it
+// named, with the statement that gives it back; the statement does.
+func TestEachMissingRightIsNamed(t *testing.T) {
+	p := newPilot(t)
+	for _, row := range rights() {
+		want := engines.Pass
 		if row.id == "PG28" { // nothing to look at: no subscription
-			if ok.Level != engines.Info {
-				t.Errorf("%s: %+v", row.id, ok)
-			}
-		} else if ok.Level != engines.Pass {
+			want = engines.Info
+		}
+		if ok := p.find(row.id); ok.Level != want {
 			t.Errorf("%s with every right: %s: %s", row.id, levels[ok.Level], ok.Is)
 		}
-		must(row.take)
-		f := find(row.id)
+		p.must(row.take)
+		f := p.find(row.id)
 		next, _, _ := strings.Cut(f.Next, " on green")
-		if f.Level != row.level || next != r.Replace(row.next) {
-			t.Errorf("%s after %s: %s: %s; next: %q, want %s: %q", row.id, row.take, levels[f.Level], f.Is, next, levels[row.level], r.Replace(row.next))
+		if f.Level != row.level || next != p.named.Replace(row.next) {
+			t.Errorf("%s after %s: %s: %s; next: %q, want %s: %q", row.id, row.take, levels[f.Level], f.Is, next, levels[row.level], p.named.Replace(row.next))
 		}
 		if row.also != "" {
 			next = row.also
 		}
-		must(next)
+		p.must(next)
 	}
-	super, err := pgx.Connect(t.Context(), db.DSN+"&application_name=dba")
+}
+
+// TestASuperusersThingsAreNamed: no grant reaches a superuser's session, and
+// membership in one would make us one.
+func TestASuperusersThingsAreNamed(t *testing.T) {
+	p := newPilot(t)
+	super, err := pgx.Connect(t.Context(), p.db.DSN+"&application_name=dba")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if f := find("G10/signal"); f.Level != engines.Block || !strings.Contains(f.Is, "postgres (dba)") {
+	if f := p.find("G10/signal"); f.Level != engines.Block || !strings.Contains(f.Is, "postgres (dba)") {
 		t.Errorf("a superuser's session: %s: %s", levels[f.Level], f.Is)
 	}
 	if err := super.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	must("create table public.of_super (id int primary key)")
-	if f := find("G10/owners"); f.Level != engines.Block || !strings.Contains(f.Is, "owned by a superuser, 1: postgres") || !strings.Contains(f.Next, "REASSIGN") {
+	p.must("create table public.of_super (id int primary key)")
+	if f := p.find("G10/owners"); f.Level != engines.Block || !strings.Contains(f.Is, "owned by a superuser, 1: postgres") || !strings.Contains(f.Next, "REASSIGN") {
 		t.Errorf("a superuser's table: %+v", f)
 	}
 }

@@ -28,14 +28,17 @@ type exitCode struct {
 func exitCodes() []exitCode {
 	return []exitCode{
 		{ExitOK, "all", "ok", "done, and nothing to report"},
-		{ExitFailed, "all but verify", "failed", "it went wrong, or something was found: read the message"},
-		{ExitRefused, "all but verify", "not run", "not allowed now, or the runbook cannot be used: nothing was changed"},
+		{ExitFailed, "all but verify, diff", "failed", "it went wrong, or something was found: read the message"},
+		{ExitRefused, "all but verify, diff", "not run", "not allowed now, or the runbook cannot be used: nothing was changed"},
 		{ExitSuspended, "run, resume", "suspended", "asked to stop, or the terminal was lost: the running step ended and is on record, `turquoise resume` goes on"},
 		{0, "verify", "VERIFIED", "no finding"},
 		{1, "verify", "TAMPERED", "bytes, seals, signatures or anchors contradict each other"},
 		{2, "verify", "INCOMPLETE", "open, torn, in doubt, withheld or owed"},
 		{3, "verify", "RULE BROKEN", "authentic, but rules of the procedure were broken"},
 		{4, "verify", "UNVERIFIED", "a key, anchor or file that the verdict needs is missing"},
+		{0, "diff", "EQUAL", "every row was compared and is the same on both sides"},
+		{1, "diff", "DIFFERENT", "rows, tables, schema or sequences are not the same"},
+		{2, "diff", "UNCLEAR", "it could not be told: a side did not answer, or something was not compared"},
 		{ExitUsage, "all", "usage", "the command line makes no sense: nothing was done"},
 	}
 }
@@ -45,7 +48,7 @@ func exitCodesTopic(*App) *cobra.Command {
 	var s strings.Builder
 	s.WriteString("What each exit status means:\n\n")
 	for _, c := range exitCodes() {
-		fmt.Fprintf(&s, "  %2d  %-15s %-12s %s\n", c.code, c.verbs, c.result, c.meaning)
+		fmt.Fprintf(&s, "  %2d  %-21s %-12s %s\n", c.code, c.verbs, c.result, c.meaning)
 	}
 	s.WriteString("\nIf several verdicts of verify apply, the worst wins, in the order 1, 3, 2, 4.")
 	return &cobra.Command{Use: "exit-codes", Short: "what each exit status means", Long: s.String()}

@@ -1,0 +1,151 @@
+package tablediff_test
+
+import (
+	"math/rand/v2"
+	"strconv"
+	"testing"
+
+	"github.com/turquoise-db/turquoise/checks/tablediff"
+	"github.com/turquoise-db/turquoise/engines"
+)
+
+func tracked() []engines.TableDigest {
+	return []engines.TableDigest{{Schema: "public", Name: "t", Key: []string{"id"}, Tracked: true}, {Schema: "public", Name: "bare"},
+		{Schema: "public", Name: "unlogged", Key: []string{"id"}}}
+}
+
+func wrote(pos uint64, keys ...string) engines.Transaction {
+	tx := engines.Transaction{Position: pos}
+	for _, k := range keys {
+		tx.Rows = append(tx.Rows, engines.RowChange{Table: "public.t", Key: engines.Key{k}})
+	}
+	return tx
+}
+
+// TestAKeyWaitsForGreen: a change is looked at when green has applied it, and is
+// clean when it was equal and not written again.
+func TestAKeyWaitsForGreen(t *testing.T) {
+	c := tablediff.NewChanges(tracked())
+	c.Blue(wrote(100, "1"))
+	if c.Open() != 1 || len(c.Due("public.t", 10, false)) != 0 || len(c.Due("public.t", 10, true)) != 1 {
+		t.Fatal("a key that green has not had is due")
+	}
+	through := wrote(900, "1")
+	through.Origin, through.From = "pg_1", 100
+	c.Green(through)
+	due := c.Due("public.t", 10, false)
+	if len(due) != 1 {
+		t.Fatal("green has had it, and it is not due")
+	}
+	c.Blue(wrote(110, "1"))
+	c.Looked("public.t", due[0], true)
+	if c.Open() != 1 {
+		t.Error("a verdict on an older change cleaned a newer one")
+	}
+	through.From = 110
+	c.Green(through)
+	due = c.Due("public.t", 10, false)
+	c.Looked("public.t", due[0], false)
+	if got := c.Failing(1, 5); len(got) != 1 || got[0].Key[0] != "1" {
+		t.Errorf("failing %v", got)
+	}
+	c.Looked("public.t", due[0], true)
+	if c.Open() != 0 {
+		t.Error("an equal key stays dirty")
+	}
+	if n, _ := c.Foreign(); n != 0 {
+		t.Error("what came through replication is foreign")
+	}
+	c.Green(wrote(950, "7"))
+	if n, rows := c.Foreign(); n != 1 || rows[0].Key[0] != "7" || c.Open() != 1 {
+		t.Errorf("a write of green's own: %d %v", n, rows)
+	}
+}
+
+// TestWhatHasNoNameMakesTheTableWhole: truncation, other columns, rows without a
+// key, and tables whose changes cannot be followed.
+func TestWhatHasNoNameMakesTheTableWhole(t *testing.T) {
+	c := tablediff.NewChanges(tracked())
+	if w := c.Wholes(); len(w) != 1 || w["public.unlogged"] == "" {
+		t.Fatalf("%v", w)
+	}
+	c.Blue(engines.Transaction{Position: 5, Truncated: []string{"public.t"}, Rows: []engines.RowChange{{Table: "public.bare"}}})
+	turn := c.Turn()
+	if w := c.Wholes(); len(w) != 3 {
+		t.Errorf("%v", w)
+	}
+	c.Blue(engines.Transaction{Position: 6, Rows: []engines.RowChange{{Table: "public.bare"}}})
+	if c.Clean("public.bare", turn) {
+		t.Error("a look from before the last write counted")
+	}
+	if !c.Clean("public.t", turn) || !c.Clean("public.bare", c.Turn()) || len(c.Wholes()) != 1 {
+		t.Errorf("%v", c.Wholes())
+	}
+	c.Green(engines.Transaction{Reshaped: []string{"public.t"}})
+	if c.Wholes()["public.t"] == "" {
+		t.Error("other columns went unseen")
+	}
+}
+
+// TestTheFloorKeepsWhatIsNotVerified: a log is needed from the first change on
+// that has not been seen equal.
+func TestTheFloorKeepsWhatIsNotVerified(t *testing.T) {
+	c := tablediff.NewChanges(tracked())
+	c.Blue(wrote(100, "1"))
+	c.Blue(wrote(200, "1", "2"))
+	if b, g := c.Floor(300, 400); b != 99 || g != 400 {
+		t.Errorf("%d %d", b, g)
+	}
+	for _, d := range c.Due("public.t", 10, true) {
+		c.Looked("public.t", d, true)
+	}
+	if b, _ := c.Floor(300, 400); b != 300 {
+		t.Errorf("%d", b)
+	}
+}
+
+// TestNothingIsEverForgotten plays random histories against a plain model: a key
+// is clean only if its newest change was followed by a look that saw it equal.
+func TestNothingIsEverForgotten(t *testing.T) {
+	for round := range 200 {
+		rng := rand.New(rand.NewPCG(uint64(round), 1))
+		c := tablediff.NewChanges(tracked())
+		model := map[string]bool{}
+		var looks []tablediff.Dirty
+		changed := map[string]int{}
+		at := map[string]int{}
+		for pos := uint64(1); pos < 200; pos++ {
+			k := strconv.Itoa(rng.IntN(8))
+			switch rng.IntN(5) {
+			case 0, 1:
+				c.Blue(wrote(pos, k))
+				model[k] = true
+				changed[k]++
+			case 2:
+				tx := wrote(pos, k)
+				tx.Origin, tx.From = "pg_1", pos
+				c.Green(tx)
+				model[k] = true
+				changed[k]++
+			case 3: // a look begins
+				looks = c.Due("public.t", 100, rng.IntN(2) == 0)
+				at = map[string]int{}
+				for _, d := range looks {
+					at[d.Key[0]] = changed[d.Key[0]]
+				}
+			case 4: // and ends, later
+				for _, d := range looks {
+					equal := rng.IntN(2) == 0
+					c.Looked("public.t", d, equal)
+					if equal && at[d.Key[0]] == changed[d.Key[0]] {
+						delete(model, d.Key[0])
+					}
+				}
+				looks = nil
+			}
+			if c.Open() != len(model) {
+				t.Fatalf("round %d at %d: %d open, the model has %d", round, pos, c.Open(), len(model))
+			}
+		}
+	}
+}

@@ -32,6 +32,8 @@ func verbs() []func(*App) *cobra.Command {
 		verifyCmd,
 		exportCmd,
 		reconcileCmd,
+		anchorCmd,
+		witnessCmd,
 		replayCmd,
 		versionCmd,
 		manCmd,

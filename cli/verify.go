@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -20,7 +21,8 @@ type verifying struct {
 	audit.VerifyOptions
 	dir, signers, runbook string
 	bundled, json         bool
-	heads                 []string
+	heads, logs           []string
+	outside               outside
 }
 
 // bundledSigners is the copy of the signers file that a bundle carries. Whoever
@@ -53,7 +55,7 @@ exit-codes.`,
 			if !cmd.Flags().Changed("quorum") && (v.signers != "" || v.bundled) {
 				v.Quorum = 1
 			}
-			return app.verify(v)
+			return app.verify(cmd.Context(), v)
 		},
 	}
 	f := cmd.Flags()
@@ -61,6 +63,9 @@ exit-codes.`,
 	f.BoolVar(&v.bundled, "trust-bundled-signers", false, "believe the copy of that file in the record's folder")
 	f.StringVar(&v.Origin, "origin", "", "name the record must carry; without it the record's own is believed")
 	f.StringArrayVar(&v.heads, "expect-head", nil, "head from the change ticket: 'ORIGIN SIZE ROOT' (repeatable)")
+	v.outside.flags(f)
+	f.StringArrayVar(&v.logs, "pg-log", nil, "log of a PostgreSQL server, fetched by the auditor (repeatable)")
+	f.StringArrayVar(&v.logs, "mysql-log", nil, "general or audit log of a MySQL or MariaDB server (repeatable)")
 	f.StringVar(&v.runbook, "runbook", "", "the runbook as it was approved; the record's must be the same")
 	f.IntVar(&v.Quorum, "quorum", 0, "anchors that must vouch for the record (default 1 with --signers)")
 	f.DurationVar(&v.MaxSkew, "max-skew", 500*time.Millisecond, "what the wall clock may move against the other one between two lines")
@@ -69,7 +74,7 @@ exit-codes.`,
 	return cmd
 }
 
-func (a *App) verify(v verifying) error {
+func (a *App) verify(ctx context.Context, v verifying) error {
 	info, err := os.Stat(v.dir)
 	if err != nil || !info.IsDir() {
 		if err == nil {
@@ -78,7 +83,7 @@ func (a *App) verify(v verifying) error {
 		// A folder that is not there says nothing about a record: usage, not a verdict.
 		return exit(ExitUsage, &engines.Error{Op: "open record", Object: v.dir, Err: err, Next: "name the folder that holds the record's log"})
 	}
-	want, err := v.prepare()
+	want, err := v.prepare(ctx)
 	if err != nil {
 		return err
 	}
@@ -94,7 +99,7 @@ func (a *App) verify(v verifying) error {
 }
 
 // prepare reads what the record is to be compared with.
-func (v *verifying) prepare() (entries.Expected, error) {
+func (v *verifying) prepare(ctx context.Context) (entries.Expected, error) {
 	var want entries.Expected
 	var err error
 	if v.Quorum < 0 {
@@ -110,6 +115,11 @@ func (v *verifying) prepare() (entries.Expected, error) {
 		}
 		v.Vouches = append(v.Vouches, audit.TicketVouch(h))
 	}
+	found, err := v.outside.read(ctx, v.dir, v.logs)
+	if err != nil {
+		return want, err
+	}
+	v.Vouches, v.Skipped = append(v.Vouches, found.vouches...), found.skipped
 	if v.runbook != "" {
 		src, err := readBook(v.runbook)
 		if err != nil {

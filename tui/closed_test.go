@@ -14,7 +14,7 @@ func TestK8AClosedWayBackIsNotOffered(t *testing.T) {
 	for _, sz := range sizes {
 		r := newRig(t, s, sz[0], sz[1])
 		r.shows("CLOSED", "restore or export only", "loses commits since the switch")
-		r.showsNot("until", "s skip…  b back out…")
+		r.showsNot("until the end", "s skip…  b back out…")
 		r.pass(deadFor)
 		r.typed("b")
 		if r.m.mode != looking || len(r.sess.got) != 0 {

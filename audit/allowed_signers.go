@@ -266,7 +266,7 @@ func certForbids(c *ssh.Certificate, principal, fp, when string, at time.Time) s
 		return fmt.Sprintf("key %s was not yet valid at %s", fp, when)
 	case unix >= c.ValidBefore:
 		return fmt.Sprintf("key %s was no longer valid at %s", fp, when)
-	case c.Signature.Format == ssh.KeyAlgoRSA || c.Signature.Format == ssh.InsecureKeyAlgoDSA:
+	case c.Signature.Format == ssh.KeyAlgoRSA || c.Signature.Format == keyDSA:
 		return fmt.Sprintf("certificate of key %s is signed with %s", fp, c.Signature.Format)
 	}
 	checker := ssh.CertChecker{Clock: func() time.Time { return at }}

@@ -28,6 +28,7 @@ const (
 	sigHash  = "sha512"
 	sigBegin = "-----BEGIN SSH SIGNATURE-----"
 	sigEnd   = "-----END SSH SIGNATURE-----"
+	keyDSA   = "ssh-dss"
 	// sigColumns is the line width of OpenSSH's armor.
 	sigColumns = 70
 	// maxArmor bounds what a person may paste: a certificate with a long list of
@@ -163,7 +164,7 @@ func (s *SSHSignature) strong() error {
 		if s.Algorithm != ssh.KeyAlgoRSASHA512 && s.Algorithm != ssh.KeyAlgoRSASHA256 {
 			return fmt.Errorf("%w: an RSA key signed with %q, must be %s", ErrBadSignature, s.Algorithm, ssh.KeyAlgoRSASHA512)
 		}
-	case ssh.InsecureKeyAlgoDSA:
+	case keyDSA:
 		return fmt.Errorf("%w: DSA keys are not accepted", ErrBadSignature)
 	default:
 		if s.Algorithm != t {

@@ -90,6 +90,33 @@ func (s *Session) writeRequest(r steps.Request, who string) error {
 	return os.WriteFile(name, []byte(text), 0o600)
 }
 
+// signatures opens the keys that a command needs, before the lock is taken: an
+// agent or a hardware key may take its time.
+func (s *Session) signatures(in *Intent) (signed *steps.Signed, next ssh.Signer, err error) {
+	switch c := in.Command.(type) {
+	case steps.Approve:
+		in.Command, signed, err = s.signature(c, *in)
+	case steps.Handover:
+		if in.Sign != nil {
+			s.mu.Lock()
+			people := s.cfg.People
+			s.mu.Unlock()
+			next, _, err = people.pick(*in.Sign, audit.NamespaceSession, c.To, s.cfg.Now())
+		}
+	}
+	return signed, next, err
+}
+
+// denyAlone is deny for what was refused before the lock was taken.
+func (s *Session) denyAlone(who Person, in Intent, why error) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return ErrClosed
+	}
+	return s.deny(who, in, why)
+}
+
 // signature turns what was handed in into a statement, its signature and what is
 // known about both. It may ask an agent or a hardware key, so no lock is held.
 func (s *Session) signature(c steps.Approve, in Intent) (steps.Approve, *steps.Signed, error) {

@@ -212,22 +212,9 @@ func (s *Session) do(ctx context.Context, who Person, in Intent) error {
 			return err
 		}
 	}
-	var signed *steps.Signed
-	if c, ok := in.Command.(steps.Approve); ok {
-		var err error
-		if in.Command, signed, err = s.signature(c, in); err != nil {
-			return s.denyAlone(who, in, err)
-		}
-	}
-	var next ssh.Signer
-	if c, ok := in.Command.(steps.Handover); ok && in.Sign != nil {
-		s.mu.Lock()
-		people := s.cfg.People
-		s.mu.Unlock()
-		var err error
-		if next, _, err = people.pick(*in.Sign, audit.NamespaceSession, c.To, s.cfg.Now()); err != nil {
-			return s.denyAlone(who, in, err)
-		}
+	signed, next, err := s.signatures(&in)
+	if err != nil {
+		return s.denyAlone(who, in, err)
 	}
 	shut := false
 	if c, ok := in.Command.(steps.Settle); ok && c.Next == steps.NextRollBack {
@@ -254,6 +241,11 @@ func (s *Session) do(ctx context.Context, who Person, in Intent) error {
 		return s.deny(who, in, err)
 	}
 	s.denied = ""
+	return s.carryOut(in, evs, ev, next, shut)
+}
+
+// carryOut does what was decided. s.mu is held.
+func (s *Session) carryOut(in Intent, evs []steps.Event, ev steps.Evidence, next ssh.Signer, shut bool) error {
 	switch c := in.Command.(type) {
 	case steps.Confirm:
 		return s.confirm(evs, ev)
@@ -274,22 +266,12 @@ func (s *Session) do(ctx context.Context, who Person, in Intent) error {
 	case steps.Handover:
 		return s.handOver(evs, next)
 	}
-	if _, err = s.commit(evs...); err != nil {
+	if _, err := s.commit(evs...); err != nil {
 		return err
 	}
 	s.writeRequests(evs)
 	s.remember(evs, in)
 	return s.granted(evs)
-}
-
-// denyAlone is deny for what was refused before the lock was taken.
-func (s *Session) denyAlone(who Person, in Intent, why error) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closed {
-		return ErrClosed
-	}
-	return s.deny(who, in, why)
 }
 
 // evidence is what the session knows at this moment. s.mu is held.

@@ -67,7 +67,10 @@ read -r count total < <(get install -y --print-uris "$@" libstdc++6 | awk '$2 ~ 
 say "downloading $count packages, $total MB"
 megabytes() { du -cm "$state"/cache/archives | tail -1 | cut -f1; }
 # The nap holds neither the caller's pipe nor the lock, which would outlive this script in it.
-while sleep 3 >/dev/null 2>&1 9>&-; do say "downloaded $(megabytes) of $total MB"; done &
+while sleep 3 >/dev/null 2>&1 9>&-; do
+  was=${is:-1} is=$(megabytes)
+  [ "$is" = "$was" ] || say "downloaded $is of $total MB"
+done &
 watcher=$!
 get install -y --download-only "$@" libstdc++6 >/dev/null
 kill "$watcher"; watcher=

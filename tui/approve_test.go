@@ -184,13 +184,18 @@ func TestTheApproveBoxFollowsTheSession(t *testing.T) {
 	}
 }
 
-// The poll: a desk is chosen, its answer sent; a no go needs a word.
-func TestThePollBox(t *testing.T) {
+// polled is a step that two desks must say go for; one has.
+func polled() session.Snapshot {
 	s := ready()
 	c := s.Cards[s.Current]
 	c.Desks = []session.Desk{{Name: "database", Answered: true, Go: true, By: "ada", At: night}, {Name: "application"}}
 	s.Cards[s.Current] = c
-	r := newRig(t, s, 120, 40)
+	return s
+}
+
+// The poll: a desk is chosen, its answer sent; a no go needs a word.
+func TestThePollBox(t *testing.T) {
+	r := newRig(t, polled(), 120, 40)
 	r.pass(deadFor)
 	r.typed("x")
 	r.shows("x is off: application has not answered: g")

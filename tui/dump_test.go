@@ -48,6 +48,10 @@ func TestDump(t *testing.T) {
 		{"interrupt-120x40", frozen(), dark, 120, 40, func(r *rig) { r.pass(deadFor); r.send(tea.KeyPressMsg{Code: 'c', Mod: tea.ModCtrl}) }},
 		{"help-120x40", ready(), dark, 120, 40, func(r *rig) { r.pass(deadFor); r.typed("?") }},
 		{"over-120x40", over(), dark, 120, 40, nil},
+		{"second-120x40", noReturn(4), dark, 120, 40, box(noReturn(4), "drop it")},
+		{"poll-120x40", polled(), dark, 120, 40, func(r *rig) { r.pass(deadFor); r.typed("g") }},
+		{"poll-80x24", polled(), dark, 80, 24, func(r *rig) { r.pass(deadFor); r.typed("g") }},
+		{"handover-80x24", ready(), dark, 80, 24, func(r *rig) { r.pass(deadFor); r.typed("H"); r.pass(deadFor); r.typed("bo") }},
 	} {
 		r := newRig(t, d.s, d.w, d.h)
 		r.m.th = d.th

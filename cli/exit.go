@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/turquoise-db/turquoise/reconcile"
 )
 
 // The exit statuses. Those of verify are the verdicts of audit.Report.
@@ -28,8 +30,8 @@ type exitCode struct {
 func exitCodes() []exitCode {
 	return []exitCode{
 		{ExitOK, "all", "ok", "done, and nothing to report"},
-		{ExitFailed, "all but verify, diff", "failed", "it went wrong, or something was found: read the message"},
-		{ExitRefused, "all but verify, diff", "not run", "not allowed now, or the runbook cannot be used: nothing was changed"},
+		{ExitFailed, "others", "failed", "it went wrong, or something was found: read the message"},
+		{ExitRefused, "others", "not run", "not allowed now, or the runbook cannot be used: nothing was changed"},
 		{ExitSuspended, "run, resume", "suspended", "asked to stop, or the terminal was lost: the running step ended and is on record, `turquoise resume` goes on"},
 		{0, "verify", "VERIFIED", "no finding"},
 		{1, "verify", "TAMPERED", "bytes, seals, signatures or anchors contradict each other"},
@@ -39,6 +41,10 @@ func exitCodes() []exitCode {
 		{0, "diff", "EQUAL", "every row was compared and is the same on both sides"},
 		{1, "diff", "DIFFERENT", "rows, tables, schema or sequences are not the same"},
 		{2, "diff", "UNCLEAR", "it could not be told: a side did not answer, or something was not compared"},
+		{reconcile.ExitMatched, "reconcile", "MATCHED", "all that was recorded was seen, and nothing else was done"},
+		{reconcile.ExitContradiction, "reconcile", "CONTRADICTION", "log and record cannot both be true"},
+		{reconcile.ExitPartly, "reconcile", "PARTLY", "the logs do not cover the night, or a kind of statement is not logged"},
+		{reconcile.ExitOffRecord, "reconcile", "OFF RECORD", "the same logins wrote what the record does not have"},
 		{ExitUsage, "all", "usage", "the command line makes no sense: nothing was done"},
 	}
 }
@@ -48,7 +54,7 @@ func exitCodesTopic(*App) *cobra.Command {
 	var s strings.Builder
 	s.WriteString("What each exit status means:\n\n")
 	for _, c := range exitCodes() {
-		fmt.Fprintf(&s, "  %2d  %-21s %-12s %s\n", c.code, c.verbs, c.result, c.meaning)
+		fmt.Fprintf(&s, "  %2d  %-11s %-13s %s\n", c.code, c.verbs, c.result, c.meaning)
 	}
 	s.WriteString("\nIf several verdicts of verify apply, the worst wins, in the order 1, 3, 2, 4.")
 	return &cobra.Command{Use: "exit-codes", Short: "what each exit status means", Long: s.String()}

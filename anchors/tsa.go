@@ -3,7 +3,6 @@ package anchors
 import (
 	"bytes"
 	"context"
-	"crypto"
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/x509"
@@ -14,9 +13,6 @@ import (
 	"math/big"
 	"net/http"
 	"time"
-
-	"github.com/digitorus/pkcs7"
-	"github.com/digitorus/timestamp"
 
 	"github.com/turquoise-db/turquoise/audit"
 )
@@ -70,11 +66,12 @@ func (t *TSA) ask(ctx context.Context, h audit.Head) (reply []byte, nonce *big.I
 	if nonce, err = rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 63)); err != nil {
 		return nil, nil, err
 	}
-	query, err := timestamp.CreateRequest(bytes.NewReader([]byte(h.Text())), &timestamp.RequestOptions{Hash: crypto.SHA256, Certificates: true, Nonce: nonce})
+	sum := sha256.Sum256([]byte(h.Text()))
+	ask, err := query(sum[:], nonce)
 	if err != nil {
 		return nil, nil, err
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, t.url, bytes.NewReader(query))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, t.url, bytes.NewReader(ask))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -92,44 +89,21 @@ func (t *TSA) ask(ctx context.Context, h audit.Head) (reply []byte, nonce *big.I
 
 var errImprint = errors.New("message imprint mismatch: it was made over something else")
 
-// checkStamp gives the time of a reply that fits the head. With roots the chain
-// of its signer is checked at that time, and that it may stamp at all; the
-// library checks neither. It must not be believed on bytes from outside without.
-func checkStamp(reply []byte, h audit.Head, nonce *big.Int, roots *x509.CertPool) (at time.Time, err error) {
-	defer func() { // the parser is not ours, the bytes may be anybody's
-		if r := recover(); r != nil {
-			err = fmt.Errorf("malformed reply: %v", r)
-		}
-	}()
-	ts, err := timestamp.ParseResponse(reply)
+// checkStamp gives the time of a reply that fits the head. Without roots nobody
+// has checked who stamped it.
+func checkStamp(reply []byte, h audit.Head, nonce *big.Int, roots *x509.CertPool) (time.Time, error) {
+	s, err := parseStamp(reply)
 	if err != nil {
 		return time.Time{}, err
 	}
-	sum := sha256.Sum256([]byte(h.Text()))
-	if ts.HashAlgorithm != crypto.SHA256 || !bytes.Equal(ts.HashedMessage, sum[:]) {
+	if sum := sha256.Sum256([]byte(h.Text())); !bytes.Equal(s.info.Imprint.Hash, sum[:]) {
 		return time.Time{}, errImprint
 	}
-	if nonce != nil && (ts.Nonce == nil || ts.Nonce.Cmp(nonce) != 0) {
+	if nonce != nil && (s.info.Nonce == nil || s.info.Nonce.Cmp(nonce) != 0) {
 		return time.Time{}, errors.New("the reply is to another question")
 	}
 	if roots == nil {
-		return ts.Time, nil
+		return s.at, nil
 	}
-	p7, err := pkcs7.Parse(ts.RawToken)
-	if err != nil {
-		return time.Time{}, err
-	}
-	if err := p7.VerifyWithOpts(x509.VerifyOptions{Roots: roots, CurrentTime: ts.Time, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageTimeStamping}}); err != nil {
-		return time.Time{}, err
-	}
-	signer := p7.GetOnlySigner()
-	if signer == nil {
-		return time.Time{}, errors.New("not signed by one authority")
-	}
-	for _, use := range signer.ExtKeyUsage {
-		if use == x509.ExtKeyUsageTimeStamping {
-			return ts.Time, nil
-		}
-	}
-	return time.Time{}, errors.New("its signer's certificate is not for timestamps")
+	return s.at, s.verify(roots)
 }

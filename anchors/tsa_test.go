@@ -2,9 +2,11 @@ package anchors_test
 
 import (
 	"bytes"
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/rsa"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
@@ -41,9 +43,8 @@ type authority struct {
 	pool *x509.CertPool
 }
 
-// newAuthority skips with a reason where openssl is missing. Uses are those of
-// the signer's certificate.
-func newAuthority(t *testing.T, uses ...x509.ExtKeyUsage) *authority {
+// newAuthority skips with a reason where openssl is missing.
+func newAuthority(t *testing.T, key crypto.Signer) *authority {
 	t.Helper()
 	if _, err := exec.LookPath("openssl"); err != nil {
 		t.Skip("skipped: no openssl, which plays the timestamp authority")
@@ -51,12 +52,11 @@ func newAuthority(t *testing.T, uses ...x509.ExtKeyUsage) *authority {
 	a := &authority{t: t, dir: t.TempDir(), pool: x509.NewCertPool()}
 	ca := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "CA"}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
 		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign}
-	caKey, key := must[*ecdsa.PrivateKey](t)(ecdsa.GenerateKey(elliptic.P256(), rand.Reader)), must[*ecdsa.PrivateKey](t)(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))
+	caKey := ecdsaKey(t)
 	caDER := must[[]byte](t)(x509.CreateCertificate(rand.Reader, ca, ca, caKey.Public(), caKey))
-	leaf := &x509.Certificate{SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "TSA"}, NotBefore: ca.NotBefore, NotAfter: ca.NotAfter, KeyUsage: x509.KeyUsageDigitalSignature}
-	if len(uses) > 0 { // openssl insists on a critical extension
-		leaf.ExtraExtensions = []pkix.Extension{{Id: []int{2, 5, 29, 37}, Critical: true, Value: []byte{0x30, 0x0a, 0x06, 0x08, 0x2b, 6, 1, 5, 5, 7, 3, 8}}}
-	}
+	leaf := &x509.Certificate{SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "TSA"}, NotBefore: ca.NotBefore, NotAfter: ca.NotAfter, KeyUsage: x509.KeyUsageDigitalSignature,
+		// openssl insists on a critical extension: for timestamps only
+		ExtraExtensions: []pkix.Extension{{Id: []int{2, 5, 29, 37}, Critical: true, Value: []byte{0x30, 0x0a, 0x06, 0x08, 0x2b, 6, 1, 5, 5, 7, 3, 8}}}}
 	leafDER := must[[]byte](t)(x509.CreateCertificate(rand.Reader, leaf, must[*x509.Certificate](t)(x509.ParseCertificate(caDER)), key.Public(), caKey))
 	a.pool.AddCert(must[*x509.Certificate](t)(x509.ParseCertificate(caDER)))
 	for name, data := range map[string][]byte{
@@ -69,6 +69,10 @@ func newAuthority(t *testing.T, uses ...x509.ExtKeyUsage) *authority {
 		}
 	}
 	return a
+}
+
+func ecdsaKey(t *testing.T) *ecdsa.PrivateKey {
+	return must[*ecdsa.PrivateKey](t)(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))
 }
 
 func (a *authority) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -91,13 +95,19 @@ func (a *authority) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func TestATimestampCatchesAForgedNight(t *testing.T) {
-	a := newAuthority(t, x509.ExtKeyUsageTimeStamping)
+	t.Run("ecdsa", func(t *testing.T) { stamped(t, newAuthority(t, ecdsaKey(t))) })
+	t.Run("rsa", func(t *testing.T) {
+		stamped(t, newAuthority(t, must[*rsa.PrivateKey](t)(rsa.GenerateKey(rand.Reader, 2048))))
+	})
+}
+
+func stamped(t *testing.T, a *authority) {
 	real, forged := twoNights(t, anchors.NewTSA(serve(t, a), a.pool))
 	trust := anchors.Trust{TSA: a.pool}
 	expect(t, real.verify(real.dir, trust), 0, "timestamp authority at 20")
 	expect(t, forged.verify(real.dir, trust), 1, "E42-rewritten", "timestamp authority saw another history at")
 	expect(t, real.verify(real.dir, anchors.Trust{}), 4, "no certificate of a timestamp authority was given", "U60")
-	expect(t, real.verify(real.dir, anchors.Trust{TSA: newAuthority(t, x509.ExtKeyUsageTimeStamping).pool}), 1, "E43-timestamp")
+	expect(t, real.verify(real.dir, anchors.Trust{TSA: newAuthority(t, ecdsaKey(t)).pool}), 1, "E43-timestamp")
 
 	// Stock tools agree, over the very files.
 	reply := must[[]string](t)(filepath.Glob(real.dir + "/anchors/*.tsr"))[0]

@@ -74,7 +74,7 @@ func TestALockedCopyCatchesAForgedNight(t *testing.T) {
 	real, forged := twoNights(t, must[*anchors.S3](t)(anchors.NewS3(client, "s3://records/nights", until, time.Now())))
 	trust := anchors.Trust{S3: client, Bucket: "records"}
 	r := real.verify(real.dir, trust)
-	expect(t, r, 0, "s3://records/nights/"+sid+"/000000000000.jsonl version ")
+	expect(t, r, 0, "s3://records/nights/"+sid+"/0000000000", ".jsonl version ")
 	if r.Covered == 0 || !strings.Contains(r.Levels[4].Text, "no timestamp") {
 		t.Errorf("covered %d: %v", r.Covered, r.Levels)
 	}

@@ -36,6 +36,8 @@ func lineText(e audit.Entry) string {
 		return short(str("why"))
 	case "var.captured":
 		return str("name") + " captured"
+	case "gauge.sample":
+		return "sample of the gauges"
 	case "seal":
 		return "sealed: signed up to here"
 	case "key.next":

@@ -149,6 +149,9 @@ func (j *Journal) done(r *runner, t *table, part int) bool {
 	}
 	f, ok := j.seen[t.Label()][part]
 	if ok {
+		if part == whole {
+			t.left = 1
+		}
 		r.apply(t, f)
 		r.prog.Rows += f.Blue
 	}

@@ -41,6 +41,7 @@ const (
 	settleFor   = time.Minute      // a replica that is further behind than this is not in step
 	samples     = 20               // what a person reads
 	mostNamed   = 20_000           // differing rows of one table that are held by key; beyond, parts are counted
+	atOnceRows  = 20_000_000       // rows of a table that one scan sums: ten seconds and one snapshot
 	mostWorkers = 16               // pairs of sessions, whatever the limits say
 	defWorkers  = 2                // half of what a small server has
 	loadEvery   = time.Second      // how often the load is looked at
@@ -57,7 +58,8 @@ type table struct {
 	report   tablediff.TableReport
 	suspects []tablediff.Suspect
 	began    time.Time
-	left     int // parts that nobody has read
+	left     int  // parts that nobody has read
+	atOnce   bool // summed in one scan first: it is at rest and small enough
 }
 
 // Run compares the two sides once. The error is one of the comparison itself; a
@@ -149,6 +151,10 @@ func (r *runner) plan(ctx context.Context) error {
 		return &engines.Error{Op: "compare", Object: blue.Who.String(), Err: errors.New("both sides are the same database"), Next: "check the two connection strings"}
 	}
 	r.report.Blue.Server, r.report.Green.Server = blue.Who.String(), green.Who.String()
+	linked, err := r.linked(ctx)
+	if err != nil {
+		return err
+	}
 	digests, notes := r.o.Digests(blue, green, r.o.Strength)
 	r.notes = append(r.notes, notes...)
 	for _, n := range r.notes {
@@ -165,12 +171,24 @@ func (r *runner) plan(ctx context.Context) error {
 			return err
 		}
 		t.report.Parts, t.left = len(t.parts), len(t.parts)
+		t.atOnce = !linked && len(t.parts) > 1 && d.Strength == engines.Sum64 && d.Rows <= atOnceRows
 		r.tables = append(r.tables, t)
 	}
 	if len(r.tables) == 0 {
 		return &engines.Error{Op: "compare", Object: fmt.Sprint(r.o.Tables), Err: errors.New("no such table on both sides"), Next: "see the names in the notes, or leave --tables out"}
 	}
 	return r.o.Journal.open(r)
+}
+
+// linked reports whether replication runs from blue to green. Where it does not
+// the sides are at rest with each other: sums of whole tables can agree.
+func (r *runner) linked(ctx context.Context) (bool, error) {
+	at, err := r.main.blue.Position(ctx)
+	if err != nil {
+		return false, err
+	}
+	_, linked, err := r.main.green.Applied(ctx, r.main.blue, at)
+	return linked, err
 }
 
 func (r *runner) side(ctx context.Context, c engines.Comparer) (engines.Side, error) {

@@ -304,3 +304,6 @@ func (c *Comparer) Values(ctx context.Context, d engines.TableDigest, keys []eng
 	}
 	return out, nil
 }
+
+// PID is the process of this session on the server: what it costs is measured there.
+func (c *Comparer) PID() uint32 { return c.pg.PID() }

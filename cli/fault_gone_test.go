@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/turquoise-db/turquoise/lab"
 	"github.com/turquoise-db/turquoise/session"
@@ -18,14 +19,16 @@ import (
 func TestAServerIsGone(t *testing.T) {
 	var at string
 	var then func()
-	w := newWiredWith(t, func(c *session.Config) {
+	crash := func(c *session.Config) {
+		c.Every = 100 * time.Millisecond
 		c.Crash = func(point string) {
 			if point == at {
 				at = ""
 				then()
 			}
 		}
-	})
+	}
+	w := newWiredWith(t, crash)
 	w.breaks = 1 << 30 // a pooler that dies takes its clients along
 	at, then = "1.5:main:before-begin:1", w.wires["blue"].Down
 	if err := w.walk(w.s, lab.WalkOptions{Until: "1.5"}); !errors.Is(err, lab.ErrStopped) {
@@ -69,6 +72,9 @@ func TestAServerIsGone(t *testing.T) {
 		if err := gone.undo(); err != nil {
 			t.Fatal(err)
 		}
+		if gone.name == "the pooler" { // another process than the bound one: only a resume binds it
+			w.again(crash)
+		}
 		if _, err := settleDoubt(t.Context(), w.s); err != nil {
 			t.Fatalf("%s: %v", gone.name, err)
 		}
@@ -82,6 +88,32 @@ func TestAServerIsGone(t *testing.T) {
 	}
 	w.once()
 	w.compare(w.s)
+}
+
+// again suspends the session and resumes it.
+func (w *wired) again(change func(*session.Config)) {
+	w.t.Helper()
+	if err := w.s.Suspend("to bind a server anew"); err != nil {
+		w.t.Fatal(err)
+	}
+	book, values, _, err := w.cut.load(w.get)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	cfg, err := w.cut.config(book, values, w.get)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	cfg.LabOnly, cfg.Scripted = true, true
+	cfg.Sid, cfg.Dir = w.s.Snapshot().Sid, w.s.Dir()
+	cfg.Run, cfg.Record = "s"+cfg.Sid[len(cfg.Sid)-4:], recordDeps(cfg.Sid)
+	change(&cfg)
+	s, err := session.Resume(w.t.Context(), cfg, "the pooler was started again")
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.t.Cleanup(func() { _ = s.Close() })
+	w.s = s
 }
 
 func down(w wired, name string) func() error {

@@ -32,6 +32,7 @@ type childTask struct {
 	Env                    map[string]string
 	Crash                  bool     // die at the first boundary that nobody died at yet
 	Whole                  bool     // at all of them, not at a selection
+	Only                   string   // at those that begin with this
 	Seen                   []string // boundaries that a child died at already
 	End                    bool     // close the session when the walk is over
 	Sit                    string   // at a cockpit, full or plain, in a terminal; the process has to go while a step runs
@@ -195,7 +196,7 @@ func said(s *session.Session, id runbooks.StepID) string {
 
 // wants says whether to die at a boundary: STEP:PLACE, or STEP:PART:PLACE:ACTION.
 func (c childTask) wants(point string) bool {
-	if slices.Contains(c.Seen, point) {
+	if slices.Contains(c.Seen, point) || !strings.HasPrefix(point, c.Only) {
 		return false
 	}
 	if c.Whole {

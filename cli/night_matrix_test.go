@@ -13,6 +13,7 @@ import (
 
 	"github.com/turquoise-db/turquoise/audit"
 	"github.com/turquoise-db/turquoise/audit/entries"
+	"github.com/turquoise-db/turquoise/runbooks"
 )
 
 // quick is the shipped runbook with dwells that a walk of many short lives can
@@ -97,7 +98,7 @@ func TestKilledAnywhere(t *testing.T) {
 	whole := os.Getenv("TURQUOISE_WHOLE_MATRIX") != ""
 	for walk := 1; ; walk++ {
 		before := len(seen)
-		t.Run(fmt.Sprintf("walk %d", walk), func(t *testing.T) { seen = killWalk(t, seen, whole) })
+		t.Run(fmt.Sprintf("walk %d", walk), func(t *testing.T) { seen = killWalk(t, seen, whole, "6.6", "") })
 		if t.Failed() || !whole || len(seen) == before {
 			break
 		}
@@ -108,12 +109,23 @@ func TestKilledAnywhere(t *testing.T) {
 	}
 }
 
-func killWalk(t *testing.T, seen []string, whole bool) []string {
+// TestKilledOnTheWayOut does the same where the walk turns back before the window:
+// blue is left as it was.
+func TestKilledOnTheWayOut(t *testing.T) {
+	seen := killWalk(t, nil, os.Getenv("TURQUOISE_WHOLE_MATRIX") != "", "4.5", "A1.")
+	if len(seen) < 5 {
+		t.Errorf("killed at %d boundaries only: %q", len(seen), seen)
+	}
+}
+
+// killWalk walks to the step back and then the way back that fits there. Only
+// boundaries that begin with only are died at.
+func killWalk(t *testing.T, seen []string, whole bool, back runbooks.StepID, only string) []string {
 	n := newNight(t)
 	n.cut.book = quick(t)
 	n.breaks = 50 * nightClients // each life of the way back may end them again
 	task := n.task()
-	task.BackFrom, task.Crash, task.Whole, task.End = "6.6", true, whole, true
+	task.BackFrom, task.Only, task.Crash, task.Whole, task.End = back, only, true, whole, true
 	last := ""
 	for {
 		task.Seen = seen

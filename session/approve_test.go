@@ -351,12 +351,17 @@ func TestAResumeByAnotherPersonIsAHandover(t *testing.T) {
 	cfg := config(v, dir)
 	cfg.Book = n.s.State().Book
 	cfg.Person = "bob"
-	cfg.People = session.People{Signers: c.signers, Key: c.bob, Open: func(path, _ string) ([]ssh.Signer, error) {
+	signers := *c.signers
+	signers.SHA256 = strings.Repeat("0", 64)
+	cfg.People = session.People{Signers: &signers, Key: c.bob, Open: func(path, _ string) ([]ssh.Signer, error) {
 		return []ssh.Signer{map[string]ssh.Signer{"/ann": c.ann, "/bob": c.bob, "/carl": c.carl}[path]}, nil
 	}}
 	s, err := session.Resume(t.Context(), cfg, "ann is ill")
 	if err != nil {
 		t.Fatal(err)
+	}
+	if rec, err := os.ReadFile(filepath.Join(dir, "0002.jsonl")); err != nil || !strings.Contains(string(rec), "another file of the people who may sign") {
+		t.Errorf("%v: nothing on record about the other signers file", err)
 	}
 	n = attach(t, v, s)
 	n.h = s.Handle(session.Person{Name: "bob", Role: "operator"})

@@ -121,6 +121,10 @@ func (s *Session) takeOver(reason string) error {
 		evs = append(evs, steps.Event{Meta: audit.Meta{By: s.cfg.Person},
 			Body: entries.SessionHandover{From: s.state.Operator, To: s.cfg.Person, Reason: reason}})
 	}
+	if is := s.signersSum(); is != s.state.Signers {
+		evs = append(evs, steps.Event{Meta: audit.Meta{By: s.cfg.Person}, Body: entries.Deviation{
+			What: fmt.Sprintf("resumed with another file of the people who may sign: was %.12s, is %.12s", s.state.Signers, is), Reason: reason}})
+	}
 	if len(evs) == 0 {
 		return nil
 	}

@@ -15,7 +15,7 @@ func Apply(s State, e Event) State {
 	s.Newest = e.Seq
 	switch b := e.Body.(type) {
 	case entries.SessionOpen:
-		s.Started, s.Origin = e.At, b.Origin
+		s.Started, s.Origin, s.Signers = e.At, b.Origin, b.PeopleSHA256
 		s = s.operates(e.By, b.Key)
 	case entries.SessionResume:
 		s = applyResume(s, e, b)

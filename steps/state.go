@@ -85,6 +85,7 @@ type State struct {
 	Owed      []int64  // waivers whose approval is still to come
 	Operators []string // everybody who operated this session
 	Keys      []string // fingerprints of their keys
+	Signers   string   // hash of the signers file it was opened with
 	People    []string // persons bound to a role in the record
 
 	checked   entries.CheckResult // newest check, for the request that follows it

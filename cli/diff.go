@@ -8,6 +8,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -182,16 +183,19 @@ func (a *App) diffOptions(d diff) (compare.Options, error) {
 	if d.state != "" {
 		o.Journal = compare.NewJournal(d.state)
 	}
-	limits := d.limits
-	if _, err := readLimits(d.control, limits); err != nil {
+	good, err := readLimits(d.control, d.limits)
+	if err != nil {
 		return o, exit(ExitUsage, err)
 	}
+	var mu sync.Mutex
 	o.Limits = func() tablediff.Limits {
+		mu.Lock()
+		defer mu.Unlock()
 		// A file that is being rewritten reads badly for a moment: the last good one counts.
-		if l, err := readLimits(d.control, limits); err == nil {
-			return l
+		if l, err := readLimits(d.control, d.limits); err == nil {
+			good = l
 		}
-		return limits
+		return good
 	}
 	if !d.quiet {
 		o.Progress = a.diffProgress(time.Now)

@@ -1,0 +1,148 @@
+package cli
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/turquoise-db/turquoise/checks/tablediff"
+	"github.com/turquoise-db/turquoise/engines"
+	"github.com/turquoise-db/turquoise/lab"
+	"github.com/turquoise-db/turquoise/lab/labtest"
+	"github.com/turquoise-db/turquoise/steps"
+)
+
+func ask(t *testing.T, dsn, sql string) string {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close(t.Context()) }()
+	var out string
+	if err := conn.QueryRow(t.Context(), sql).Scan(&out); err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// TestTheWindowMovesNothingThatIsNotEqual walks with the full comparison, spoils
+// a row on green behind everybody's back, and wants the window taken back; then
+// repairs it and wants it through.
+func TestTheWindowMovesNothingThatIsNotEqual(t *testing.T) {
+	n := newNight(t)
+	n.cut.params = append(n.cut.params, "verify=full")
+	s := n.open(nil)
+	if err := n.walk(s, lab.WalkOptions{Until: "4.5"}); err != nil {
+		t.Fatal(err)
+	}
+	if rows := s.State().Vars["compared_rows"]; rows == "" || rows == "0" {
+		t.Fatalf("the comparison read %q rows", rows)
+	}
+	spoil := func(body string) {
+		if err := n.pair.Green.Exec(t.Context(), lab.Database, "set default_transaction_read_only = off", "update notes set body = '"+body+"' where id = 7"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	was := ask(t, n.pair.BlueDSN(), "select body from notes where id = 7")
+	spoil("spoilt")
+	err := n.walk(s, lab.WalkOptions{Until: "5"})
+	if !errors.Is(err, lab.ErrStopped) || !strings.Contains(err.Error(), "public.notes (7)") {
+		t.Fatalf("the window went on: %v", err)
+	}
+	if st := s.State(); st.Writes != "blue" || st.Step("5").Phase != steps.Undone {
+		t.Fatalf("writes on %s, step %s", st.Writes, st.Step("5").Phase)
+	}
+	n.flows("after the window was taken back")
+	spoil(was)
+	if err := n.walk(s, lab.WalkOptions{Until: "6.7"}); err != nil {
+		t.Fatal(err)
+	}
+	if v := s.State().Vars; number(v["verified_rows"]) < 7000 || v["verify_ms"] == "" {
+		t.Errorf("proven: %v rows in %v ms", v["verified_rows"], v["verify_ms"])
+	}
+	for side, dsn := range map[string]string{"blue": n.pair.BlueDSN(), "green": n.pair.GreenDSN()} {
+		if left := ask(t, dsn, "select (count(*) + (select count(*) from pg_publication where pubname = 'tq_cmp'))::text from pg_replication_slots where slot_name = 'tq_cmp'"); left != "0" {
+			t.Errorf("%s: slot or publication of the comparison is still there", side)
+		}
+	}
+	n.compare(s)
+}
+
+// TestDiffSaysWhatItFound runs the verb as it is typed: equal, different,
+// could not tell.
+func TestDiffSaysWhatItFound(t *testing.T) {
+	blue, green := labtest.Postgres(t, 15), labtest.Postgres(t, 17)
+	both := "create table accounts (id bigint primary key, owner text, balance numeric(12,2)); insert into accounts select g, 'owner ' || g, g from generate_series(1, 500) g"
+	for _, db := range []labtest.DB{blue, green} {
+		if err := db.Server.Exec(t.Context(), db.Name, both); err != nil {
+			t.Fatal(err)
+		}
+	}
+	run := func(args ...string) (tablediff.Report, string, int) {
+		var out, errs bytes.Buffer
+		code := Main(append([]string{"diff", "--quiet", "--blue", blue.DSN, "--green", green.DSN}, args...), strings.NewReader(""), &out, &errs)
+		var r tablediff.Report
+		// The words of the report are not read back into numbers: only what is a number or text is.
+		_ = json.Unmarshal(out.Bytes(), &r)
+		return r, out.String() + errs.String(), code
+	}
+	if r, all, code := run("--data-only", "--json"); code != exitEqual || r.Rows != 500 || !strings.Contains(all, `"verdict": "equal"`) {
+		t.Errorf("equal: status %d\n%s", code, all)
+	}
+	if err := green.Server.Exec(t.Context(), green.Name, "update accounts set owner = 'someone' where id = 7; delete from accounts where id = 8"); err != nil {
+		t.Fatal(err)
+	}
+	_, all, code := run("--tables", "accounts")
+	if code != exitDiffers || !strings.Contains(all, "different    id=7") || !strings.Contains(all, "missing      id=8") || strings.Contains(all, "someone") {
+		t.Errorf("different: status %d\n%s", code, all)
+	}
+	if _, all, _ := run("--show-values"); !strings.Contains(all, "green owner = someone") {
+		t.Errorf("values were asked for:\n%s", all)
+	}
+	if _, all, _ := run("--repair-sql", "green", "--data-only"); !strings.Contains(all, `UPDATE "public"."accounts" SET "owner" = 'owner 7'`) || !strings.Contains(all, "turquoise never runs them") {
+		t.Errorf("repair:\n%s", all)
+	}
+	if got := ask(t, green.DSN, "select owner from accounts where id = 7"); got != "someone" {
+		t.Errorf("diff changed green: %s", got)
+	}
+	if _, all, code := run("--tables", "nothing"); code != exitBlind || !strings.Contains(all, "no such table") {
+		t.Errorf("nothing to compare: status %d\n%s", code, all)
+	}
+}
+
+// TestLimitsMayChange reads them anew each time; a half-written file is no limit.
+func TestLimitsMayChange(t *testing.T) {
+	file := t.TempDir() + "/limits"
+	app := &App{Out: io.Discard, Err: io.Discard}
+	o, err := app.diffOptions(diff{engine: "postgres", strength: "64", blue: "host=a", green: "host=b", control: file, limits: tablediff.Limits{Workers: 2, Max: 40}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if l := o.Limits(); l.Workers != 2 {
+		t.Errorf("%+v", l)
+	}
+	write := func(text string) {
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("workers 5\n# for the night\nmax-active 7\n")
+	if l := o.Limits(); l.Workers != 5 || l.Max != 7 {
+		t.Errorf("%+v", l)
+	}
+	write("wor")
+	if l := o.Limits(); l.Workers != 5 {
+		t.Errorf("%+v", l)
+	}
+	var e *engines.Error
+	if _, err := readLimits(file, tablediff.Limits{}); !errors.As(err, &e) || e.Next == "" {
+		t.Errorf("%v", err)
+	}
+}

@@ -111,8 +111,8 @@ func (a *App) reckon(ctx context.Context, pair *lab.PairLab, l *lab.Ledger, s *s
 	if err != nil {
 		return err
 	}
-	if _, err := fmt.Fprintf(a.Out, "the clients: %d acknowledged, %d lost, %d duplicated, %d failed, longest gap %d ms\nthe servers of the demo are gone; the record is in %s\n",
-		rep.Acked, rep.Lost+rep.Stranded, rep.Duplicated, rep.Failed+rep.Refused, rep.LongestGap.Milliseconds(), s.Dir()); err != nil {
+	if _, err := fmt.Fprintf(a.Out, "the clients: %d acknowledged, %d lost, %d duplicated, %d failed, %d reconnected, longest gap %d ms\nthe servers of the demo are gone; the record is in %s\n",
+		rep.Acked, rep.Lost+rep.Stranded, rep.Duplicated, rep.Failed+rep.Refused, rep.Reconnected, rep.LongestGap.Milliseconds(), s.Dir()); err != nil {
 		return err
 	}
 	if !rep.Clean() {

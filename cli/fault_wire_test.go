@@ -130,7 +130,7 @@ var places = map[enginetest.Where]string{enginetest.Before: "before", enginetest
 // window, where the abort plan or the proof decides and clients go on.
 func TestALineThatIsCutInEveryStep(t *testing.T) {
 	w := newWired(t)
-	w.breaks = nightClients // the way back may end each client's connection once
+	w.parted = nightClients // the way back may end each client's connection once
 	most := 2               // cuts of each step
 	if os.Getenv("TURQUOISE_WHOLE_MATRIX") != "" {
 		most = 6

@@ -123,7 +123,7 @@ func TestKilledOnTheWayOut(t *testing.T) {
 func killWalk(t *testing.T, seen []string, whole bool, back runbooks.StepID, only string) []string {
 	n := newNight(t)
 	n.cut.book = quick(t)
-	n.breaks = 50 * nightClients // each life of the way back may end them again
+	n.parted = 50 * nightClients // each life of the way back may end them again
 	task := n.task()
 	task.BackFrom, task.Only, task.Crash, task.Whole, task.End = back, only, true, whole, true
 	last := ""

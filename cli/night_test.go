@@ -21,7 +21,8 @@ type night struct {
 	app    *App
 	cut    cutover
 	get    env
-	breaks int64 // connections that the way back to an older server ends: each client's, once
+	breaks int64 // transactions and logins that may fail
+	parted int64 // connections that the way back to an older server may end: each client's, once
 }
 
 // nightClients of the workload.
@@ -75,20 +76,20 @@ func (n *night) flows(what string) {
 	if err := settled(n.t.Context(), n.ledger); err != nil {
 		n.t.Fatalf("%s: %v", what, err)
 	}
-	if m := n.ledger.Meter(); m.Failed+m.Refused > n.breaks {
-		n.t.Fatalf("%s: %d transactions of clients failed, %d logins were refused: %s", what, m.Failed, m.Refused, m.LastError)
+	if m := n.ledger.Meter(); m.Failed+m.Refused > n.breaks || m.Reconnected > n.parted {
+		n.t.Fatalf("%s: %d transactions of clients failed, %d logins were refused, %d connections were ended: %s", what, m.Failed, m.Refused, m.Reconnected, m.LastError)
 	}
 }
 
 // compare stops the clients and demands that nothing was lost or doubled, and
-// that nothing failed but what the way back to an older server breaks.
+// that no client met anything but what the way back to an older server costs.
 func (n *night) compare(s *session.Session) {
 	n.t.Helper()
 	serves, before := n.pair.BlueDSN(), n.pair.GreenDSN()
 	if s.State().Writes == "green" {
 		serves, before = before, serves
 	}
-	if rep := n.reckon(serves, before); rep.Failed+rep.Refused > n.breaks {
+	if rep := n.reckon(serves, before); rep.Failed+rep.Refused > n.breaks || rep.Reconnected > n.parted {
 		n.t.Fatalf("clients met errors: %+v", rep)
 	}
 }
@@ -144,7 +145,7 @@ func TestEveryPlaceOfTheBlockCanBeAborted(t *testing.T) {
 
 func TestTheWayThereAndBackLosesNothing(t *testing.T) {
 	n := newNight(t)
-	n.breaks = nightClients
+	n.parted = nightClients
 	s := n.open(nil)
 	if err := n.walk(s, lab.WalkOptions{BackFrom: "6.2"}); err != nil {
 		t.Fatal(err)

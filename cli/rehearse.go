@@ -36,6 +36,7 @@ type rehearsed struct {
 	Lost           int64            `json:"lost"`
 	Duplicated     int64            `json:"duplicated"`
 	Failed         int64            `json:"failed"`
+	Reconnected    int64            `json:"reconnected"` // connections ended on purpose with nothing open on them
 	FreezeMS       int64            `json:"freeze_ms"`
 	GapMS          int64            `json:"gap_ms"`
 	WorstLatencyMS int64            `json:"worst_latency_ms"`
@@ -111,8 +112,8 @@ func (a *App) rehearse(ctx context.Context, r rehearsal) error {
 		if err := enc.Encode(out); err != nil {
 			return err
 		}
-	} else if _, err := fmt.Fprintf(a.Out, "acked %d  lost %d  duplicated %d  failed %d  freeze %d ms  longest gap %d ms  worst latency %d ms  writes on %s\nrecord %s\nsigners %s\n",
-		out.Acked, out.Lost, out.Duplicated, out.Failed, out.FreezeMS, out.GapMS, out.WorstLatencyMS, out.WritesOn, out.Record, out.Signers); err != nil {
+	} else if _, err := fmt.Fprintf(a.Out, "acked %d  lost %d  duplicated %d  failed %d  reconnected %d  freeze %d ms  longest gap %d ms  worst latency %d ms  writes on %s\nrecord %s\nsigners %s\n",
+		out.Acked, out.Lost, out.Duplicated, out.Failed, out.Reconnected, out.FreezeMS, out.GapMS, out.WorstLatencyMS, out.WritesOn, out.Record, out.Signers); err != nil {
 		return err
 	} else if r.verify == "full" {
 		if _, err := fmt.Fprintf(a.Out, "verified %d rows equal at the freeze, in %d ms of it\n", out.VerifiedRows, out.VerifyMS); err != nil {
@@ -191,7 +192,7 @@ func (r rehearsal) run(ctx context.Context, a *App, progress io.Writer) (out *re
 	if err != nil {
 		return nil, err
 	}
-	out = &rehearsed{Acked: rep.Acked, Lost: rep.Lost + rep.Stranded, Duplicated: rep.Duplicated, Failed: rep.Failed + rep.Refused,
+	out = &rehearsed{Acked: rep.Acked, Lost: rep.Lost + rep.Stranded, Duplicated: rep.Duplicated, Failed: rep.Failed + rep.Refused, Reconnected: rep.Reconnected,
 		FreezeMS: st.Freeze.Elapsed.Milliseconds(), GapMS: rep.LongestGap.Milliseconds(), WorstLatencyMS: rep.WorstLatency.Milliseconds(),
 		WritesOn: string(st.Writes), Steps: walked, Record: s.Dir(), Signers: signers}
 	out.VerifiedRows, out.VerifyMS = number(st.Vars["verified_rows"]), number(st.Vars["verify_ms"])

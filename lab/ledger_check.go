@@ -18,6 +18,9 @@ type Report struct {
 	Failed  int64 // certainly not committed
 	Unknown int64 // never answered and never looked up; right on the server either way
 	Refused int64 // connections that were not had
+	// Reconnected are connections that somebody ended on purpose while nothing was
+	// open on them; no transaction failed by it.
+	Reconnected int64
 
 	Lost       int64 // promised, and missing in whole or in part
 	Duplicated int64 // applied more than once
@@ -36,8 +39,8 @@ func (r Report) Clean() bool {
 
 // String says it in one line.
 func (r Report) String() string {
-	return fmt.Sprintf("%d acknowledged, %d lost, %d duplicated, %d unexpected, %d stranded, drift %d; %d failed, %d unknown, %d refused; no commit for %d ms, worst client %d ms",
-		r.Acked, r.Lost, r.Duplicated, r.Unexpected, r.Stranded, r.Drift, r.Failed, r.Unknown, r.Refused,
+	return fmt.Sprintf("%d acknowledged, %d lost, %d duplicated, %d unexpected, %d stranded, drift %d; %d failed, %d unknown, %d refused, %d reconnected; no commit for %d ms, worst client %d ms",
+		r.Acked, r.Lost, r.Duplicated, r.Unexpected, r.Stranded, r.Drift, r.Failed, r.Unknown, r.Refused, r.Reconnected,
 		r.LongestGap.Milliseconds(), r.WorstLatency.Milliseconds())
 }
 
@@ -49,7 +52,7 @@ type rows map[ledgerKey]struct{ ledger, orders int64 }
 // written behind the application's back.
 func (l *Ledger) Check(ctx context.Context, serves string, before ...string) (Report, error) {
 	m := l.meter.read(l.since())
-	r := Report{Refused: m.Refused, LongestGap: m.LongestGap, WorstLatency: m.Worst}
+	r := Report{Refused: m.Refused, Reconnected: m.Reconnected, LongestGap: m.LongestGap, WorstLatency: m.Worst}
 	here, drift, err := l.load(ctx, serves)
 	if err != nil {
 		return Report{}, err

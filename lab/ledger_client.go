@@ -18,6 +18,10 @@ const (
 	ledgerAccounts = 5000
 	// duplicateKey is the error code of a key that is there already.
 	duplicateKey = "23505"
+	// adminShutdown and protocolViolation are the codes under which servers and
+	// poolers end a connection on purpose.
+	adminShutdown     = "57P01"
+	protocolViolation = "08P01"
 )
 
 // ledgerClient is one client: one connection, one transaction at a time.
@@ -146,9 +150,32 @@ func (c *ledgerClient) transact(ctx context.Context) (unknown bool) {
 	}
 }
 
+// begin opens a transaction. A connection that was ended while its client had
+// nothing open is replaced once, as the pool of an application does it: nothing of
+// the transaction was done yet. The meter counts that by itself.
+func (c *ledgerClient) begin(ctx context.Context) (pgx.Tx, error) {
+	tx, err := c.conn.Begin(ctx)
+	var refusal *pgconn.PgError
+	if err == nil || !errors.As(err, &refusal) || !endedByAdmin(refusal) {
+		return tx, err
+	}
+	c.drop()
+	if err := c.connect(ctx); err != nil {
+		return nil, err
+	}
+	c.ledger.meter.reconnect()
+	return c.conn.Begin(ctx)
+}
+
+// endedByAdmin reports whether a pooler or server ended the connection because a
+// person told it to, and not because of anything that went wrong.
+func endedByAdmin(e *pgconn.PgError) bool {
+	return e.Code == adminShutdown || e.Code == protocolViolation && e.Message == "database removed" // by KILL
+}
+
 // send does the transaction; sent says that COMMIT may have reached the server.
 func (c *ledgerClient) send(ctx context.Context, k ledgerKey) (sent bool, err error) {
-	tx, err := c.conn.Begin(ctx)
+	tx, err := c.begin(ctx)
 	if err != nil {
 		return false, err
 	}

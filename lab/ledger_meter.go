@@ -17,6 +17,9 @@ type Meter struct {
 	Failed  int64 // transactions that certainly did not happen
 	Unknown int64 // transactions whose answer was lost and that nobody has looked up yet
 	Refused int64 // connections that were not had
+	// Reconnected are connections that somebody ended while nothing was open on
+	// them and that their clients replaced: no transaction failed by it.
+	Reconnected int64
 
 	TPS        int           // acknowledged in the last second
 	Gap        time.Duration // time since the last commit of any client
@@ -82,6 +85,12 @@ func (m *meter) refuse(cause error) {
 	defer m.mu.Unlock()
 	m.m.Refused++
 	m.m.LastError = cause.Error()
+}
+
+func (m *meter) reconnect() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.m.Reconnected++
 }
 
 func (m *meter) read(now time.Duration) Meter {

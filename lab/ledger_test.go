@@ -153,3 +153,21 @@ func TestAPausedPoolerIsAGapAndNoError(t *testing.T) {
 		t.Errorf("the pause of 300 ms is neither in the gap nor in the latency: %v", r)
 	}
 }
+
+// A pooler that is told to end its clients while they wait costs each of them a
+// connection and none a transaction; it is counted, not hidden.
+func TestAConnectionEndedOnPurposeIsNoFailedTransaction(t *testing.T) {
+	l := labtest.Pair(t, lab.Options{})
+	led := run(t, l, lab.LedgerOptions{}, 100)
+	for _, command := range []string{"PAUSE " + lab.Database, "KILL " + lab.Database, "RESUME " + lab.Database} {
+		if err := l.Pooler.Admin(t.Context(), command); err != nil {
+			t.Fatal(err)
+		}
+	}
+	acked := led.Meter().Acked
+	until(t, func() bool { return led.Meter().Acked >= acked+100 })
+	stop(t, led)
+	if r := check(t, led, l.BlueDSN()); !r.Clean() || r.Failed+r.Refused != 0 || r.Reconnected != 6 {
+		t.Errorf("six clients were ended: %v; last error %s", r, led.Meter().LastError)
+	}
+}

@@ -170,8 +170,11 @@ func (l *Log) postgresText(r io.Reader, prefix string) error {
 	}
 	at, user, sev, msg := re.SubexpIndex("at"), re.SubexpIndex("user"), re.SubexpIndex("sev"), re.SubexpIndex("msg")
 	var open *Seen // a statement may go on over lines that begin with a tab
+	var more strings.Builder
 	flush := func() {
 		if open != nil {
+			open.Text += more.String()
+			more.Reset()
 			l.Seen = append(l.Seen, *open)
 		}
 		open = nil
@@ -181,11 +184,15 @@ func (l *Log) postgresText(r io.Reader, prefix string) error {
 		line := s.Text()
 		if strings.HasPrefix(line, "\t") {
 			if open != nil {
-				open.Text += "\n" + line[1:]
+				more.WriteString("\n" + line[1:])
 			}
 			continue
 		}
 		flush()
+		if !strings.Contains(line, ":  ") {
+			l.Strange++
+			continue
+		}
 		m := re.FindStringSubmatch(line)
 		if m == nil {
 			l.Strange++

@@ -35,6 +35,10 @@ type Options struct {
 	// Opening.Recovery is set, session.resume. Its body must hold Opening.VKey.
 	First func(Opening) Line
 
+	// Sealed, if set, is told of every new head. It is called with the log locked:
+	// it must not wait, nor call the log.
+	Sealed func(Head)
+
 	MaxSkew  time.Duration     // 0: 500 ms
 	Secrets  map[string]string // slot to value; searched for in every line
 	OpenFile func(path string) (File, error)
@@ -301,6 +305,9 @@ func (l *Log) adopt(b *batch) {
 	if b.seal {
 		l.key.wipe()
 		l.key, l.head, l.sealedMono = b.next, b.head, b.mono
+		if l.o.Sealed != nil {
+			l.o.Sealed(l.head)
+		}
 	}
 	if l.written > l.reserved-reserveBytes/2 {
 		// Best effort: a disk that cannot promise the room may still have it.

@@ -11,7 +11,9 @@ import (
 
 	"github.com/turquoise-db/turquoise/anchors"
 	"github.com/turquoise-db/turquoise/audit"
+	"github.com/turquoise-db/turquoise/audit/entries"
 	"github.com/turquoise-db/turquoise/engines"
+	"github.com/turquoise-db/turquoise/session"
 )
 
 // anchoring is where heads are taken to.
@@ -69,6 +71,22 @@ func (x anchoring) all(ctx context.Context, now time.Time) ([]anchors.Anchor, er
 		return nil, exit(ExitUsage, err)
 	}
 	return append(out, s), nil
+}
+
+// beside gives the session its anchors.
+func (x anchoring) beside(ctx context.Context, all []anchors.Anchor, cfg *session.Config) {
+	if len(all) == 0 {
+		return
+	}
+	dir, sid := cfg.Dir, cfg.Sid
+	cfg.Anchor = func(to session.Anchored) session.Anchors {
+		return anchors.Run(context.WithoutCancel(ctx), anchors.RunnerOptions{Dir: dir, Sid: sid, Limit: x.limit, Now: time.Now,
+			Got: func(r anchors.Receipt) {
+				to.Receipt(entries.AnchorReceipt{At: r.At.UTC().Format(time.RFC3339), Detail: r.Detail, File: r.File, Kind: r.Kind, Name: r.Name, SHA256: r.SHA256, Size: r.Size})
+			},
+			Failed: func(_ anchors.Anchor, since time.Time, err error) { to.Failed(since, err) },
+		}, all...)
+	}
 }
 
 // cutLast cuts URL=KEY before the name of the key: both halves may hold a "=".

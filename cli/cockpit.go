@@ -143,6 +143,9 @@ func (a *App) cockpit(ctx context.Context, s *session.Session, operator string, 
 	if derr := a.depart(s, me, sc, result, reason); derr != nil {
 		return errors.Join(derr, err)
 	}
+	if !sc.gone { // one line for the change ticket: the cheapest anchor
+		a.tell("%s", s.Head().Ticket())
+	}
 	return err
 }
 

@@ -48,6 +48,7 @@ suspended again. The status is 1 if the step stays unclear.`,
 	}
 	f := cmd.Flags()
 	r.screen.flags(f)
+	r.anchor.flags(f)
 	f.StringVar(&r.dir, "dir", "", "folder that holds the records (default: turquoise in XDG_STATE_HOME)")
 	f.StringVar(&r.operator, "operator", "", "name of the person at the keyboard (default: the login)")
 	r.identity.flags(f)
@@ -80,6 +81,11 @@ func (a *App) resume(ctx context.Context, name string, r resumption) error {
 		r.reason = "resumed by " + cfg.Person
 	}
 	cfg.Deadman = a.guarding(dir)
+	outside, err := r.anchor.all(ctx, time.Now())
+	if err != nil {
+		return err
+	}
+	r.anchor.beside(ctx, outside, &cfg)
 	s, err := session.Resume(ctx, cfg, r.reason)
 	if err != nil {
 		return err

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"os"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -35,6 +36,7 @@ step ends by itself and is recorded, no other starts, and turquoise resume goes 
 	f := cmd.Flags()
 	c.flags(f)
 	c.identity.flags(f)
+	c.anchor.flags(f)
 	sc.flags(f)
 	f.StringArrayVar(&c.params, "param", nil, "a parameter of the runbook, NAME=VALUE; may be repeated")
 	f.StringVar(&c.change, "change", "", "number of the change ticket, for banner and record")
@@ -52,7 +54,14 @@ func (a *App) run(ctx context.Context, c cutover, sc screen) error {
 		return err
 	}
 	a.unsigned(c)
-	s, err := a.open(ctx, c, os.LookupEnv, func(cfg *session.Config) { cfg.Deadman = a.guarding(cfg.Dir) })
+	outside, err := c.anchor.all(ctx, time.Now())
+	if err != nil {
+		return err
+	}
+	s, err := a.open(ctx, c, os.LookupEnv, func(cfg *session.Config) {
+		cfg.Deadman = a.guarding(cfg.Dir)
+		c.anchor.beside(ctx, outside, cfg)
+	})
 	if err != nil {
 		return err
 	}

@@ -33,6 +33,7 @@ type cutover struct {
 	identity identity
 	people   session.People // found by identify
 	every    time.Duration
+	anchor   anchoring
 }
 
 // env is how references of a runbook are looked up.

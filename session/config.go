@@ -26,6 +26,9 @@ type Config struct {
 	Scripted bool   // confirmations come from a script; the record says so
 	LabOnly  bool   // refuse targets that are not of the lab
 	Change   string
+	// Anchor starts what takes the heads of the record outside; nil: nobody outside
+	// sees them.
+	Anchor func(Anchored) Anchors
 	// Emergency is a folder, best on another file system, for what must be written
 	// when the record cannot be; empty: none.
 	Emergency string

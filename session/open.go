@@ -151,12 +151,20 @@ func (s *Session) giveUp(err error) error {
 	if s.log != nil {
 		_ = s.log.Release()
 	}
+	if s.anchors != nil {
+		s.anchors.Close()
+	}
 	return err
 }
 
 // recordOptions completes the record's dependencies with its first line.
 func (s *Session) recordOptions(resume *string) audit.Options {
 	o := s.cfg.Record
+	if s.cfg.Anchor != nil {
+		s.begun = make(chan struct{})
+		s.anchors = s.cfg.Anchor(anchored{s})
+		o.Sealed = s.anchors.Head
+	}
 	o.Sid, o.Secrets, o.Types = s.cfg.Sid, s.secretValues(), entries.Types()
 	tool := entries.Tool{Name: "turquoise", Version: s.cfg.Tool.Version, Revision: s.cfg.Tool.Revision, ExeSHA256: s.cfg.Tool.ExeSHA256}
 	o.First = func(op audit.Opening) audit.Line {

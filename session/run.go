@@ -17,6 +17,9 @@ import (
 
 // begin starts the sampler and the clock of the screens.
 func (s *Session) begin() {
+	if s.begun != nil {
+		close(s.begun)
+	}
 	s.sampler.scope = s.scope
 	s.sampler.tick = s.roundDone
 	s.sampler.run(s.ctx, &s.wg)
@@ -155,6 +158,10 @@ func (s *Session) Close() error {
 	s.unserve()
 	s.mu.Unlock()
 	s.served.Wait()
+	s.settleAnchors()
+	if s.anchors != nil {
+		s.anchors.Close()
+	}
 	s.hands <- struct{}{} // for good: nobody may use what is closed now
 	s.conns.closeAll()
 	var errs []error

@@ -65,7 +65,9 @@ type Session struct {
 	served   sync.WaitGroup
 
 	sampler *sampler
-	deadman Deadman // nil until the first block is armed, and when it is gone
+	anchors Anchors       // nil: none
+	begun   chan struct{} // closed when the session stands and may be told of anchors
+	deadman Deadman       // nil until the first block is armed, and when it is gone
 	conns   *doors
 	hands   chan struct{} // full while somebody uses the doors
 }
@@ -206,6 +208,9 @@ func (s *Session) do(ctx context.Context, who Person, in Intent) error {
 	}
 	if v, ok := in.Command.(steps.Verify); ok {
 		return s.verify(ctx, who, v)
+	}
+	if _, ok := in.Command.(steps.End); ok {
+		s.settleAnchors()
 	}
 	if _, ok := in.Command.(steps.Arm); ok {
 		if err := s.prewarm(ctx); err != nil {
@@ -354,6 +359,7 @@ func (s *Session) launch(it runbooks.Item, p steps.Plan, sealed audit.Sealed) {
 	ctx, cancel := context.WithCancel(s.ctx)
 	s.cancel, s.ended = cancel, make(chan struct{})
 	ended := s.ended
+	x := newExecution(s, it, p, sealed) // reads the state, so under the lock
 	s.wg.Add(1)
 	go func() {
 		defer s.wg.Done()
@@ -361,7 +367,6 @@ func (s *Session) launch(it runbooks.Item, p steps.Plan, sealed audit.Sealed) {
 		defer cancel()
 		s.hands <- struct{}{}
 		defer func() { <-s.hands }()
-		x := newExecution(s, it, p, sealed)
 		x.run(ctx)
 	}()
 }

@@ -99,7 +99,7 @@ func (h *heard) until(t *testing.T, text string) {
 	}
 }
 
-func newFollowed(t *testing.T, rows int) (*duo, compare.Options) {
+func newFollowed(t testing.TB, rows int) (*duo, compare.Options) {
 	t.Helper()
 	d := newDuo(t)
 	d.both("CREATE SCHEMA tq; CREATE TABLE tq.fence (token text PRIMARY KEY); CREATE TABLE tq.ack (token text PRIMARY KEY)")

@@ -41,6 +41,15 @@ func (d *duo) link() {
 	})
 }
 
+// apart runs a statement on both sides that replication must not carry.
+func (d *duo) apart(sql string) {
+	d.t.Helper()
+	d.exec(0, "ALTER PUBLICATION p SET (publish = '')")
+	d.both(sql)
+	d.both("ANALYZE")
+	d.exec(0, "ALTER PUBLICATION p SET (publish = 'insert, update, delete, truncate')")
+}
+
 // load changes rows of table big on side 0 until the returned function is called:
 // 70 of 100 changes are updates, 15 inserts, 15 deletes. It returns how many.
 func (d *duo) load(rows, perSecond int) (stop func() int64) {

@@ -24,12 +24,12 @@ func TestMain(m *testing.M) { os.Exit(labtest.Main(m)) }
 
 // duo is a database on each of two versions.
 type duo struct {
-	t  *testing.T
+	t  testing.TB
 	db [2]labtest.DB
 	do [2]*pgx.Conn
 }
 
-func newDuo(t *testing.T) *duo {
+func newDuo(t testing.TB) *duo {
 	t.Helper()
 	d := &duo{t: t}
 	for i, major := range []int{15, 17} {

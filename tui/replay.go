@@ -103,7 +103,7 @@ func (r Replay) bar() line {
 	all := keys("space", "play", "←→", "entry", "[ ]", "step", "+-", "speed", "0 $", "ends", "?", "keys", "q", "leave")
 	some := keys("space", "play", "←→", "entry", "[ ]", "step", "+-", "speed", "q", "leave")
 	few := keys("space", "play", "[ ]", "step", "q", "leave")
-	right := line{{bold | text, where + " "}}
+	right := line{{bold, where + " "}}
 	for _, l := range []line{all, some, few} {
 		if l.width()+right.width() < r.w {
 			return spread(l, right, r.w)

@@ -1,6 +1,7 @@
 package anchors
 
 import (
+	"bytes"
 	"crypto/ed25519"
 	"crypto/sha256"
 	"encoding/hex"
@@ -83,14 +84,22 @@ func (w *Witness) Cosign(origin string, from int64, lines []byte) (string, error
 	if err != nil {
 		return "", &Error{Op: "read the witness's state", Object: w.file(origin), Err: err, Next: "do not delete it: it is what tells a rewritten record"}
 	}
-	if was.Size != from {
-		return "", &Refusal{Code: http.StatusConflict, Size: was.Size, Why: fmt.Sprintf("I have seen %d entries of this record, not %d", was.Size, from)}
-	}
 	o := w.o
 	o.Origin = origin
+	var head audit.Head
+	if from == 0 && was.Size > 0 { // the whole record is offered again
+		if head, lines, err = again(was, o, lines); err != nil {
+			return "", err
+		}
+	} else if was.Size != from {
+		return "", &Refusal{Code: http.StatusConflict, Size: was.Size, Why: fmt.Sprintf("I have seen %d entries of this record, not %d", was.Size, from)}
+	}
+	if len(lines) == 0 && head.Size > 0 {
+		return cosign(w.key.Name, w.priv, w.now(), head), nil
+	}
 	now, head, err := audit.Follow(was, o, lines)
 	if errors.Is(err, audit.ErrRewritten) {
-		return "", &Refusal{Code: http.StatusUnprocessableEntity, Why: fmt.Sprintf("not an extension of what I cosigned at size %d: history was rewritten", was.Size)}
+		return "", rewritten(was.Size)
 	}
 	if err != nil {
 		return "", &Refusal{Code: http.StatusForbidden, Why: err.Error()}
@@ -106,6 +115,28 @@ func (w *Witness) Cosign(origin string, from int64, lines []byte) (string, error
 		return "", &Error{Op: "keep the witness's state", Object: w.file(origin), Err: err}
 	}
 	return cosign(w.key.Name, w.priv, w.now(), head), nil
+}
+
+func rewritten(size int64) error {
+	return &Refusal{Code: http.StatusUnprocessableEntity, Why: fmt.Sprintf("not an extension of what I cosigned at size %d: history was rewritten", size)}
+}
+
+// again holds the beginning of a record that is offered whole against what was
+// seen of it, and gives the head that was signed and the lines behind it.
+func again(was audit.Followed, o audit.VerifyOptions, lines []byte) (audit.Head, []byte, error) {
+	end := 0
+	for range was.Size {
+		n := bytes.IndexByte(lines[end:], '\n')
+		if n < 0 {
+			return audit.Head{}, nil, &Refusal{Code: http.StatusUnprocessableEntity, Why: fmt.Sprintf("I have seen %d entries of this record, not all of them are here: its end was cut off", was.Size)}
+		}
+		end += n + 1
+	}
+	is, head, err := audit.Follow(audit.Followed{}, o, lines[:end])
+	if err != nil || is.Leaf != was.Leaf || is.Size != was.Size {
+		return audit.Head{}, nil, rewritten(was.Size)
+	}
+	return head, lines[end:], nil
 }
 
 // maxLines bounds what a witness reads at once: a night is a few MB.

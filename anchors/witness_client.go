@@ -55,8 +55,10 @@ func (w *WitnessAnchor) Name() string { return w.key.Name }
 func (w *WitnessAnchor) Take(ctx context.Context, p Point) (Receipt, error) {
 	line, err := w.ask(ctx, p)
 	var no *Refusal
-	if errors.As(err, &no) && no.Code == http.StatusConflict && no.Size <= p.Head.Size { // it knows more or less than we thought
-		w.from = no.Size
+	if errors.As(err, &no) && no.Code == http.StatusConflict { // it has seen more or less than we thought
+		if w.from = no.Size; no.Size > p.Head.Size {
+			w.from = 0
+		}
 		line, err = w.ask(ctx, p)
 	}
 	if err != nil {

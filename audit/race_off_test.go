@@ -9,3 +9,6 @@ const (
 	sparse      = 1 << 30
 	longBetween = 3000
 )
+
+// everyPrefix is how far apart the prefixes are that are tried.
+const everyPrefix = 1

@@ -23,6 +23,7 @@ type export struct {
 	dir, format, out, why, signers string
 	redact                         []string
 	verify                         audit.VerifyOptions
+	request                        request
 }
 
 var exportFormats = []string{"html", "md", "csv", "json", "ocsf", "bundle"}
@@ -38,11 +39,19 @@ with all of it, the record, its evidence and the commands that check it with
 stock tools. The record is not changed. A broken record is not exported.
 
 With --redact entries are withheld from the bundle: their hashes stay, so that
-chain and seals still verify. The head and the reasons stand in its manifest.`,
+chain and seals still verify. The head and the reasons stand in its manifest.
+
+With --request nothing is exported: the exact text is written that a person signs
+after the close, with stock ssh-keygen, and the commands are printed that sign it
+and lay it beside the record, where verify looks for it. countersign is a second
+person's word for the whole record (level L2), late:SEQ the approval that was
+waived at entry SEQ, erase:SHA the erasure of an evidence file.`,
 		Example: `  turquoise export ~/cutovers/20261121-orders-7f3a --format html --out report.html
   turquoise export ./record --format bundle --signers allowed_signers --out night.tqz
   turquoise export ./record --format bundle --redact 41,57 --why 'names a customer' --out night.tqz
-  turquoise export ./record --format csv | head`,
+  turquoise export ./record --format csv | head
+  turquoise export ./record --request countersign --as bob@bank.example
+  turquoise export ./record --request late:212 --as bob@bank.example --verdict approved`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			x.dir = args[0]
@@ -56,6 +65,11 @@ chain and seals still verify. The head and the reasons stand in its manifest.`,
 	f.StringVar(&x.why, "why", "", "reason for withholding; needed with --redact")
 	f.StringVar(&x.signers, "signers", "", "file of the people who may sign (ssh allowed_signers)")
 	f.StringVar(&x.verify.Origin, "origin", "", "name the record must carry; without it the record's own is believed")
+	f.StringVar(&x.request.what, "request", "", "write a text to sign: countersign, late:SEQ or erase:SHA")
+	f.StringVar(&x.request.as, "as", "", "who will sign it; with --request")
+	f.StringVar(&x.request.name, "name", "", "the signer's full name (default: as the record knows it)")
+	f.StringVar(&x.request.verdict, "verdict", "", `of a late approval: approved or "not approved"`)
+	f.StringVar(&x.request.reason, "reason", "", "of an erasure")
 	_ = c.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(exportFormats, cobra.ShellCompDirectiveNoFileComp))
 	return c
 }
@@ -69,6 +83,13 @@ func (x export) check() (map[int64]string, error) {
 	}
 	if len(x.redact) > 0 && strings.TrimSpace(x.why) == "" {
 		return nil, usage("add --why with the reason that will stand in the bundle", "--redact without a reason")
+	}
+	if x.request.what == "" && x.request.any() {
+		return nil, usage("add --request with the text that is to be signed", "--as, --name, --verdict and --reason belong to --request")
+	}
+	if x.request.what != "" {
+		_, err := x.request.parse(time.Now())
+		return nil, err
 	}
 	redact := map[int64]string{}
 	for _, s := range x.redact {
@@ -94,6 +115,9 @@ func (a *App) export(x export) error {
 	n, err := report.Read(x.dir, entries.Verify(x.dir, o))
 	if err != nil {
 		return err
+	}
+	if x.request.what != "" {
+		return a.ask(x, n)
 	}
 	for seq := range redact {
 		if seq >= int64(len(n.Entries)) {

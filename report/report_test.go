@@ -36,6 +36,12 @@ type night struct {
 
 func write(t *testing.T) *night {
 	t.Helper()
+	return writeWith(t, func(audit.Opening, *entries.SessionOpen) {})
+}
+
+// writeWith opens a record whose first line a test completes.
+func writeWith(t *testing.T, complete func(audit.Opening, *entries.SessionOpen)) *night {
+	t.Helper()
 	n := &night{t: t, dir: filepath.Join(t.TempDir(), "20261121-orders-7f3a")}
 	o := audit.Options{Sid: "20261121-orders-7f3a", Origin: "audit.example/turquoise/20261121-orders-7f3a", From: "jump/pts0/-",
 		Types: entries.Types(), Rand: rand.Reader, Mono: func() time.Duration { return n.at }}
@@ -44,8 +50,9 @@ func write(t *testing.T) *night {
 		return time.Date(2026, 11, 21, 2, 0, 0, 0, time.UTC).Add(n.at)
 	}
 	o.First = func(op audit.Opening) audit.Line {
-		return audit.Line{Meta: audit.Meta{By: ada}, Body: entries.SessionOpen{Origin: op.Origin, Mode: "lab", VKey: op.VKey,
-			Change: entries.Change{Ticket: "CHG0048213", Title: hostile}}}
+		b := entries.SessionOpen{Origin: op.Origin, Mode: "lab", VKey: op.VKey, Change: entries.Change{Ticket: "CHG0048213", Title: hostile}}
+		complete(op, &b)
+		return audit.Line{Meta: audit.Meta{By: ada}, Body: b}
 	}
 	var err error
 	if n.l, err = audit.Create(n.dir, o); err != nil {

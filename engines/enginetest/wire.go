@@ -25,15 +25,20 @@ const (
 type Wire struct {
 	Addr string // where to connect
 
-	to    string
-	l     net.Listener
-	wg    sync.WaitGroup
-	mu    sync.Mutex
-	open  []net.Conn
-	where Where
-	want  []byte // the request that triggers the cut; nil: none
-	cuts  int
-	down  bool
+	to      string
+	l       net.Listener
+	wg      sync.WaitGroup
+	mu      sync.Mutex
+	open    []net.Conn
+	where   Where
+	want    []byte // the request that triggers the cut; nil: none
+	cuts    int
+	down    bool
+	watched []byte        // the request that somebody waits for
+	passed  chan struct{} // closed when it went through; nil: nobody waits
+	holds   []byte        // the request whose answer is kept back
+	kept    chan struct{} // closed when an answer is; nil: none is to be
+	gate    chan struct{} // closed to let answers through; nil: they go through
 }
 
 // NewWire listens on a free port of the loopback address and forwards to addr
@@ -51,6 +56,7 @@ func NewWire(t testing.TB, addr string) *Wire {
 		// fail, not hang.
 		_ = l.Close()
 		w.mu.Lock()
+		w.release()
 		for _, c := range w.open {
 			_ = c.Close()
 		}
@@ -67,23 +73,57 @@ func (w *Wire) Cut(where Where, request string) {
 	w.where, w.want = where, []byte(request)
 }
 
+// Watch returns a channel that is closed when a request that holds these bytes
+// has gone through to the server.
+func (w *Wire) Watch(request string) <-chan struct{} {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.watched, w.passed = []byte(request), make(chan struct{})
+	return w.passed
+}
+
+// Hold keeps answers back, from the one to a request that holds these bytes on,
+// or all of them at once if there are none, until Up or Down: the server has
+// heard, and is not heard. The channel is closed when the first one is kept back.
+func (w *Wire) Hold(request string) <-chan struct{} {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.holds, w.kept = []byte(request), make(chan struct{})
+	if request == "" {
+		w.gate = make(chan struct{})
+	}
+	return w.kept
+}
+
+// release lets answers through. w.mu is held.
+func (w *Wire) release() {
+	w.kept = nil
+	if w.gate != nil {
+		close(w.gate)
+		w.gate = nil
+	}
+}
+
 // Down cuts every connection and lets none through until Up: the server is
 // there, and nobody reaches it.
 func (w *Wire) Down() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.down = true
+	w.release()
 	for _, c := range w.open {
 		_ = c.Close()
 	}
 	w.open = nil
 }
 
-// Up lets connections through again and forgets a cut that was not met.
+// Up lets connections and answers through again and forgets a cut that was not
+// met.
 func (w *Wire) Up() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.down, w.want = false, nil
+	w.release()
 }
 
 // Cuts returns how often the wire was cut.
@@ -150,9 +190,11 @@ func (p *pair) requests() {
 				p.losing = true
 				p.lose.Unlock()
 			}
+			p.w.coming(tail)
 			if _, werr := p.server.Write(buf[:n]); werr != nil || hit && where == Mid {
 				return
 			}
+			p.w.gone(tail)
 			if len(tail) > 4096 {
 				tail = append([]byte(nil), tail[len(tail)-4096:]...)
 			}
@@ -177,6 +219,7 @@ func (p *pair) answers() {
 			if lost {
 				return
 			}
+			p.w.wait()
 			if _, werr := p.client.Write(buf[:n]); werr != nil {
 				return
 			}
@@ -196,4 +239,40 @@ func (w *Wire) trigger(b []byte) (Where, bool) {
 	w.want = nil
 	w.cuts++
 	return w.where, true
+}
+
+// coming begins to hold answers back if this request asks for it.
+func (w *Wire) coming(b []byte) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.kept != nil && w.gate == nil && bytes.Contains(b, w.holds) {
+		w.gate = make(chan struct{})
+	}
+}
+
+// gone tells who watches for this request.
+func (w *Wire) gone(b []byte) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.passed != nil && bytes.Contains(b, w.watched) {
+		close(w.passed)
+		w.passed = nil
+	}
+}
+
+// wait keeps an answer back for as long as answers are held.
+func (w *Wire) wait() {
+	w.mu.Lock()
+	gate, kept := w.gate, w.kept
+	if gate != nil && kept != nil {
+		select {
+		case <-kept:
+		default:
+			close(kept)
+		}
+	}
+	w.mu.Unlock()
+	if gate != nil {
+		<-gate
+	}
 }

@@ -2,7 +2,9 @@ package postgres
 
 import (
 	"context"
+	"maps"
 	"slices"
+	"strings"
 
 	"github.com/turquoise-db/turquoise/engines"
 )
@@ -17,6 +19,16 @@ func CheckIDs() []string {
 	var out []string
 	for _, c := range checkTable() {
 		out = append(out, c.id)
+	}
+	return out
+}
+
+// Requests are requests for every kind and stage, in both directions.
+func Requests() []engines.Request {
+	var out []engines.Request
+	for _, k := range slices.Sorted(maps.Keys(kinds())) {
+		kind, stage, _ := strings.Cut(k, "/")
+		out = append(out, request(kind, stage, "blue", "blue", "green"), request(kind, stage, "green", "green", "blue"))
 	}
 	return out
 }

@@ -52,11 +52,14 @@ func TestTheWindowMovesNothingThatIsNotEqual(t *testing.T) {
 	}
 	was := ask(t, n.pair.BlueDSN(), "select body from notes where id = 7")
 	spoil("spoilt")
+	// Seen within two seconds the row closes the gate before the window; found
+	// later it takes the window back.
 	err := n.walk(s, lab.WalkOptions{Until: "5"})
-	if !errors.Is(err, lab.ErrStopped) || !strings.Contains(err.Error(), "public.notes (7)") {
+	gate := err != nil && strings.Contains(err.Error(), "green/data_doubts_count")
+	if !gate && (!errors.Is(err, lab.ErrStopped) || !strings.Contains(err.Error(), "public.notes (7)")) {
 		t.Fatalf("the window went on: %v", err)
 	}
-	if st := s.State(); st.Writes != "blue" || st.Step("5").Phase != steps.Undone {
+	if st := s.State(); st.Writes != "blue" || !gate && st.Step("5").Phase != steps.Undone {
 		t.Fatalf("writes on %s, step %s", st.Writes, st.Step("5").Phase)
 	}
 	n.flows("after the window was taken back")

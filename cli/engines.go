@@ -5,6 +5,7 @@ import (
 	"github.com/turquoise-db/turquoise/engines/pgbouncer"
 	"github.com/turquoise-db/turquoise/engines/postgres"
 	"github.com/turquoise-db/turquoise/runbooks"
+	"github.com/turquoise-db/turquoise/session"
 	"github.com/turquoise-db/turquoise/steps"
 )
 
@@ -27,7 +28,11 @@ func catalog() runbooks.Catalog {
 		c.Kinds = append(c.Kinds, runbooks.KindInfo{Name: k.Name, Doc: k.Doc, Stages: k.Stages, Needs: k.Needs})
 	}
 	for _, e := range registry() {
-		c.Engines = append(c.Engines, runbooks.EngineInfo{Name: e.Name, Supports: e.Planner.Supports, Gauges: e.Planner.GaugeNames()})
+		gauges := e.Planner.GaugeNames()
+		if e.OpenComparer != nil {
+			gauges = append(gauges, session.CompareGauges()...)
+		}
+		c.Engines = append(c.Engines, runbooks.EngineInfo{Name: e.Name, Supports: e.Planner.Supports, Gauges: gauges})
 	}
 	return c
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/turquoise-db/turquoise/checks/tablediff"
@@ -28,7 +29,9 @@ type Sides struct {
 type Door struct {
 	sides Sides
 	on    engines.Comparer // the side that the session checks the identity of
-	w     *Follower
+
+	mu sync.Mutex
+	w  *Follower // nil while nothing is followed
 }
 
 var _ engines.Conn = (*Door)(nil)
@@ -70,10 +73,24 @@ func (d *Door) Close() error {
 }
 
 func (d *Door) end() {
-	if d.w != nil {
-		d.w.Close()
-		d.w = nil
+	d.mu.Lock()
+	w := d.w
+	d.w = nil
+	d.mu.Unlock()
+	if w != nil {
+		w.Close()
 	}
+}
+
+// State is how the data stands; ok is false while nothing is followed.
+func (d *Door) State() (State, bool) {
+	d.mu.Lock()
+	w := d.w
+	d.mu.Unlock()
+	if w == nil {
+		return State{}, false
+	}
+	return w.State(), true
 }
 
 // Do performs one comparing action. Its text is lines of "name: value".
@@ -172,17 +189,22 @@ func (d *Door) compare(ctx context.Context, args map[string]string) ([]string, e
 	if err != nil {
 		return nil, err
 	}
+	d.mu.Lock()
 	d.w = w
+	d.mu.Unlock()
 	rows, tables := w.Compared()
 	return []string{"equal", strconv.FormatInt(rows, 10), strconv.Itoa(tables), ms(s.Now().Sub(began))}, nil
 }
 
 // prove says whether every row is equal at a token.
 func (d *Door) prove(ctx context.Context, token string) ([]string, error) {
-	if d.w == nil {
+	d.mu.Lock()
+	w := d.w
+	d.mu.Unlock()
+	if w == nil {
 		return nil, errNothing
 	}
-	p, err := d.w.At(ctx, token)
+	p, err := w.At(ctx, token)
 	if err != nil {
 		return nil, err
 	}

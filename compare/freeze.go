@@ -59,20 +59,22 @@ func (w *Follower) At(ctx context.Context, token string) (Proof, error) {
 
 func (w *Follower) judge() error {
 	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.lost != nil {
-		return w.lost
+	open, failing, wholes, lost := w.ch.Open(), w.ch.Failing(1, 5), w.ch.Wholes(), w.lost
+	count, foreign := w.ch.Foreign()
+	w.mu.Unlock()
+	switch {
+	case lost != nil:
+		return lost
+	case open > 0:
+		return fmt.Errorf("%w: %d rows: %s", ErrDiffers, open, named(failing))
 	}
-	if n := w.ch.Open(); n > 0 {
-		return fmt.Errorf("%w: %d rows: %s", ErrDiffers, n, named(w.ch.Failing(1, 5)))
-	}
-	for n, why := range w.ch.Wholes() {
+	for n, why := range wholes {
 		return fmt.Errorf("%w: %s: %s, and it is not the same as a whole", ErrDiffers, n, why)
 	}
 	// A foreign write that left both sides alike is no difference, but green was
 	// open to someone: that is for a person to judge, and is said.
-	if n, rows := w.ch.Foreign(); n > 0 && w.f.Say != nil {
-		w.f.Say(fmt.Sprintf("%v: %d times: %s", errForeign, n, named(rows[:min(len(rows), 5)])))
+	if count > 0 && w.f.Say != nil {
+		w.f.Say(fmt.Sprintf("%v: %d times: %s", errForeign, count, named(foreign[:min(len(foreign), 5)])))
 	}
 	return nil
 }
@@ -129,6 +131,8 @@ func (w *Follower) unmoved(ctx context.Context) error {
 
 // State is what the screen shows of a follower.
 type State struct {
+	Rows    int64 // that the first comparison read on blue
+	Tables  int
 	Dirty   int
 	Failing []engines.RowChange
 	Foreign int
@@ -138,10 +142,23 @@ type State struct {
 
 // State of this moment.
 func (w *Follower) State() State {
+	rows, tables := w.Compared()
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	n, _ := w.ch.Foreign()
-	return State{Dirty: w.ch.Open(), Failing: w.ch.Failing(looksFailed, 20), Foreign: n, Wholes: w.ch.Wholes(), Lost: w.lost}
+	return State{Rows: rows, Tables: tables, Dirty: w.ch.Open(), Failing: w.ch.Failing(looksFailed, 20), Foreign: n, Wholes: w.ch.Wholes(), Lost: w.lost}
+}
+
+// Doubts is how many things stand against the data being equal at the next
+// freeze: rows that differ and do not move, and following that was lost. Rows on
+// their way are none, nor is a write on green that left both sides alike: that
+// one is told to people.
+func (s State) Doubts() int {
+	n := len(s.Failing)
+	if s.Lost != nil {
+		n++
+	}
+	return n
 }
 
 // Compared is what the first comparison read: rows of blue, and tables.

@@ -18,7 +18,7 @@ func testCatalog() Catalog {
 	reads := []string{"preflight", "probe", "hold", "sql"}
 	pg := EngineInfo{Name: "postgres", Supports: func(k, _ string) bool { return !slices.Contains(reads, k) && k != "open" },
 		Gauges: []string{"lag_seconds", "behind_bytes", "retained_bytes", "slot_state", "oldest_writer_seconds", "prepared_count",
-			"app_sessions_count", "worker_state", "pending_tables_count", "apply_errors_count", "sequences_behind_count",
+			"app_sessions_count", "worker_state", "pending_tables_count", "apply_errors_count", "sequences_behind_count", "data_doubts_count",
 			"rev_lag_seconds", "rev_slot_state", "rev_worker_state", "rev_apply_errors_count"}}
 	pool := EngineInfo{Name: "pgbouncer", Supports: func(k, _ string) bool { return slices.Contains([]string{"freeze", "route", "open", "capture"}, k) },
 		Gauges: []string{"paused_count", "query_wait_seconds"}}

@@ -7,11 +7,20 @@ import (
 	"github.com/turquoise-db/turquoise/engines"
 )
 
+// CompareGauges are the gauges of the data of green, which the session itself
+// keeps: what is followed lives here and not on a server.
+//
+// data_doubts_count is how many things stand against the data being equal: 0 if
+// every row is verified or only on its way, and also if the runbook's parameter
+// verify asks for no comparison. unverified_count is how many rows were written
+// and not seen equal since; under load it is never at rest.
+func CompareGauges() []string { return []string{"data_doubts_count", "unverified_count"} }
+
 // openCompare opens the door of comparing actions. It lives until the session
 // ends: what changes between two steps is followed by it.
 func (s *Session) openCompare(ctx context.Context, on engines.TargetID) (engines.Conn, error) {
 	target, _ := s.cfg.Book.Target(on)
-	return compare.OpenDoor(ctx, on, compare.Sides{
+	d, err := compare.OpenDoor(ctx, on, compare.Sides{
 		Blue: "blue", Green: "green", Engine: s.cfg.Engines[target.Engine], Now: s.cfg.Now,
 		Request: func(ctx context.Context, t engines.TargetID) engines.OpenRequest {
 			r := s.request(ctx, t, "compare")
@@ -25,4 +34,48 @@ func (s *Session) openCompare(ctx context.Context, on engines.TargetID) (engines
 			s.changed()
 		},
 	})
+	if err != nil {
+		return nil, err
+	}
+	s.compared.Store(d)
+	return d, nil
+}
+
+// compareReadings are the gauges of the data. Asked for and not there is a doubt:
+// after a crash nothing is followed until the step has run again.
+func (s *Session) compareReadings(t engines.TargetID) []engines.Reading {
+	if t != "green" {
+		return nil
+	}
+	st, followed := s.following()
+	doubts := st.Doubts()
+	if !followed && s.cfg.Values.Text["verify"] == "full" {
+		doubts = 1
+	}
+	read := func(name string, n int) engines.Reading {
+		return engines.Reading{Gauge: engines.Gauge(t, name), At: s.cfg.Now(), Value: float64(n), Unit: engines.Count}
+	}
+	return []engines.Reading{read("data_doubts_count", doubts), read("unverified_count", st.Dirty)}
+}
+
+func (s *Session) following() (compare.State, bool) {
+	d := s.compared.Load()
+	if d == nil {
+		return compare.State{}, false
+	}
+	return d.State()
+}
+
+// compareTile is the tile of a comparison that is kept up to date; ok is false
+// where there is none, and the servers' estimates are shown as such.
+func (s *Session) compareTile() (RowTile, bool) {
+	st, ok := s.following()
+	if !ok {
+		return RowTile{}, false
+	}
+	differ := map[string]bool{}
+	for _, r := range st.Failing {
+		differ[r.Table] = true
+	}
+	return RowTile{Tables: st.Tables, Blue: st.Rows, Green: st.Rows, Differ: len(differ), Exact: true, Stale: st.Lost != nil}, true
 }

@@ -22,6 +22,7 @@ func (s *Session) begin() {
 	}
 	s.sampler.scope = s.scope
 	s.sampler.tick = s.roundDone
+	s.sampler.more = s.compareReadings
 	s.sampler.run(s.ctx, &s.wg)
 	s.wg.Add(1)
 	go func() {

@@ -19,7 +19,8 @@ type sampler struct {
 	now     func() time.Time
 	readers map[engines.TargetID]engines.Reader
 	scope   func(engines.TargetID) engines.Scope
-	tick    func() // after each round
+	tick    func()                                   // after each round
+	more    func(engines.TargetID) []engines.Reading // what the session itself knows of a target; may be nil
 
 	mu      sync.Mutex
 	hist    map[engines.GaugeID]*checks.History
@@ -75,6 +76,9 @@ func (p *sampler) round(ctx context.Context, id engines.TargetID, r engines.Read
 	var cerr error
 	if err == nil {
 		readings = r.Gauges(ctx, in)
+		if p.more != nil {
+			readings = append(readings, p.more(id)...)
+		}
 		groups, cerr = r.Clients(ctx, in)
 	}
 	at := p.now()

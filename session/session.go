@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/crypto/ssh"
@@ -14,6 +15,7 @@ import (
 	"github.com/turquoise-db/turquoise/audit"
 	"github.com/turquoise-db/turquoise/audit/entries"
 	"github.com/turquoise-db/turquoise/checks"
+	"github.com/turquoise-db/turquoise/compare"
 	"github.com/turquoise-db/turquoise/engines"
 	"github.com/turquoise-db/turquoise/runbooks"
 	"github.com/turquoise-db/turquoise/steps"
@@ -69,7 +71,9 @@ type Session struct {
 	begun   chan struct{} // closed when the session stands and may be told of anchors
 	deadman Deadman       // nil until the first block is armed, and when it is gone
 	conns   *doors
-	hands   chan struct{} // full while somebody uses the doors
+	// compared is the door of comparing actions, once one was opened.
+	compared atomic.Pointer[compare.Door]
+	hands    chan struct{} // full while somebody uses the doors
 }
 
 // ErrClosed is a session that has ended.

@@ -172,6 +172,9 @@ func (s *Session) tiles(snap *Snapshot, now time.Time) {
 	if t, ok := snap.Gauges["blue/table_count"]; ok {
 		snap.Rows.Tables = int(t.Value)
 	}
+	if t, ok := s.compareTile(); ok {
+		snap.Rows = t
+	}
 }
 
 // sides fills the header.

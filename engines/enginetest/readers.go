@@ -8,9 +8,14 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/turquoise-db/turquoise/engines"
 )
+
+// hanging is how long a reader may wait for a server that says nothing: some
+// ticks, in which its gauges get old, and not the half minute of a login.
+const hanging = 8 * time.Second
 
 // gauges: what is promised is read in one of the scopes or says why not, and
 // nothing else is.
@@ -165,12 +170,15 @@ func readerAlone(t *testing.T, s Subject) {
 	// The reader hangs: statements go on.
 	c = s.conn(t, run.Addr)
 	look.Hold("")
-	asked := make(chan struct{})
-	go func() { r.Gauges(within(t), in); close(asked) }()
+	asked := make(chan time.Duration, 1)
+	began := time.Now()
+	go func() { r.Gauges(within(t), in); asked <- time.Since(began) }()
 	if got, err := outcome(within(t), c, s.Reads); got != engines.Done {
 		t.Errorf("a statement while the reader hangs: %v, %v", got, err)
 	}
-	<-asked
+	if took := <-asked; took > hanging {
+		t.Errorf("the gauges of a server that says nothing took %s: every tick after it waits", took)
+	}
 	look.Down()
 	if got, err := outcome(within(t), c, s.Reads); got != engines.Done {
 		t.Errorf("a statement after the reader's line was cut: %v, %v", got, err)

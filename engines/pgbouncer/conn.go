@@ -91,13 +91,7 @@ func (c *Conn) connect(ctx context.Context) error {
 func mask(err error) error {
 	var pe *pgconn.PgError
 	if errors.As(err, &pe) {
-		msg := strings.Map(func(r rune) rune {
-			if unicode.Is(unicode.C, r) {
-				return -1
-			}
-			return r
-		}, pe.Message)
-		return &serverError{pe.Severity, msg}
+		return &serverError{pe.Severity, clean(pe.Message)}
 	}
 	var ce *pgconn.ConnectError
 	switch {
@@ -109,6 +103,17 @@ func mask(err error) error {
 		return errLogin
 	}
 	return errLost
+}
+
+// clean drops what could move a terminal's cursor or hide text: a client chooses
+// its own name.
+func clean(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.Is(unicode.C, r) {
+			return -1
+		}
+		return r
+	}, s)
 }
 
 // Do sends one command, or carries out one instruction on the pooler's file.
@@ -135,17 +140,19 @@ func (c *Conn) Do(ctx context.Context, s engines.Statement) (engines.Result, err
 }
 
 func (c *Conn) command(ctx context.Context, s engines.Statement) (engines.Result, error) {
+	// The limit holds for a login that has to come first as well: a pooler that
+	// hangs must not hold up a tick of the gauges for as long as a login may take.
+	if s.Limit > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, s.Limit)
+		defer cancel()
+	}
 	if c.pg.IsClosed() { // a PAUSE that was broken off closed it
 		err := c.connect(ctx)
 		c.meter.Reset() // of the login only: the command itself is not out yet
 		if err != nil {
 			return engines.Result{}, err
 		}
-	}
-	if s.Limit > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, s.Limit)
-		defer cancel()
 	}
 	command, column, is, columns := parseKeep(s.Text)
 	command, database := parseOnce(command)
@@ -269,7 +276,8 @@ func (c *Conn) Classify(err error) engines.Outcome {
 func (c *Conn) Identify(ctx context.Context) (engines.Identity, error) {
 	id := engines.Identity{Engine: Name, Host: c.cfg.Host, Port: int(c.cfg.Port), Database: c.cfg.Database, Login: c.cfg.User}
 	fail := func(err error) (engines.Identity, error) {
-		return engines.Identity{}, &engines.Error{Op: "ask who it is", Object: c.object(), Err: err}
+		return engines.Identity{}, &engines.Error{Op: "ask who it is", Object: c.object(), Err: err,
+			Next: "check that the pooler runs and that the role stands in admin_users, then verify again"}
 	}
 	res, err := c.command(ctx, engines.Statement{Text: "SHOW VERSION"})
 	if err != nil {

@@ -41,7 +41,7 @@ func (Planner) GaugeNames() []string {
 // Plan turns a request into actions.
 func (p Planner) Plan(r engines.Request) (engines.Parts, error) {
 	if !p.Supports(r.Kind, r.Stage) {
-		return engines.Parts{}, fail(r, errors.New("no such kind on PgBouncer"), "")
+		return engines.Parts{}, fail(r, errors.New("no such kind on PgBouncer"), "correct kind and stage in the runbook")
 	}
 	file := r.Params["file"]
 	if file == "" || strings.ContainsAny(file, "\r\n") {

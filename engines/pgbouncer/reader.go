@@ -172,10 +172,10 @@ func (r *Reader) Clients(ctx context.Context, _ engines.Scope) ([]engines.Client
 			continue
 		}
 		var g engines.ClientGroup
-		g.User, _ = t.text(row, "user")
-		g.App, _ = t.text(row, "application_name")
-		g.Addr, _ = t.text(row, "addr")
-		g.State, _ = t.text(row, "state")
+		for column, to := range map[string]*string{"user": &g.User, "application_name": &g.App, "addr": &g.Addr, "state": &g.State} {
+			text, _ := t.text(row, column)
+			*to = clean(text)
+		}
 		same := func(o engines.ClientGroup) bool {
 			return o.User == g.User && o.App == g.App && o.Addr == g.Addr && o.State == g.State
 		}

@@ -38,7 +38,7 @@ func plans(t *testing.T, s Subject) {
 			if err := readable(parts, s); err != nil {
 				t.Error(err)
 			}
-			if err := pure(p, r, parts); err != nil {
+			if err := pure(p, r, parts, 4); err != nil {
 				t.Error(err)
 			}
 			s.passwords(t, r)
@@ -46,11 +46,11 @@ func plans(t *testing.T, s Subject) {
 	}
 }
 
-// pure plans the same request at once from several goroutines.
-func pure(p engines.Planner, r engines.Request, want engines.Parts) error {
+// pure plans the same request n times at once.
+func pure(p engines.Planner, r engines.Request, want engines.Parts, n int) error {
 	given := copied(r)
 	var wg sync.WaitGroup
-	errs := make([]error, 4)
+	errs := make([]error, n)
 	for i := range errs {
 		wg.Go(func() {
 			got, err := p.Plan(given)

@@ -8,6 +8,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -15,6 +16,7 @@ import (
 	"github.com/turquoise-db/turquoise/engines"
 	"github.com/turquoise-db/turquoise/lab"
 	"github.com/turquoise-db/turquoise/lab/labtest"
+	"github.com/turquoise-db/turquoise/session"
 	"github.com/turquoise-db/turquoise/steps"
 )
 
@@ -45,6 +47,30 @@ func TestTheWindowMovesNothingThatIsNotEqual(t *testing.T) {
 	if rows := s.State().Vars["compared_rows"]; rows == "" || rows == "0" {
 		t.Fatalf("the comparison read %q rows", rows)
 	}
+	// The stream of blue is cut: what changed meanwhile is not known, and the
+	// session compares everything again by itself before the gate opens.
+	if cut := ask(t, n.pair.BlueDSN(), "select pg_terminate_backend(active_pid)::text from pg_replication_slots where slot_name = 'tq_cmp'"); cut != "true" {
+		t.Fatalf("nobody read the slot: %s", cut)
+	}
+	news, end := s.Handle(session.Person{Name: "script", Role: "operator"}).Subscribe()
+	defer end()
+	limit := time.NewTimer(90 * time.Second)
+	defer limit.Stop()
+	doubts := func(want int) {
+		for st := range news {
+			if g := st.Gauges["green/data_doubts_count"]; int(g.Value) == want {
+				return
+			}
+			select {
+			case <-limit.C:
+				t.Fatalf("doubts never became %d: %+v", want, st.Gauges["green/data_doubts_count"])
+			default:
+			}
+		}
+		t.Fatal("the session ended")
+	}
+	doubts(1)
+	doubts(0)
 	spoil := func(body string) {
 		if err := n.pair.Green.Exec(t.Context(), lab.Database, "set default_transaction_read_only = off", "update notes set body = '"+body+"' where id = 7"); err != nil {
 			t.Fatal(err)

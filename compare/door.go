@@ -28,7 +28,9 @@ type Sides struct {
 // slots and publications are actions of their own.
 type Door struct {
 	sides Sides
-	on    engines.Comparer // the side that the session checks the identity of
+
+	asks sync.Mutex       // the session may ask for the identity while it begins to follow again
+	on   engines.Comparer // the side that the session checks the identity of
 
 	mu sync.Mutex
 	w  *Follower // nil while nothing is followed
@@ -55,7 +57,11 @@ func OpenDoor(ctx context.Context, on engines.TargetID, s Sides) (*Door, error) 
 }
 
 // Identify asks the side who it is.
-func (d *Door) Identify(ctx context.Context) (engines.Identity, error) { return d.on.Identify(ctx) }
+func (d *Door) Identify(ctx context.Context) (engines.Identity, error) {
+	d.asks.Lock()
+	defer d.asks.Unlock()
+	return d.on.Identify(ctx)
+}
 
 // Classify says that nothing was changed: a comparison only reads, and one that
 // failed proves nothing.
@@ -69,6 +75,8 @@ func (d *Door) Classify(err error) engines.Outcome {
 // Close ends following.
 func (d *Door) Close() error {
 	d.end()
+	d.asks.Lock()
+	defer d.asks.Unlock()
 	return d.on.Close()
 }
 

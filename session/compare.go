@@ -27,12 +27,7 @@ func (s *Session) openCompare(ctx context.Context, on engines.TargetID) (engines
 			r.Ctx = ctx
 			return r
 		},
-		Say: func(bad bool, text string) {
-			s.mu.Lock()
-			defer s.mu.Unlock()
-			s.say(s.cfg.Now(), bad, text)
-			s.changed()
-		},
+		Say: s.tell,
 	})
 	if err != nil {
 		return nil, err

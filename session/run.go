@@ -24,6 +24,13 @@ func (s *Session) begin() {
 	s.sampler.tick = s.roundDone
 	s.sampler.more = s.compareReadings
 	s.sampler.run(s.ctx, &s.wg)
+	if s.cfg.Values.Text["verify"] == "full" {
+		s.wg.Add(1)
+		go func() {
+			defer s.wg.Done()
+			s.refollow(s.ctx)
+		}()
+	}
 	s.wg.Add(1)
 	go func() {
 		defer s.wg.Done()

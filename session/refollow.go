@@ -1,0 +1,97 @@
+package session
+
+import (
+	"context"
+	"time"
+
+	"github.com/turquoise-db/turquoise/engines"
+	"github.com/turquoise-db/turquoise/runbooks"
+	"github.com/turquoise-db/turquoise/steps"
+)
+
+// followEvery is how often the session looks whether it still follows what it
+// should; a try that failed is made again after as long.
+const followEvery = 10 * time.Second
+
+// refollow keeps the data followed between the step that began it and the one
+// that ends it. After a crash, or when a stream was cut, what changed meanwhile
+// is not known: everything is compared again, by the confirmed action, and the
+// gate of green's doubts stays closed until that is done. It only reads.
+func (s *Session) refollow(ctx context.Context) {
+	t := time.NewTicker(followEvery)
+	defer t.Stop()
+	for {
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+			return
+		}
+		a, ok := s.unfollowed()
+		if !ok {
+			continue
+		}
+		s.tell(true, "the changes are not followed any more: every row is compared again")
+		conn, err := s.conns.conn(ctx, a.Target, a.Session, s.bound(a.Target))
+		if err == nil {
+			_, err = conn.Do(ctx, engines.Statement{Verb: a.Verb, Text: a.Text})
+		}
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err != nil:
+			s.tell(true, "compared again: "+err.Error())
+		default:
+			s.tell(false, "every row is equal; the changes are followed again")
+		}
+	}
+}
+
+// unfollowed is the action that begins to follow, if that step is done, its end
+// is not, nothing runs, and nobody follows.
+func (s *Session) unfollowed() (engines.Action, bool) {
+	if st, ok := s.following(); ok && st.Lost == nil {
+		return engines.Action{}, false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed || s.leaving != "" || s.state.Busy() {
+		return engines.Action{}, false
+	}
+	begun, ended, action := false, false, engines.Action{}
+	look := func(it runbooks.Item) {
+		if it.Step.Kind != "compare" || s.state.Step(it.Step.ID).Phase != steps.Done {
+			return
+		}
+		switch it.Step.Stage {
+		case "drop":
+			ended = true
+		case "track":
+			x := s.state.Step(it.Step.ID)
+			p, err := steps.Make(s.inputs(x.Attempt, x.Vars), it)
+			if err != nil {
+				return // the step's own card says why
+			}
+			for _, a := range p.Parts.Actions {
+				if a.Verb == engines.Compare {
+					begun, action = true, a
+				}
+			}
+		}
+	}
+	for _, it := range runbooks.Sequence(s.cfg.Book, s.cfg.Stepwise) {
+		look(it)
+	}
+	for _, w := range s.cfg.Book.Back {
+		for _, it := range runbooks.SequenceBack(w, s.cfg.Stepwise) {
+			look(it)
+		}
+	}
+	return action, begun && !ended
+}
+
+func (s *Session) tell(bad bool, text string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.say(s.cfg.Now(), bad, text)
+	s.changed()
+}

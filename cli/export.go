@@ -24,9 +24,11 @@ type export struct {
 	redact                         []string
 	verify                         audit.VerifyOptions
 	request                        request
+	size                           string
+	withCast                       bool
 }
 
-var exportFormats = []string{"html", "md", "csv", "json", "ocsf", "bundle"}
+var exportFormats = []string{"html", "md", "csv", "json", "ocsf", "cast", "bundle"}
 
 func exportCmd(app *App) *cobra.Command {
 	var x export
@@ -34,12 +36,16 @@ func exportCmd(app *App) *cobra.Command {
 		Use:   "export DIR",
 		Short: "make the report, or a bundle that can be checked without Turquoise",
 		Long: `Read the record in DIR, check it, and write what was asked for: a report for
-people (html, md), tables and events for programs (csv, json, ocsf), or a bundle
-with all of it, the record, its evidence and the commands that check it with
-stock tools. The record is not changed. A broken record is not exported.
+people (html, md), tables and events for programs (csv, json, ocsf), a film of the
+cockpit for asciinema (cast), or a bundle with the report, the tables, the record,
+its evidence and the commands that check it with stock tools. The record is not changed. A broken record is not exported.
 
 With --redact entries are withheld from the bundle: their hashes stay, so that
 chain and seals still verify. The head and the reasons stand in its manifest.
+
+A cast is an illustration, not evidence: its pictures are drawn anew from the
+record, and no check depends on them. Silences are cut to three seconds, and each
+step is a marker. A bundle holds one, screen.cast, only with --with-cast.
 
 With --request nothing is exported: the exact text is written that a person signs
 after the close, with stock ssh-keygen, and the commands are printed that sign it
@@ -50,6 +56,7 @@ waived at entry SEQ, erase:SHA the erasure of an evidence file.`,
   turquoise export ./record --format bundle --signers allowed_signers --out night.tqz
   turquoise export ./record --format bundle --redact 41,57 --why 'names a customer' --out night.tqz
   turquoise export ./record --format csv | head
+  turquoise export ./record --format cast --out night.cast && asciinema play night.cast
   turquoise export ./record --request countersign --as bob@bank.example
   turquoise export ./record --request late:212 --as bob@bank.example --verdict approved`,
 		Args: cobra.ExactArgs(1),
@@ -63,6 +70,8 @@ waived at entry SEQ, erase:SHA the erasure of an evidence file.`,
 	f.StringVar(&x.out, "out", "", "file to write (default: standard output)")
 	f.StringSliceVar(&x.redact, "redact", nil, "numbers of the entries to withhold; bundle only")
 	f.StringVar(&x.why, "why", "", "reason for withholding; needed with --redact")
+	f.StringVar(&x.size, "size", "120x40", "screen of a cast, in columns and rows")
+	f.BoolVar(&x.withCast, "with-cast", false, "add screen.cast to a bundle: an illustration, not evidence")
 	f.StringVar(&x.signers, "signers", "", "file of the people who may sign (ssh allowed_signers)")
 	f.StringVar(&x.verify.Origin, "origin", "", "name the record must carry; without it the record's own is believed")
 	f.StringVar(&x.request.what, "request", "", "write a text to sign: countersign, late:SEQ or erase:SHA")
@@ -83,6 +92,12 @@ func (x export) check() (map[int64]string, error) {
 	}
 	if len(x.redact) > 0 && strings.TrimSpace(x.why) == "" {
 		return nil, usage("add --why with the reason that will stand in the bundle", "--redact without a reason")
+	}
+	if _, err := parseSize(x.size); err != nil {
+		return nil, err
+	}
+	if x.withCast && (x.format != "bundle" || len(x.redact) > 0) {
+		return nil, usage("leave it out; --format cast makes one by itself", "--with-cast: only a whole bundle takes one along, a film would show what is withheld")
 	}
 	if x.request.what == "" && x.request.any() {
 		return nil, usage("add --request with the text that is to be signed", "--as, --name, --verdict and --reason belong to --request")
@@ -149,6 +164,8 @@ func (x export) write(n *report.Night, w io.Writer, redact map[int64]string) err
 		return n.JSON(w)
 	case "ocsf":
 		return n.OCSF(w)
+	case "cast":
+		return x.cast(w)
 	case "bundle":
 		b := report.Bundling{By: osUser(), At: time.Now().UTC().Format(time.RFC3339), Tool: Tool(), Redact: redact}
 		if x.signers != "" {
@@ -157,7 +174,22 @@ func (x export) write(n *report.Night, w io.Writer, redact map[int64]string) err
 				return err
 			}
 		}
+		if x.withCast {
+			var film bytes.Buffer
+			if err := x.cast(&film); err != nil {
+				return err
+			}
+			b.Cast = film.Bytes()
+		}
 		return n.Bundle(w, b)
 	}
 	return n.HTML(w)
+}
+
+func (x export) cast(w io.Writer) error {
+	z, err := parseSize(x.size)
+	if err != nil {
+		return err
+	}
+	return writeCast(w, x.dir, z)
 }

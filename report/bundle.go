@@ -30,6 +30,7 @@ type Bundling struct {
 	By, At, Tool string
 	Redact       map[int64]string // seq: why it is withheld
 	Signers      []byte           // a copy for information; verify does not trust it
+	Cast         []byte           // a film of the screen, empty: none
 }
 
 // private never leave the machine: they are means of the running cockpit.
@@ -112,6 +113,9 @@ func (n *Night) bundleFiles(o Bundling) (map[string][]byte, error) {
 	files["MANIFEST.json"], files["VERIFY.txt"] = append(raw, '\n'), verifyText
 	if len(o.Signers) > 0 {
 		files["allowed_signers.copy"] = o.Signers
+	}
+	if len(o.Cast) > 0 {
+		files["screen.cast"] = o.Cast
 	}
 	return files, nil
 }

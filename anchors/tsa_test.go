@@ -129,6 +129,17 @@ func stamped(t *testing.T, a *authority) {
 			t.Errorf("byte %d: the forged night passes: %v", i, r.Findings)
 		}
 	}
+	// A stamp with another time, and one with another signature.
+	when := bytes.Index(good, []byte(time.Now().UTC().Format("200601")))
+	for what, at := range map[string]int{"time": when + 13, "signature": len(good) - 1} {
+		bad := bytes.Clone(good)
+		bad[at] ^= 1
+		if err := os.WriteFile(reply, bad, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		t.Log(what)
+		expect(t, real.verify(real.dir, trust), 1, "E43-timestamp")
+	}
 	if err := os.WriteFile(reply, good, 0o600); err != nil {
 		t.Fatal(err)
 	}

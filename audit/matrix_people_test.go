@@ -140,6 +140,27 @@ func TestPeopleBreakTheRules(t *testing.T) {
 	}
 }
 
+// TestTwoPeopleAreTwoPersonsWithTwoKeys: a key that the signers file gives to two
+// persons, and a person to whom it gives two keys, are one of the two only.
+func TestTwoPeopleAreTwoPersonsWithTwoKeys(t *testing.T) {
+	p := people(t)
+	row := func(who string, k ssh.Signer) string {
+		return who + " " + string(ssh.MarshalAuthorizedKey(k.PublicKey()))
+	}
+	p.signers = must[*audit.AllowedSigners](t)(audit.ParseAllowedSigners([]byte(
+		row(alice+","+bob, p.alice) + row(bob, p.bob) + row(alice, p.carol))))
+	c := newCrew(t, p)
+	c.key = p.alice
+	c.all()
+	expect(t, c.check(), 3, "R33-four-eyes", "the approver's key is the operator's own key")
+	c = newCrew(t, p)
+	c.all()
+	c.countersign(alice, p.carol, nil)
+	if r := c.check(); r.Exit != 0 || r.Levels[2].Met {
+		t.Errorf("the operator countersigned with another key: %v %v", r.Levels, r.Findings)
+	}
+}
+
 // TestOneApprovalServesOnce: the second step names the approval of the first.
 func TestOneApprovalServesOnce(t *testing.T) {
 	c := newCrew(t, people(t))

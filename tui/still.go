@@ -19,7 +19,7 @@ func Still(th *Theme, s session.Snapshot, w, h int, note string) []string {
 	content, _, _ := m.draw()
 	rows := strings.Split(content, "\n")
 	var b strings.Builder
-	th.render(&b, line{{bold | text, " " + clean(note)}}.fit(w))
+	th.render(&b, line{{bold, " " + clean(note)}}.fit(w))
 	rows[len(rows)-1] = b.String()
 	return rows
 }

@@ -90,10 +90,14 @@ type CheckResult struct {
 	Evidence List[audit.Evidence] `json:"evidence,omitempty"`
 	Is       string               `json:"is"`
 	Kind     string               `json:"kind"`
+	Level    string               `json:"level,omitempty"` // LevelCaution, or empty: the answer is all there is to say
 	Reason   string               `json:"reason,omitempty"`
 	SampleAt string               `json:"sample_at,omitempty"`
 	Want     string               `json:"want"`
 }
+
+// LevelCaution marks a check that passes and that somebody should know of all the same.
+const LevelCaution = "caution"
 
 // Type is the name of the entry type.
 func (CheckResult) Type() string { return "check.result" }

@@ -38,6 +38,7 @@ func ask(t *testing.T, dsn, sql string) string {
 // a row on green behind everybody's back, and wants the window taken back; then
 // repairs it and wants it through.
 func TestTheWindowMovesNothingThatIsNotEqual(t *testing.T) {
+	t.Parallel()
 	n := newNight(t)
 	n.cut.params = append(n.cut.params, "verify=full")
 	s := n.open(nil)
@@ -107,6 +108,7 @@ func TestTheWindowMovesNothingThatIsNotEqual(t *testing.T) {
 // TestDiffSaysWhatItFound runs the verb as it is typed: equal, different,
 // could not tell.
 func TestDiffSaysWhatItFound(t *testing.T) {
+	t.Parallel()
 	blue, green := labtest.Postgres(t, 15), labtest.Postgres(t, 17)
 	both := "create table accounts (id bigint primary key, owner text, balance numeric(12,2)); insert into accounts select g, 'owner ' || g, g from generate_series(1, 500) g"
 	for _, db := range []labtest.DB{blue, green} {

@@ -17,6 +17,7 @@ import (
 // the abort plan cannot reach a server the outcome is unclear, the way on is
 // shown, and the roll-back brings the clients home once the server is back.
 func TestAServerIsGone(t *testing.T) {
+	t.Parallel()
 	var at string
 	var then func()
 	crash := func(c *session.Config) {

@@ -88,6 +88,7 @@ func openPty(t *testing.T) (far, near *os.File) {
 // other starts, the suspension stands in the record with its reason, the status
 // says that the session waits, and resume goes on.
 func TestTheProcessIsToldToGoWhileAStepRuns(t *testing.T) {
+	t.Parallel()
 	n := newNight(t)
 	n.cut.book = quick(t)
 	for i, way := range []struct{ name, reason, screen string }{

@@ -129,6 +129,7 @@ var places = map[enginetest.Where]string{enginetest.Before: "before", enginetest
 // again with a fresh plan if not; nothing is ever sent twice. Then the same in the
 // window, where the abort plan or the proof decides and clients go on.
 func TestALineThatIsCutInEveryStep(t *testing.T) {
+	t.Parallel()
 	w := newWired(t)
 	w.parted = nightClients // the way back may end each client's connection once
 	most := 2               // cuts of each step

@@ -19,6 +19,7 @@ import (
 // TestLeavingTheLabTakesEverythingDown: whatever ends a demo or a rehearsal, no
 // server stays, no folder of theirs, and the record does.
 func TestLeavingTheLabTakesEverythingDown(t *testing.T) {
+	t.Parallel()
 	labtest.Pair(t, lab.Options{}) // skips where there are none, and fetches outside the time limit
 	for _, tt := range []struct {
 		name  string

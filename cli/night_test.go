@@ -113,6 +113,7 @@ func (n *night) reckon(serves, before string) lab.Report {
 }
 
 func TestEveryPlaceOfTheBlockCanBeAborted(t *testing.T) {
+	t.Parallel()
 	n := newNight(t)
 	fail := 0
 	s := n.open(func(c *session.Config) { c.Fail = func(a int) bool { return a == fail } })
@@ -144,6 +145,7 @@ func TestEveryPlaceOfTheBlockCanBeAborted(t *testing.T) {
 }
 
 func TestTheWayThereAndBackLosesNothing(t *testing.T) {
+	t.Parallel()
 	n := newNight(t)
 	n.parted = nightClients
 	s := n.open(nil)

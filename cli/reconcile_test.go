@@ -22,6 +22,7 @@ import (
 // a write beside the cockpit, a line missing in a log and a changed statement are
 // each noticed.
 func TestReconcileWithRealLogs(t *testing.T) {
+	t.Parallel()
 	n := newNight(t)
 	if err := n.ledger.Stop(); err != nil { // its statements would only make the logs long
 		t.Fatal(err)

@@ -2,6 +2,7 @@ package cli_test
 
 import (
 	"errors"
+	"flag"
 	"os"
 	"os/exec"
 	"strconv"
@@ -31,7 +32,17 @@ func TestMain(m *testing.M) {
 // labs removes the servers' run folder after the last test.
 type labs struct{ m *testing.M }
 
-func (l labs) Run() int { return labtest.Main(l.m) }
+// atOnce is how many tests run side by side. They wait for servers and for gates
+// that must hold for a while much longer than they compute.
+const atOnce = "4"
+
+func (l labs) Run() int {
+	flag.Parse()
+	if err := flag.Set("test.parallel", atOnce); err != nil {
+		panic(err)
+	}
+	return labtest.Main(l.m)
+}
 
 // TestScripts types what a person types: one script for each verb.
 func TestScripts(t *testing.T) {

@@ -14,6 +14,7 @@ import (
 // The oldest to the newest differ most, so a normal run walks that pair; the
 // others, and the way back from the end, are for TURQUOISE_WHOLE_MATRIX.
 func TestVersionsWalk(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		blue, green int
 		back        string

@@ -119,6 +119,30 @@ func Have(t testing.TB, blue, green int) {
 	need(t, s.Pair(ctx, blue, green))
 }
 
+// Installed skips the test where servers of these versions are not on the
+// machine and no archive that the lab knows has them. It is for versions beyond
+// those that every run must have, so TURQUOISE_LAB_REQUIRE does not ask for them;
+// the skip is named like any other.
+func Installed(t testing.TB, majors ...int) {
+	t.Helper()
+	skipShort(t)
+	ctx, cancel := context.WithTimeout(t.Context(), startTimeout)
+	defer cancel()
+	s, err := lab.OpenServers(t.Output())
+	need(t, err)
+	for _, m := range majors {
+		_, err := s.Postgres(ctx, m)
+		var missing *engines.Error
+		if errors.Is(err, lab.ErrAbsent) && errors.As(err, &missing) {
+			if err := noteSkip(os.Getenv(skipsVariable), missing); err != nil {
+				t.Fatalf("note a skipped test: %v", err)
+			}
+			t.Skipf("SKIPPED FOR WANT OF A SERVER: %v; %s", err, missing.Next)
+		}
+		need(t, err)
+	}
+}
+
 func server(major int) (*lab.Single, error) {
 	shared.Lock()
 	defer shared.Unlock()

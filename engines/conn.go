@@ -140,6 +140,16 @@ const (
 	Pass
 )
 
+// Waive says who may go on against a check that stops the walk.
+type Waive int
+
+// Never is the zero value: a check of which nobody said more can only be mended.
+// SecondPerson takes the operator's reason and another person's signature.
+const (
+	Never Waive = iota
+	SecondPerson
+)
+
 // Finding is the answer of one preflight check.
 type Finding struct {
 	ID     string // "PG03"
@@ -150,4 +160,5 @@ type Finding struct {
 	Is     string
 	Cause  string // why it matters
 	Next   string // what to do
+	Waive  Waive  // where Level is Block or Blind
 }

@@ -85,6 +85,7 @@ type check struct {
 	name string
 	is   string
 	pass bool
+	fast bool // of a preflight, and nobody may override it
 }
 
 func (r *rules) find(sev audit.Severity, code, format string, args ...any) {
@@ -107,7 +108,7 @@ func (r *rules) Line(e audit.Entry, b audit.Body, sealed int64) []audit.Finding 
 	case TargetChanged:
 		r.changed[e.Target] = e.Seq
 	case CheckResult:
-		r.checks[e.Seq] = check{name: b.Check, is: b.Is, pass: e.OK != nil && *e.OK}
+		r.checks[e.Seq] = check{name: b.Check, is: b.Is, pass: e.OK != nil && *e.OK, fast: b.Kind == KindPreflight && b.Waive != WaiveSecond}
 	case CheckOverride:
 		r.override(e, b)
 	case StepPlan:

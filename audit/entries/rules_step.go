@@ -141,6 +141,9 @@ func (r *rules) reconciled(e audit.Entry, b StepReconciled) {
 func (r *rules) override(e audit.Entry, b CheckOverride) {
 	if e.Ref != nil {
 		r.over[*e.Ref] = true
+		if r.checks[*e.Ref].fast {
+			r.find(audit.Rule, "R43-gate", "check %s was overridden, which nobody may (seq %d)", b.Check, *e.Ref)
+		}
 	}
 	r.acted(e, "override "+b.Check, b.Approvals, r.endorsed)
 }

@@ -93,8 +93,16 @@ type CheckResult struct {
 	Level    string               `json:"level,omitempty"` // LevelCaution, or empty: the answer is all there is to say
 	Reason   string               `json:"reason,omitempty"`
 	SampleAt string               `json:"sample_at,omitempty"`
+	Waive    string               `json:"waive,omitempty"` // WaiveSecond, or empty: nobody can override this check
 	Want     string               `json:"want"`
 }
+
+// The kind of the checks of a preflight, and the word of those among them that may
+// be overridden with a second person's signature.
+const (
+	KindPreflight = "preflight"
+	WaiveSecond   = "second_person"
+)
 
 // LevelCaution marks a check that passes and that somebody should know of all the same.
 const LevelCaution = "caution"

@@ -78,7 +78,9 @@ func (r *Reader) inspect(ctx context.Context, in engines.Scope, table []check) [
 		if (c.on == onFrom && in.On != in.From) || (c.on == onTo && in.On != in.To) {
 			continue
 		}
-		out = append(out, k.answer(ctx, c, err))
+		f := k.answer(ctx, c, err)
+		f.Waive = waiveOf(f.ID, f.Level)
+		out = append(out, f)
 	}
 	return out
 }

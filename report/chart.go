@@ -3,8 +3,11 @@ package report
 import (
 	"fmt"
 	"html/template"
+	"slices"
 	"strings"
 	"time"
+
+	"github.com/turquoise-db/turquoise/steps"
 )
 
 const (
@@ -14,8 +17,8 @@ const (
 
 // Chart is a small picture of one gauge.
 type Chart struct {
-	Name, Unit, Low, High string
-	SVG                   template.HTML
+	Name, Low, High string
+	SVG             template.HTML
 }
 
 // Charts draws every gauge that moved or failed; a flat line says nothing that
@@ -26,14 +29,18 @@ func (n *Night) Charts() []Chart {
 		if strings.HasPrefix(t.Unit, "state ") {
 			continue // a word, not a quantity
 		}
-		if c, ok := t.chart(n.Started, n.last()); ok {
+		if t.constant() {
+			continue
+		}
+		if c, ok := t.chart(n.Started, n.Last(), n.Freeze); ok {
 			out = append(out, c)
 		}
 	}
 	return out
 }
 
-func (n *Night) last() time.Time {
+// Last is the time of the last entry.
+func (n *Night) Last() time.Time {
 	if len(n.Entries) == 0 {
 		return time.Time{}
 	}
@@ -42,7 +49,7 @@ func (n *Night) last() time.Time {
 
 // chart draws t between two times. A reading that failed is a gap in the line,
 // never a value.
-func (t Track) chart(from, to time.Time) (Chart, bool) {
+func (t Track) chart(from, to time.Time, freeze steps.FreezeState) (Chart, bool) {
 	low, high, any := t.bounds()
 	if !any || !to.After(from) {
 		return Chart{}, false
@@ -63,9 +70,52 @@ func (t Track) chart(from, to time.Time) (Chart, bool) {
 		fmt.Fprintf(&path, "%s%.1f %.1f", pen, x, y)
 		pen = "L"
 	}
-	svg := fmt.Sprintf(`<svg viewBox="0 0 %.0f %.0f" role="img" preserveAspectRatio="none"><path d="%s"/></svg>`, chartW, chartH, path.String())
-	return Chart{Name: t.Name, Unit: t.Unit, Low: fmt.Sprint(low), High: fmt.Sprint(high),
+	stripe := ""
+	if !freeze.Since.IsZero() {
+		end := to
+		if !freeze.On && !freeze.Ended.IsZero() {
+			end = freeze.Ended
+		}
+		x := chartW * float64(freeze.Since.Sub(from)) / float64(to.Sub(from))
+		stripe = fmt.Sprintf(`<rect x="%.1f" y="0" width="%.1f" height="%.0f"/>`, x, max(chartW*float64(end.Sub(freeze.Since))/float64(to.Sub(from)), 1.5), chartH)
+	}
+	svg := fmt.Sprintf(`<svg viewBox="0 0 %.0f %.0f" role="img" preserveAspectRatio="none">%s<path d="%s"/></svg>`, chartW, chartH, stripe, path.String())
+	return Chart{Name: t.Name, Low: quantity(low, t.Unit), High: quantity(high, t.Unit),
 		SVG: template.HTML(svg)}, true // numbers and fixed letters only
+}
+
+// constant reports whether every reading gave the same and none failed.
+func (t Track) constant() bool {
+	low, high, any := t.bounds()
+	return any && low == high && !slices.Contains(t.V, nil)
+}
+
+// Constant lists the gauges whose line would be flat.
+func (n *Night) Constant() string {
+	var out []string
+	for _, t := range n.Gauges {
+		if low, _, _ := t.bounds(); t.constant() && !strings.HasPrefix(t.Unit, "state ") {
+			out = append(out, t.Name+" "+quantity(low, t.Unit))
+		}
+	}
+	return strings.Join(out, ", ")
+}
+
+// quantity writes a reading as people say it.
+func quantity(v int64, unit string) string {
+	switch {
+	case unit == "µs":
+		return span(time.Duration(v) * time.Microsecond)
+	case unit == "n" || unit == "":
+		return grouped(fmt.Sprint(v))
+	case unit != "B" || v < 10_000:
+		return grouped(fmt.Sprint(v)) + " " + unit
+	case v < 10_000_000:
+		return fmt.Sprintf("%d kB", v/1000)
+	case v < 10_000_000_000:
+		return fmt.Sprintf("%d MB", v/1_000_000)
+	}
+	return fmt.Sprintf("%d GB", v/1_000_000_000)
 }
 
 func (t Track) bounds() (low, high int64, any bool) {

@@ -238,8 +238,11 @@ func (n *Night) ruleWaivers() (string, string) {
 	if total == 0 {
 		return Met, "no approval was waived"
 	}
-	if n.Close != nil && len(n.Close.Owed) > 0 {
-		return NotShown, fmt.Sprintf("%d waived (entries %s), %d still owed", total, at, len(n.Close.Owed))
+	if owed := len(n.owed()); owed > 0 {
+		return NotShown, fmt.Sprintf("%d waived (entries %s), %d still owed", total, at, owed)
+	}
+	if n.Verified.Verdict == "" {
+		return NotShown, fmt.Sprintf("%d waived (entries %s); the record was not verified", total, at)
 	}
 	return Met, fmt.Sprintf("%d waived (entries %s), none owed", total, at)
 }

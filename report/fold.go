@@ -184,6 +184,7 @@ func (f *fold) strange(kind string, l Line, what string) {
 func (f *fold) end() {
 	n := f.n
 	n.Freeze, n.Writes = f.state.Freeze, string(f.state.Writes)
+	f.signedLate()
 	for _, id := range slices.Sorted(maps.Keys(f.people)) {
 		n.People = append(n.People, *f.people[id])
 	}
@@ -203,13 +204,40 @@ func (f *fold) end() {
 		f.odd["gaps in the log"] = append(f.odd["gaps in the log"], Exception{Seq: g.First,
 			What: fmt.Sprintf("%s without a cockpit, %s to %s; %s", g.From.Sub(before.To).Round(time.Second), clock(before.To), clock(g.From), g.Why)})
 	}
+	n.Data = n.dataProof(f.checks)
 	for _, kind := range kindsOfExceptions {
 		n.Exceptions = append(n.Exceptions, Exceptions{Kind: kind, Items: f.odd[kind]})
 	}
 }
 
+// signedLate adds what was signed after the close: who signed, and what became
+// of each waiver.
+func (f *fold) signedLate() {
+	n := f.n
+	n.After = n.readAfter()
+	for _, l := range n.After {
+		p := f.people[l.By]
+		if p == nil {
+			p = &Person{Principal: l.By, Name: l.Name, Role: "after the close"}
+			f.people[l.By] = p
+		}
+		p.Signed = append(p.Signed, "a "+l.Kind+" after the close, "+l.At)
+	}
+	waived := f.odd["waived approvals"]
+	for i, x := range waived {
+		if s := n.settled(x.Seq); s != "" {
+			waived[i].What += "; " + s
+		}
+	}
+	for i, a := range n.Approvals {
+		if s := n.settled(a.WaivedAt); a.Waived != "" && s != "" {
+			n.Approvals[i].Waived += "; " + s
+		}
+	}
+}
+
 // kindsOfExceptions are all kinds that page 1 answers for, in its order.
-var kindsOfExceptions = []string{"deviations", "skipped", "overridden", "failed", "retried", "in doubt", "settled by a person",
+var kindsOfExceptions = []string{"deviations", "handed over", "skipped", "overridden", "failed", "retried", "in doubt", "settled by a person",
 	"waived approvals", "denied approvals", "rollbacks", "interrupted", "target changed or lost", "faults of the log", "clock steps", "gaps in the log", "withheld"}
 
 // titles gives every step what the runbook says of it.

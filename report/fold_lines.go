@@ -48,7 +48,7 @@ func (f *fold) line(l Line) {
 	case entries.RollbackEnd:
 		f.strange("rollbacks", l, fmt.Sprintf("ended: %s, writes on %s", b.Result, b.WritesOn))
 	case entries.SessionHandover:
-		f.strange("deviations", l, fmt.Sprintf("handed over from %s to %s: %s", b.From, b.To, b.Reason))
+		f.strange("handed over", l, fmt.Sprintf("from %s to %s%s", b.From, b.To, tail(b.Reason)))
 	case entries.GaugeSample:
 		f.sample(l, b)
 	default:
@@ -203,7 +203,7 @@ func (f *fold) approvalLine(l Line) {
 	case entries.ApprovalWaived:
 		f.strange("waived approvals", l, b.Reason)
 		if a := f.request(l); a != nil {
-			a.Waived = b.Reason
+			a.Waived, a.WaivedAt = b.Reason, l.Seq
 		}
 	}
 }

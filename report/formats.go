@@ -48,6 +48,8 @@ type Document struct {
 	Page       Page           `json:"page"`
 	People     []Person       `json:"people"`
 	Targets    []Target       `json:"targets"`
+	Data       DataProof      `json:"data"`
+	After      []Late         `json:"signed_after_close"`
 	Exceptions []Exceptions   `json:"exceptions"`
 	Steps      []documentStep `json:"steps"`
 	Controls   []Control      `json:"controls"`
@@ -86,7 +88,7 @@ func (n *Night) JSON(w io.Writer) error {
 	}
 	page := n.FirstPage()
 	d := Document{Head: page.HeadText, Session: n.Sid, Page: page, People: n.People, Targets: n.Targets,
-		Exceptions: n.Exceptions, Controls: controls, CannotShow: CannotShow}
+		Data: n.Data, After: append([]Late{}, n.After...), Exceptions: n.Exceptions, Controls: controls, CannotShow: CannotShow}
 	for _, s := range n.Steps {
 		d.Steps = append(d.Steps, n.documentStep(s))
 	}

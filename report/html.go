@@ -34,6 +34,8 @@ func (n *Night) HTML(w io.Writer) error {
 	t, err := template.New("report").Funcs(template.FuncMap{
 		"stamp": stamp, "clock": clock, "span": span, "dash": dash, "join": strings.Join,
 		"lines": func(s string) []string { return strings.Split(strings.TrimSuffix(s, "\n"), "\n") },
+		"first": func(n int, cs []Check) []Check { return cs[:min(n, len(cs))] },
+		"rest":  func(n int, cs []Check) int { return max(len(cs)-n, 0) },
 		"late":  late, "lower": strings.ToLower,
 	}).Parse(htmlText)
 	if err != nil {

@@ -20,6 +20,12 @@ func (n *Night) Markdown(w io.Writer) error {
 	row("Window", p.ActualWindow+" (planned: "+p.PlannedWindow+")")
 	row("Freeze", strings.TrimSuffix(p.FreezeFor+", "+p.FreezeUntil, ", "))
 	row("Client-side outage", p.Outage)
+	row("Rows", n.Data.Rows)
+	row("Sequences", n.Data.Sequences)
+	row("Lag", n.Data.Lag)
+	for _, t := range n.Data.Checks {
+		row("Checks, "+t.Kind, t.Text())
+	}
 	row("Operator", p.Operator)
 	row("Author of the runbook", p.Author)
 	row("Four eyes", p.FourEyes)
@@ -34,6 +40,12 @@ func (n *Night) Markdown(w io.Writer) error {
 		for _, i := range x.Items {
 			fmt.Fprintf(&b, "  - entry %d%s: %s\n", i.Seq, stepOf(i), mdText(i.What))
 		}
+	}
+	for _, c := range n.Data.Cautions {
+		fmt.Fprintf(&b, "- caution, entry %d, %s %s: %s\n", c.Seq, mdText(c.Target), mdText(c.CheckResult.Check), mdText(c.Is))
+	}
+	for _, l := range n.After {
+		fmt.Fprintf(&b, "- signed after the close by %s, %s: %s\n", mdText(l.By), mdText(l.At), mdText(l.What))
 	}
 	b.WriteString("\n## What no check of a record can show\n\n")
 	for _, s := range CannotShow {

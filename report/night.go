@@ -37,6 +37,8 @@ type Night struct {
 	Gauges     []Track
 	Segments   []Segment
 	Approvals  []Approval
+	Data       DataProof
+	After      []Late // signed after the close
 	Outage     string // what the clients saw, as recorded; empty: not recorded
 }
 
@@ -108,21 +110,31 @@ type Statement struct {
 
 // Check is one check, gate or proof with its place in the record.
 type Check struct {
-	Seq    int64
-	Target string
-	OK     *bool
+	Seq    int64  `json:"seq"`
+	Target string `json:"target"`
+	OK     *bool  `json:"ok"`
 	entries.CheckResult
 }
 
-// Verdict is the answer in a word.
+// The answers of a check in a word.
+const (
+	verdictPass    = "pass"
+	verdictCaution = "caution"
+	verdictFail    = "FAIL"
+	verdictUnknown = "unknown"
+)
+
+// Verdict is the answer in a word. A caution passes and is never shown as a pass.
 func (c Check) Verdict() string {
 	switch {
 	case c.OK == nil:
-		return "unknown"
+		return verdictUnknown
+	case *c.OK && c.Level == entries.LevelCaution:
+		return verdictCaution
 	case *c.OK:
-		return "pass"
+		return verdictPass
 	}
-	return "FAIL"
+	return verdictFail
 }
 
 // Approval is a request for signatures and its answers.
@@ -130,8 +142,9 @@ type Approval struct {
 	Seq  int64
 	Step string
 	entries.ApprovalRequested
-	Granted []Grant
-	Waived  string
+	Granted  []Grant
+	Waived   string // reason, and what became of it
+	WaivedAt int64  // entry
 }
 
 // Grant is one signature or refusal.

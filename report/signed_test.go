@@ -264,3 +264,35 @@ func TestNobodySignsInVain(t *testing.T) {
 		}
 	}
 }
+
+// What was signed after the close stands in the report, and a waiver says whether
+// somebody answered for it.
+func TestTheReportKnowsWhatWasSignedLater(t *testing.T) {
+	s := writeSigned(t)
+	var before, after strings.Builder
+	if err := s.read().HTML(&before); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(before.String(), "STILL OWED") {
+		t.Error("the report does not say that an approval is owed")
+	}
+	p, err := s.read().Paper(report.Request{Kind: audit.LateApproval, Waiver: s.waiver, Verdict: report.NotApproved, As: cy, At: morning})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.stock(p, cy)
+	if err := s.read().HTML(&after); err != nil {
+		t.Fatal(err)
+	}
+	if text := after.String(); strings.Contains(text, "STILL OWED") || !strings.Contains(text, "not approved by "+cy) {
+		t.Error("the report does not tell the late verdict")
+	}
+	// A text whose signature is another's is not told.
+	name := filepath.Join(s.dir, "after", p.Name)
+	if err := os.WriteFile(name, []byte(strings.Replace(p.Text, "not approved", "approved", 1)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if n := s.read(); len(n.After) != 0 || n.Verified.Verdict != "TAMPERED" {
+		t.Errorf("a forged verdict is told: %v, verify says %s", n.After, n.Verified.Verdict)
+	}
+}

@@ -34,7 +34,7 @@ func (l Line) Summary() string {
 	case entries.TargetBound:
 		return fmt.Sprintf("%s is %s %s at %s:%d/%s, id %s, as %s", b.Role, b.Engine, b.Version, b.Host, b.Port, b.Database, b.SystemID, b.Login)
 	case entries.CheckResult:
-		return fmt.Sprintf("%s %s: wanted %s, is %s", b.Kind, b.Check, b.Want, b.Is)
+		return strings.TrimSpace(fmt.Sprintf("%s %s %s: wanted %s, is %s", b.Level, b.Kind, b.Check, b.Want, b.Is))
 	case entries.VarCaptured:
 		return b.Name + " captured"
 	case entries.Note:
@@ -71,6 +71,9 @@ func (l Line) stepSummary() string {
 		return fmt.Sprintf("signed with %s, way %s", b.Key.FP, b.Way)
 	case entries.Deviation:
 		return b.What + tail(b.Reason)
+	}
+	if s, ok := l.said(); ok {
+		return s.What
 	}
 	raw, err := json.Marshal(l.Body)
 	if err != nil || string(raw) == "{}" {

@@ -49,13 +49,15 @@ type Grant struct {
 	FP  string
 }
 
-// Override is a gate that the operator went against with a second person's
-// signature. It counts for one attempt of one step.
+// Override is a gate, or a check of a preflight, that the operator went against
+// with a second person's signature. It counts for one attempt of one step.
 type Override struct {
 	Step    runbooks.StepID
 	Attempt int
 	Check   string
 	Checked int64 // seq of the check.result that it names
+	Found   bool  // a check of a preflight
+	Blind   bool  // which could not look
 }
 
 // Open reports whether the request can still be signed at a time.
@@ -168,6 +170,7 @@ func applyPeople(s State, e Event) State {
 		s.People = append(s.People[:len(s.People):len(s.People)], b.Person)
 	case entries.CheckResult:
 		s.checked, s.checkedAt = b, e.Seq
+		s = s.applyFound(e, b)
 	case entries.ApprovalRequested:
 		s = applyRequest(s, e, b)
 	case entries.ApprovalGranted:
@@ -201,6 +204,8 @@ func applyRequest(s State, e Event, b entries.ApprovalRequested) State {
 		Digest: b.PlanSHA256, Need: int(b.Need), From: b.From, At: e.At, Until: until}
 	if b.Act == ActRun {
 		r.Plan = s.Steps[r.Step].Text
+	} else if f, ok := s.foundAt(e.Ref); ok {
+		r.Check, r.Checked = f.Check, f.Seq
 	} else {
 		r.Check, r.Checked = s.checked, s.checkedAt
 	}
@@ -213,8 +218,9 @@ func applyOverride(s State, e Event, b entries.CheckOverride) State {
 		return s
 	}
 	s.Bearing = e.Seq
+	f, found := s.foundAt(e.Ref)
 	s.Overrides = append(s.Overrides[:len(s.Overrides):len(s.Overrides)],
-		Override{Step: runbooks.StepID(e.Step), Attempt: int(e.Attempt), Check: b.Check, Checked: *e.Ref})
+		Override{Step: runbooks.StepID(e.Step), Attempt: int(e.Attempt), Check: b.Check, Checked: *e.Ref, Found: found, Blind: f.Blind})
 	return s.used(b.Approvals, e.Seq)
 }
 

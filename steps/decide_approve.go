@@ -181,8 +181,9 @@ func decideWaive(s State, c Waive, ev Evidence) ([]Event, error) {
 	return []Event{e}, nil
 }
 
-// decideOverride goes against a gate that is not open. The first time it asks
-// for a second person's signature, with it the override is written.
+// decideOverride goes against a gate that is not open, or a check that the
+// preflight of this step failed on. The first time it asks for a second person's
+// signature, with it the override is written.
 func decideOverride(s State, c OverrideGate, ev Evidence) ([]Event, error) {
 	it, err := free(s)
 	if err != nil {
@@ -190,6 +191,7 @@ func decideOverride(s State, c OverrideGate, ev Evidence) ([]Event, error) {
 	}
 	x := s.Steps[it.Step.ID]
 	v, known := gateOf(ev.Verdicts, c.Check)
+	f, found := s.foundAs(it.Step.ID, c.Check)
 	switch {
 	case c.Step != it.Step.ID:
 		return nil, refuse("press . for the current step", "step %s is not the current one", c.Step)
@@ -197,8 +199,12 @@ func decideOverride(s State, c OverrideGate, ev Evidence) ([]Event, error) {
 		return nil, refuse("close its box first", "step %s is %s", c.Step, x.Phase)
 	case strings.TrimSpace(c.Reason) == "":
 		return nil, refuse("type a reason", "override without a reason")
+	case found:
+		if err := mayPassOver(f); err != nil {
+			return nil, err
+		}
 	case !known:
-		return nil, refuse("choose a gate of this step", "step %s has no gate %q", c.Step, c.Check)
+		return nil, refuse("choose a check of this step that does not pass", "step %s has no gate %q, and no check of that name failed", c.Step, c.Check)
 	case v.Status == checks.Pass:
 		return nil, refuse("press x", "gate %s passes: there is nothing to override", c.Check)
 	}
@@ -208,13 +214,16 @@ func decideOverride(s State, c OverrideGate, ev Evidence) ([]Event, error) {
 	}
 	r, ok := s.Request(c.Step, ActOverride+" "+c.Check)
 	if !ok || r.Attempt != attempt || !r.Open(ev.Now) {
+		if found {
+			return askFound(it, attempt, f, ev), nil
+		}
 		return []Event{gateEvent(it.Step.ID, attempt, v), request(it, attempt, ActOverride+" "+c.Check, "-", 1, ev.Now)}, nil
 	}
 	if !r.Enough() {
 		return nil, refuse("let a second person sign", "the override of %s waits for a second person's signature", c.Check)
 	}
 	e := event(ev.By, c.Step, attempt, entries.CheckOverride{Check: c.Check, Want: r.Check.Want, Is: r.Check.Is, Reason: c.Reason, Approvals: grantSeqs(r)})
-	e.Ref = audit.Ref(r.Checked)
+	e.Ref, e.Target = audit.Ref(r.Checked), string(f.Target)
 	return []Event{e}, nil
 }
 

@@ -31,7 +31,7 @@ func decideConfirm(s State, c Confirm, ev Evidence) ([]Event, error) {
 		return nil, err
 	}
 	closed := false
-	gates := []int64{} // of overrides: the check that each of them names
+	gates := append([]int64{}, s.passedOver(id, x.Attempt)...) // of overrides: the check that each of them names
 	for _, v := range ev.Verdicts {
 		if seq, over := s.Overridden(id, x.Attempt, string(v.Gate.Gauge)); over {
 			gates = append(gates, seq)

@@ -21,6 +21,9 @@ func decideSkip(s State, c Skip, ev Evidence) ([]Event, error) {
 		return nil, refuse("press . for the current step", "step %s is not the current one", c.Step)
 	case strings.TrimSpace(c.Reason) == "":
 		return nil, refuse("type a reason", "skip without a reason")
+	case it.Step.Kind == KindPreflight:
+		// Else one person could pass over in one line what two may not.
+		return nil, refuse("override a check by itself with o, or back out with b", "step %s asks what must be true before anything is changed and cannot be skipped", it.Step.ID)
 	case it.Step.Risk >= runbooks.Traffic:
 		return nil, refuse("run it or back out with b", "step %s is %s and cannot be skipped", it.Step.ID, it.Step.Risk)
 	case x.Phase == Unclear:

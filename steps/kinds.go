@@ -20,7 +20,7 @@ type Kind struct {
 // Kinds is the table of all kinds, in the order of a cutover.
 func Kinds() []Kind {
 	return []Kind{
-		{Name: "preflight", Doc: "Runs every read-only check on all targets; done when none blocks and none is blind.", plan: planNothing},
+		{Name: KindPreflight, Doc: "Runs every read-only check on all targets; done when none blocks and none is blind, or a second person signed for it.", plan: planNothing},
 		{Name: "probe", Doc: "Reads gauges only; done when its gates hold.", plan: planNothing},
 		{Name: "hold", Doc: "A planned stop; goes on when a person says so and its gates hold.", plan: planNothing},
 		{Name: "control", Doc: "Control tables that carry the fence token and the acknowledgement.", Stages: []string{"create", "drop"}, plan: planOn},

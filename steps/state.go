@@ -42,6 +42,7 @@ type StepState struct {
 	IntentSeq int64
 	Intent    string // leaf hash of the intent: a signed decision names it
 	Stmts     []Stmt
+	Left      []int             // main actions of attempts before this one that nobody took back
 	Vars      map[string]string // what the plan knew
 	Why       string
 	Armed     time.Time
@@ -90,6 +91,7 @@ type State struct {
 
 	checked   entries.CheckResult // newest check, for the request that follows it
 	checkedAt int64
+	found     []Found // checks of the newest preflight that did not pass
 	Started   time.Time
 	Newest    int64
 }

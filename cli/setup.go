@@ -10,12 +10,14 @@ import (
 	"os"
 	"os/user"
 	"path/filepath"
+	"runtime"
 	"runtime/debug"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/turquoise-db/turquoise/audit"
+	"github.com/turquoise-db/turquoise/audit/entries"
 	"github.com/turquoise-db/turquoise/engines"
 	"github.com/turquoise-db/turquoise/engines/postgres"
 	"github.com/turquoise-db/turquoise/runbooks"
@@ -103,7 +105,7 @@ func secretOf(r runbooks.Ref, get env) (string, error) {
 
 // config makes a session's dependencies from the flags.
 func (c cutover) config(book *runbooks.Runbook, values runbooks.Values, get env) (session.Config, error) {
-	cfg := session.Config{Book: book, Values: values, Stepwise: c.window == "stepwise", Engines: registry(),
+	cfg := session.Config{Host: thisHost(), Clock: systemClock, Book: book, Values: values, Stepwise: c.window == "stepwise", Engines: registry(),
 		DSN: map[engines.TargetID]string{}, Params: map[engines.TargetID]map[string]string{}, Secrets: map[string]string{},
 		Change: c.change, Person: c.operator, Now: time.Now, Every: c.every, Tool: tool(), Emergency: emergencyDir(get)}
 	for _, t := range book.Targets {
@@ -183,14 +185,21 @@ func emergencyDir(get env) string {
 	return filepath.Join(os.TempDir(), "turquoise-emergency-"+strconv.Itoa(os.Getuid()))
 }
 
-func recordDeps(sid string) audit.Options {
-	start := time.Now()
-	host, err := os.Hostname()
+// thisHost names the machine, the login and the way it came in, for the record.
+func thisHost() entries.Host {
+	name, err := os.Hostname()
 	if err != nil {
-		host = "-"
+		name = "-"
 	}
-	host, _, _ = strings.Cut(host, "/")
-	return audit.Options{Origin: "local/turquoise/" + sid, From: host + "/" + dash(os.Getenv("SSH_TTY")) + "/-",
+	client, _, _ := strings.Cut(os.Getenv("SSH_CLIENT"), " ")
+	return entries.Host{Name: name, OS: runtime.GOOS + "/" + runtime.GOARCH, OSUser: osUser(), UID: int64(os.Getuid()),
+		TTY: os.Getenv("SSH_TTY"), SSHClient: client}
+}
+
+func recordDeps(sid string) audit.Options {
+	start, h := time.Now(), thisHost()
+	name, _, _ := strings.Cut(h.Name, "/")
+	return audit.Options{Origin: "local/turquoise/" + sid, From: name + "/" + dash(h.TTY) + "/" + dash(h.SSHClient),
 		Now: time.Now, Mono: func() time.Duration { return time.Since(start) }, Rand: rand.Reader}
 }
 

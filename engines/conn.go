@@ -22,6 +22,12 @@ type Identity struct {
 	Extra    map[string]string
 }
 
+// Keys of Extra that mean the same on every engine. Both may be missing.
+const (
+	ExtraClock  = "clock_us"      // the server's wall clock when it answered, in microseconds since 1970
+	ExtraLogged = "log_statement" // which statements its log holds: all, mod, ddl or none
+)
+
 // Same reports whether two identities are the same running server and database.
 func (i Identity) Same(o Identity) bool {
 	return i.Engine == o.Engine && i.System == o.System && i.Host == o.Host &&

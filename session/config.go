@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/turquoise-db/turquoise/audit"
+	"github.com/turquoise-db/turquoise/audit/entries"
 	"github.com/turquoise-db/turquoise/engines"
 	"github.com/turquoise-db/turquoise/runbooks"
 )
@@ -34,9 +35,12 @@ type Config struct {
 	Emergency string
 	Record    audit.Options // First, Secrets, Sid and Origin are filled in here
 	Tool      Tool
-	Now       func() time.Time
-	Every     time.Duration // sampling interval; 0: one second
-	Meter     func() *Outage
+	Host      entries.Host // the machine and login, as the record names them
+	// Clock is what the system says about its own clock; nil where nobody can say.
+	Clock func() (entries.ClockState, bool)
+	Now   func() time.Time
+	Every time.Duration // sampling interval; 0: one second
+	Meter func() *Outage
 	// Rehearsed are windows of earlier walks of this runbook; they and the gauges
 	// give the predicted window.
 	Rehearsed []Rehearsed

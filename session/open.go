@@ -11,7 +11,6 @@ import (
 	"github.com/turquoise-db/turquoise/audit"
 	"github.com/turquoise-db/turquoise/audit/entries"
 	"github.com/turquoise-db/turquoise/engines"
-	"github.com/turquoise-db/turquoise/runbooks"
 	"github.com/turquoise-db/turquoise/steps"
 )
 
@@ -65,6 +64,9 @@ func Resume(ctx context.Context, cfg Config, reason string) (*Session, error) {
 	if err == nil {
 		err = s.compare()
 	}
+	if evs := s.clockState(); err == nil && len(evs) > 0 {
+		_, err = s.commit(evs...)
+	}
 	s.mu.Unlock()
 	if err != nil {
 		return nil, s.giveUp(err)
@@ -76,7 +78,7 @@ func Resume(ctx context.Context, cfg Config, reason string) (*Session, error) {
 // prepare opens the readers and asks every server who it is. Nothing is written.
 func prepare(ctx context.Context, cfg Config) (*Session, error) {
 	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	s := &Session{cfg: cfg, ctx: run, stop: cancel, known: map[engines.TargetID]engines.Identity{},
+	s := &Session{cfg: cfg, ctx: run, stop: cancel, known: map[engines.TargetID]engines.Identity{}, clocks: map[engines.TargetID]serverClock{},
 		state: steps.New(cfg.Book, cfg.Stepwise), subs: map[chan Snapshot]struct{}{},
 		stepCh: make(chan struct{}), hands: make(chan struct{}, 1), lookers: map[string]bool{}, tickCh: make(chan struct{}), started: cfg.Now(), lab: true,
 		waiting: map[int64]Intent{}, tried: map[string][sha256.Size]byte{}}
@@ -98,11 +100,12 @@ func prepare(ctx context.Context, cfg Config) (*Session, error) {
 		if err != nil {
 			return nil, s.giveUp(err)
 		}
+		asked := cfg.Now()
 		who, err := c.Identify(ctx)
 		if err != nil {
 			return nil, s.giveUp(err)
 		}
-		s.known[t.ID] = who
+		s.known[t.ID], s.clocks[t.ID] = who, clockOf(who, asked, cfg.Now())
 		s.lab = s.lab && who.Lab != ""
 	}
 	s.sampler = newSampler(cfg.every(), cfg.Now, readers)
@@ -179,7 +182,7 @@ func (s *Session) recordOptions(resume *string) audit.Options {
 			case s.fenced:
 				after = "fence"
 			}
-			b := entries.SessionResume{After: after, Tool: tool, VKey: op.VKey, Torn: op.Recovery.Torn, Host: hostOf(o.From),
+			b := entries.SessionResume{After: after, Tool: tool, VKey: op.VKey, Torn: op.Recovery.Torn, Host: s.cfg.Host,
 				Endorsement: e.text, Signature: e.signature, Key: e.key}
 			if resume != nil {
 				b.Reason = *resume
@@ -200,7 +203,7 @@ func (s *Session) recordOptions(resume *string) audit.Options {
 			mode = "rehearsal"
 		}
 		return audit.Line{Meta: m, Err: err, Body: entries.SessionOpen{Endorsement: e.text, Signature: e.signature, Key: e.key, PeopleSHA256: s.signersSum(), HMACKey: s.hmacName,
-			Origin: op.Origin, VKey: op.VKey, Mode: mode, Tool: tool, Host: hostOf(o.From),
+			Origin: op.Origin, VKey: op.VKey, Mode: mode, Tool: tool, Host: s.cfg.Host,
 			Change: entries.Change{Ticket: s.cfg.Change}, MaxSkewMS: 500, ReserveBytes: 16 << 20}}
 	}
 	return o
@@ -245,19 +248,14 @@ func (s *Session) introduce() error {
 	}
 	evs = append(evs, steps.Event{Meta: op, Body: entries.ParamSet{Name: "window", Source: "session", Value: &window}})
 	for _, t := range b.Targets {
-		evs = append(evs, steps.Event{Meta: audit.Meta{By: audit.System, Target: string(t.ID)}, Body: boundBody(t, s.known[t.ID])})
+		evs = append(evs, steps.Event{Meta: audit.Meta{By: audit.System, Target: string(t.ID)}, Body: s.boundBody(t, s.known[t.ID])})
 	}
+	evs = append(evs, s.clockState()...)
 	if s.cfg.Scripted {
 		evs = append(evs, steps.Event{Meta: op, Body: entries.Deviation{What: "confirmations and approvals are scripted", Reason: "rehearsal in the lab: no person read the plans"}})
 	}
 	_, err = s.commit(evs...)
 	return err
-}
-
-func boundBody(t runbooks.Target, id engines.Identity) entries.TargetBound {
-	ro := !id.Writable
-	return entries.TargetBound{Role: t.Colour, Engine: id.Engine, Version: id.Version, Host: id.Host, Port: int64(id.Port), Database: id.Database,
-		SystemID: id.System, Login: id.Login, Backend: id.Started, ReadOnly: &ro, Trace: "none"}
 }
 
 // compare checks on resume that the servers are the recorded ones. s.mu is held.
@@ -273,7 +271,7 @@ func (s *Session) compare() error {
 			// The same server after a restart: what a plan knows is bound anew, with
 			// its own line, and plans made before are void because their digest moves.
 			t, _ := s.cfg.Book.Target(id)
-			ev = steps.Event{Meta: audit.Meta{By: audit.System, Target: string(id)}, Body: boundBody(t, is)}
+			ev = steps.Event{Meta: audit.Meta{By: audit.System, Target: string(id)}, Body: s.boundBody(t, is)}
 		}
 		if _, err := s.commit(ev); err != nil {
 			return err

@@ -274,11 +274,6 @@ func maskedError(err error) *entries.Error {
 	return e
 }
 
-func hostOf(from string) entries.Host {
-	p := strings.SplitN(from, "/", 2)
-	return entries.Host{Name: p[0]}
-}
-
 var passwordForm = regexp.MustCompile(`password='?([^' ]+)`)
 
 // dsnPasswords finds the passwords inside connection strings, so that the

@@ -32,6 +32,7 @@ type Session struct {
 	mu        sync.Mutex // state and everything below; held while a line is written
 	state     steps.State
 	known     map[engines.TargetID]engines.Identity
+	clocks    map[engines.TargetID]serverClock
 	lab       bool
 	lines     []RecordLine
 	started   time.Time

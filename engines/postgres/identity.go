@@ -17,7 +17,8 @@ const identitySQL = `SELECT current_setting('server_version'), current_setting('
  pg_postmaster_start_time(), pg_is_in_recovery(), current_database(), current_user,
  coalesce(inet_server_addr()::text, ''), coalesce(inet_server_port()::text, ''), current_setting('cluster_name'),
  coalesce(current_setting('turquoise.lab', true), ''),
- (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user)`
+ (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user),
+ (extract(epoch FROM clock_timestamp()) * 1000000)::bigint, current_setting('log_statement')`
 
 func identify(ctx context.Context, pg *pgconn.PgConn, t engines.TargetID, cfg *pgconn.Config) (engines.Identity, error) {
 	res, err := run(ctx, pg, identitySQL, nil)
@@ -42,6 +43,7 @@ func identify(ctx context.Context, pg *pgconn.PgConn, t engines.TargetID, cfg *p
 	return engines.Identity{
 		Engine: Name, Version: strconv.Itoa(major) + "." + strconv.Itoa(num%10000), Major: major, System: v[2],
 		Host: cfg.Host, Port: int(cfg.Port), Database: v[6], Login: v[7], Started: v[4], Writable: v[5] == "f", Lab: v[11],
-		Extra: map[string]string{"timeline": v[3], "address": v[8], "port": v[9], "cluster_name": clean(v[10]), "superuser": v[12]},
+		Extra: map[string]string{"timeline": v[3], "address": v[8], "port": v[9], "cluster_name": clean(v[10]), "superuser": v[12],
+			engines.ExtraClock: v[13], engines.ExtraLogged: v[14]},
 	}, nil
 }

@@ -221,6 +221,7 @@ func (f *fold) signedLate() {
 			p = &Person{Principal: l.By, Name: l.Name, Role: "after the close"}
 			f.people[l.By] = p
 		}
+		p.Key = firstOf(p.Key, l.Key)
 		p.Signed = append(p.Signed, "a "+l.Kind+" after the close, "+l.At)
 	}
 	waived := f.odd["waived approvals"]

@@ -41,7 +41,7 @@ type Page struct {
 
 // FirstPage says it in sentences, from the record alone.
 func (n *Night) FirstPage() Page {
-	p := Page{Sid: n.Sid, Mode: n.Open.Mode, Title: n.Runbook.Title, Purpose: n.Runbook.Name, Operator: n.Operator, Author: dash(n.Runbook.Author),
+	p := Page{Sid: n.Sid, Mode: n.Open.Mode, Title: firstOf(n.Runbook.Title, firstOf(n.Runbook.Name, n.Sid)), Purpose: n.Runbook.Name, Operator: n.Operator, Author: dash(n.Runbook.Author),
 		Ticket: dash(n.Open.Change.Ticket), TicketTitle: n.Open.Change.Title,
 		Verdict: n.Verified.Verdict, Level: n.Verified.Level, VerifiedBy: n.Verified.Tool,
 		HeadText: fmt.Sprintf("%s %d %s", n.Verified.Head.Origin, n.Verified.Head.Size, n.Verified.Head.Root),

@@ -87,6 +87,11 @@ func (d *DataProof) count(c Check) {
 	}
 }
 
+// Asked reports whether any check of a kind was answered.
+func (d DataProof) Asked(kind string) bool {
+	return slices.ContainsFunc(d.Checks, func(t Tally) bool { return t.Kind == kind })
+}
+
 // Text is the tally in words, the odd ones only if there are any.
 func (t Tally) Text() string {
 	s := fmt.Sprintf("%d passed", t.Passed)
@@ -114,7 +119,7 @@ func (n *Night) rowsProved() string {
 	if rows := vars["verified_rows"]; rows != "" {
 		s := fmt.Sprintf("%s rows in %s tables proven equal at the freeze", grouped(rows), dash(vars["verified_tables"]))
 		if ms, err := strconv.ParseInt(vars["verify_ms"], 10, 64); err == nil {
-			s += ", " + span(time.Duration(ms)*time.Millisecond) + " of it"
+			s += ", in " + span(time.Duration(ms)*time.Millisecond) + " of it"
 		}
 		return s + fmt.Sprintf(" (entry %d)", at["verified_rows"])
 	}

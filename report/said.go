@@ -82,6 +82,7 @@ type Late struct {
 	Name   string `json:"name"`
 	At     string `json:"at"`
 	What   string `json:"what"`
+	Key    string `json:"key"`    // fingerprint, and touch or PIN of a hardware key
 	Waiver int64  `json:"waiver"` // of a late approval; else -1
 }
 
@@ -115,14 +116,21 @@ func (n *Night) lateText(root fs.FS, name string) (Late, error) {
 	if err != nil {
 		return Late{}, err
 	}
-	if _, err := fs.Stat(root, name+".sig"); err != nil {
+	armored, err := fs.ReadFile(root, name+".sig")
+	if err != nil {
+		return Late{}, err
+	}
+	sig, err := audit.ParseSSHSignature(string(armored))
+	if err != nil {
 		return Late{}, err
 	}
 	s, err := audit.ParseStatement(string(raw))
 	if err != nil {
 		return Late{}, err
 	}
-	l := Late{File: path.Base(name), Kind: string(s.Kind), By: s.Signer(), Name: s.Values["name"], At: s.Values["at"], Waiver: -1}
+	k := sig.Details()
+	l := Late{File: path.Base(name), Kind: string(s.Kind), By: s.Signer(), Name: s.Values["name"], At: s.Values["at"], Waiver: -1,
+		Key: keyText(&entries.Key{FP: k.FP, Touch: k.Touch, Pin: k.Pin})}
 	switch s.Kind {
 	case audit.LateApproval:
 		if _, err := fmt.Sscanf(s.Values["waiver"], "%d ", &l.Waiver); err != nil {

@@ -284,6 +284,9 @@ func TestTheReportKnowsWhatWasSignedLater(t *testing.T) {
 	if err := s.read().HTML(&after); err != nil {
 		t.Fatal(err)
 	}
+	if fp := s.public(cy).FP; s.read().After[0].Key != fp || !strings.Contains(after.String(), strings.ReplaceAll(fp, "+", "&#43;")) {
+		t.Errorf("the report does not name the key %s of the late verdict", fp)
+	}
 	if text := after.String(); strings.Contains(text, "STILL OWED") || !strings.Contains(text, "not approved by "+cy) {
 		t.Error("the report does not tell the late verdict")
 	}

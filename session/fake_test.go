@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -32,6 +33,7 @@ type servers struct {
 	on     map[string]func() (engines.Result, error) // what a text is answered; default: done, row "t"
 	flight func(tag string) bool                     // whether a statement still runs; nil: none does
 	gauge  float64                                   // green/lag_seconds
+	found  []engines.Finding                         // of the preflight, each on its target
 	late   time.Duration                             // added to the clock
 	start  time.Time
 }
@@ -100,8 +102,13 @@ func (d door) Gauges(context.Context, engines.Scope) []engines.Reading {
 	return []engines.Reading{{Gauge: engines.Gauge(d.id, "lag_seconds"), At: now, Value: d.v.gauge, Unit: engines.Seconds}}
 }
 func (door) Clients(context.Context, engines.Scope) ([]engines.ClientGroup, error) { return nil, nil }
-func (door) Inspect(context.Context, engines.Scope) []engines.Finding              { return nil }
 func (door) Close() error                                                          { return nil }
+
+func (d door) Inspect(context.Context, engines.Scope) []engines.Finding {
+	d.v.mu.Lock()
+	defer d.v.mu.Unlock()
+	return slices.DeleteFunc(slices.Clone(d.v.found), func(f engines.Finding) bool { return f.Target != d.id })
+}
 
 // planner plans a window of three actions with proofs and an abort list.
 type planner struct{}

@@ -10,6 +10,8 @@ import (
 	"github.com/turquoise-db/turquoise/audit/entries"
 	"github.com/turquoise-db/turquoise/checks"
 	"github.com/turquoise-db/turquoise/engines"
+	"github.com/turquoise-db/turquoise/runbooks"
+	"github.com/turquoise-db/turquoise/steps"
 )
 
 // gateWait bounds how long a step waits for its gates after it when the
@@ -102,7 +104,7 @@ func (x *execution) after(ctx context.Context) *failure {
 			return &failure{engines.Refused, 0, fmt.Sprintf("%s: is %s, want %s", title(p), answer(is, nil), p.Want)}
 		}
 	}
-	if x.it.Step.Kind == "preflight" {
+	if x.it.Step.Kind == steps.KindPreflight {
 		if f := x.preflight(ctx); f != nil {
 			return f
 		}
@@ -172,7 +174,8 @@ func statusOK(st checks.Status) *bool {
 }
 
 // preflight runs every read-only check on every target. A check that blocks and
-// a check that could not look both stop the walk.
+// a check that could not look both stop the walk, unless a second person signed
+// for this one and this attempt; what it says goes into the record all the same.
 func (x *execution) preflight(ctx context.Context) *failure {
 	bad := []string{}
 	for _, t := range x.s.cfg.Book.Targets {
@@ -181,28 +184,55 @@ func (x *execution) preflight(ctx context.Context) *failure {
 			continue
 		}
 		for _, f := range r.Inspect(ctx, x.s.scope(t.ID)) {
-			e := x.event(entries.CheckResult{Check: f.ID + " " + f.Title, Kind: "preflight", Want: f.Want, Is: answer(f.Is, nil), Reason: f.Cause}, f.Target)
-			switch f.Level {
-			case engines.Block:
-				e.OK = audit.OK(false)
-				bad = append(bad, f.ID+" on "+string(f.Target))
-				x.say(true, "%s %s: is %s, want %s; next: %s", f.ID, f.Title, f.Is, f.Want, f.Next)
-			case engines.Blind:
-				bad = append(bad, f.ID+" on "+string(f.Target)+" (blind)")
-				x.say(true, "%s %s: could not look: %s; next: %s", f.ID, f.Title, f.Is, f.Next)
-			case engines.Caution:
-				e.OK = audit.OK(true)
-				x.say(false, "caution %s %s: %s", f.ID, f.Title, f.Is)
-			default:
-				e.OK = audit.OK(true)
+			if why := x.found(f); why != "" {
+				bad = append(bad, why)
 			}
-			x.pending = append(x.pending, e)
 		}
 	}
 	if len(bad) > 0 {
 		return &failure{engines.Refused, 0, "preflight: " + strings.Join(bad, ", ")}
 	}
 	return nil
+}
+
+// found records one check and says why it stops the walk, if it does.
+func (x *execution) found(f engines.Finding) string {
+	b := entries.CheckResult{Check: f.ID + " " + f.Title, Kind: entries.KindPreflight, Want: f.Want, Is: answer(f.Is, nil), Reason: f.Cause}
+	if f.Waive == engines.SecondPerson {
+		b.Waive = entries.WaiveSecond
+	}
+	if f.Level == engines.Caution {
+		b.Level = entries.LevelCaution
+	}
+	e := x.event(b, f.Target)
+	why, over := "", x.s.passedOver(x.it.Step.ID, x.attempt, steps.FoundName(b.Check, f.Target), f.Level == engines.Blind)
+	switch {
+	case f.Level == engines.Block && over:
+		e.OK = audit.OK(false)
+		x.say(false, "overridden: %s %s: is %s, want %s", f.ID, f.Title, f.Is, f.Want)
+	case f.Level == engines.Block:
+		e.OK, why = audit.OK(false), f.ID+" on "+string(f.Target)
+		x.say(true, "%s %s: is %s, want %s; next: %s", f.ID, f.Title, f.Is, f.Want, f.Next)
+	case f.Level == engines.Blind && over:
+		x.say(false, "overridden: %s %s: could not look: %s", f.ID, f.Title, f.Is)
+	case f.Level == engines.Blind:
+		why = f.ID + " on " + string(f.Target) + " (blind)"
+		x.say(true, "%s %s: could not look: %s; next: %s", f.ID, f.Title, f.Is, f.Next)
+	case f.Level == engines.Caution:
+		e.OK = audit.OK(true)
+		x.say(false, "caution %s %s: %s", f.ID, f.Title, f.Is)
+	default:
+		e.OK = audit.OK(true)
+	}
+	x.pending = append(x.pending, e)
+	return why
+}
+
+// passedOver reports whether a second person signed for a check and an attempt.
+func (s *Session) passedOver(id runbooks.StepID, attempt int, name string, blind bool) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.state.PassedOver(id, attempt, name, blind)
 }
 
 // binds gives the values of bound parameters and how they are recorded.

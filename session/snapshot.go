@@ -140,6 +140,7 @@ type CheckRow struct {
 	Name, Want, Is string
 	Status         checks.Status
 	Over           bool // overridden for this attempt, with a second person's signature
+	Never          bool // nobody may override it
 	Age            time.Duration
 	Stale          bool
 	Reason         string
@@ -165,6 +166,7 @@ type Card struct {
 	UndoText   []Statement
 	Before     []CheckRow
 	After      []CheckRow
+	Found      []CheckRow // what the preflight of this step did not pass on, when it last asked
 	Expect     string
 	Undo       string // one line
 	Block      bool

@@ -101,7 +101,11 @@ func (s *Session) owedStatus() []string {
 		out = append(out, fmt.Sprintf("approval waived at entry %d: it is owed", seq))
 	}
 	for _, o := range s.state.Overrides {
-		out = append(out, fmt.Sprintf("step %s ran against gate %s", o.Step, o.Check))
+		what := "gate"
+		if o.Found {
+			what = "check"
+		}
+		out = append(out, fmt.Sprintf("step %s ran against %s %s", o.Step, what, o.Check))
 	}
 	return out
 }

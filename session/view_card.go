@@ -60,7 +60,27 @@ func (s *Session) card(it runbooks.Item, current bool, now time.Time) Card {
 	for _, g := range st.After {
 		c.After = append(c.After, s.checkRow(g, now))
 	}
+	c.Found = s.foundRows(st.ID, x)
 	return c
+}
+
+// foundRows is what a preflight did not pass on. While it stands failed the next
+// attempt counts, afterwards the one that ran.
+func (s *Session) foundRows(id runbooks.StepID, x steps.StepState) []CheckRow {
+	var out []CheckRow
+	for _, f := range s.state.Found(id) {
+		r := CheckRow{Name: f.Name(), Want: f.Check.Want, Is: f.Check.Is, Reason: f.Check.Reason, Status: checks.Fail, Never: !f.May()}
+		if f.Blind {
+			r.Status = checks.Unknown
+		}
+		attempt := attemptOf(x)
+		if x.Phase == steps.Running || x.Phase == steps.Proving || x.Phase == steps.Done {
+			attempt = x.Attempt
+		}
+		r.Over = s.state.PassedOver(id, attempt, r.Name, f.Blind)
+		out = append(out, r)
+	}
+	return out
 }
 
 // attemptOf is the attempt that the card is about: the one that is armed, or the

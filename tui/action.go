@@ -57,7 +57,14 @@ func phaseAction(s session.Snapshot, c session.Card) line {
 		return l
 	case steps.Failed, steps.Undone:
 		word := strings.ToUpper(c.Phase.String())
-		return append(append(line{{red | bold, word + " "}, {text, c.Outcome + "  "}}, hint("x", "run again…")...), back...)
+		if waits := c.Approval; waits.Standing && !waits.Enough {
+			return hints(line{{amber | bold, "WAITS FOR A SECOND PERSON "}}, hint("A", "sign or deny…"), back)
+		}
+		l := append(line{{red | bold, word + " "}, {text, c.Outcome + "  "}}, hint("x", "run again…")...)
+		if failing(c.Found) > 0 && firstFailing(c) != "" {
+			l = hints(l, hint("o", "override…"))
+		}
+		return append(l, back...)
 	case steps.Done:
 		return line{{text | bold, "✓ DONE "}, {dim, c.Outcome}}
 	case steps.Skipped:

@@ -299,8 +299,8 @@ func (m Model) onSigned(msg signedMsg) (tea.Model, tea.Cmd) {
 
 // firstFailing is the check that an override is for: the one that is shown first.
 func firstFailing(c session.Card) string {
-	for _, r := range sorted(c.Before) {
-		if !passes(r) {
+	for _, r := range append(sorted(c.Before), c.Found...) {
+		if !passes(r) && !r.Never {
 			return r.Name
 		}
 	}

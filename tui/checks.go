@@ -46,6 +46,9 @@ func statementless(c session.Card) bool {
 
 // checksOf are the checks that matter in the phase of the step.
 func checksOf(c session.Card) ([]session.CheckRow, string) {
+	if len(c.Found) > 0 && (c.Phase == steps.Failed || c.Phase == steps.Pending || c.Phase == steps.Done) {
+		return c.Found, "FOUND"
+	}
 	if statementless(c) && len(c.After) > 0 && failing(c.Before) == 0 && (c.Phase <= steps.Armed || running(c)) {
 		return c.After, endsWhen
 	}
@@ -115,6 +118,15 @@ func checkLine(r session.CheckRow, a, b, w int, waits bool) line {
 	mark, t := seg{text, "✓ "}, text
 	is := r.Is
 	switch {
+	case r.Over:
+		mark, t = seg{amber | bold, "! "}, amber
+		is += "  overridden"
+	case r.Never && r.Status == checks.Unknown:
+		mark, t = seg{amber | bold, "? "}, amber|bold
+		is += "  cannot be overridden"
+	case r.Never:
+		mark, t = seg{red | bold, "✗ "}, red|bold
+		is += "  cannot be overridden"
 	case r.Status != checks.Pass && r.Held > 0 && r.NeedHold > 0:
 		mark, t = seg{amber | bold, "○ "}, amber
 		is += "  held " + clock(r.Held) + " of " + clock(r.NeedHold)

@@ -167,8 +167,11 @@ func whyStep(id keyID, s session.Snapshot, c session.Card) string {
 			return "nothing waits for a second person"
 		}
 	case "o":
-		if failing(c.Before) == 0 {
+		if failing(c.Before)+failing(c.Found) == 0 {
 			return "every check passes"
+		}
+		if firstFailing(c) == "" {
+			return "what does not pass can only be mended"
 		}
 		if c.Phase == steps.Unclear || c.Phase == steps.Done || c.Phase == steps.Skipped {
 			return "step is " + c.Phase.String()

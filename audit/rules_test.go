@@ -121,3 +121,25 @@ func TestAStatementBeforeItsSealBreaksTheRules(t *testing.T) {
 		}
 	}
 }
+
+// TestACheckThatNobodyMayOverride: the record itself says which checks of a
+// preflight a second person may let be passed over.
+func TestACheckThatNobodyMayOverride(t *testing.T) {
+	for _, row := range []struct {
+		kind, waive string
+		exit        int
+		want        string
+	}{
+		{entries.KindPreflight, "", 3, "R43-gate"},
+		{entries.KindPreflight, entries.WaiveSecond, 2, "I53-not-closed"},
+		{"gate", "", 2, "I53-not-closed"},
+	} {
+		dir := t.TempDir()
+		l := create(t, dir, options(&clock{}))
+		check := must[audit.Entry](t)(l.Append(audit.Meta{By: audit.System, Step: "0.1", Target: "blue", OK: audit.OK(false)},
+			entries.CheckResult{Check: "G02 the database", Is: "another", Kind: row.kind, Waive: row.waive, Want: "app"}))
+		must[audit.Entry](t)(l.Append(audit.Meta{By: alice, Step: "0.1", Target: "blue", Ref: audit.Ref(check.Seq)},
+			entries.CheckOverride{Check: "G02 the database on blue", Reason: "it is fine"}))
+		expect(t, verify(dir), row.exit, row.want)
+	}
+}

@@ -201,7 +201,7 @@ func (n *Night) ruleMinimal() (string, string) {
 }
 
 func (n *Night) ruleTimes() (string, string) {
-	return Met, fmt.Sprintf("%d entries in one order, UTC with microseconds; JSON Lines and OCSF exports", len(n.Entries))
+	return Met, fmt.Sprintf("%d entries in one order, UTC with microseconds; the record is JSON Lines; CSV, JSON and OCSF exports", len(n.Entries))
 }
 
 func (n *Night) ruleSignatures() (string, string) {

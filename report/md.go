@@ -29,6 +29,7 @@ func (n *Night) Markdown(w io.Writer) error {
 	row("Operator", p.Operator)
 	row("Author of the runbook", p.Author)
 	row("Four eyes", p.FourEyes)
+	row("Checked by", dash(p.VerifiedBy)+"; "+p.SignersFile)
 	row("Head", p.HeadText)
 	b.WriteString("\n## Exceptions\n\n")
 	for _, x := range n.Exceptions {

@@ -63,10 +63,14 @@ func (n *Night) ocsf(l Line, begins map[int64]entries.StmtBegin) event {
 		"category_uid": 6, "class_uid": class, "activity_id": activity, "type_uid": class*100 + activity,
 		"severity_id": severity(l), "status_id": status, "time": l.Time.UnixMilli(), "message": l.Summary(),
 		"metadata": event{"version": ocsfVersion, "sequence": l.Seq, "uid": l.Leaf.String(), "correlation_uid": n.Sid,
-			"product": event{"name": "Turquoise", "vendor_name": "Turquoise", "version": n.Open.Tool.Version}},
+			"product": product(n)},
 		"actor":        event{"user": event{"name": l.By}},
 		"src_endpoint": event{"hostname": host},
-		"unmapped":     event{"turquoise": event{"type": l.Type, "step": l.Step, "attempt": l.Attempt, "target": l.Target, "prev": l.Prev}},
+		"unmapped": event{"turquoise": event{"type": l.Type, "step": l.Step, "attempt": l.Attempt, "target": l.Target,
+			"record_integrity": n.integrity(l)}},
+	}
+	if class == classLifecycle {
+		e["app"] = product(n)
 	}
 	if class == classDatastore {
 		e["database"] = event{"name": n.databaseOf(l.Target), "type_id": 1}
@@ -75,9 +79,26 @@ func (n *Night) ocsf(l Line, begins map[int64]entries.StmtBegin) event {
 		e["api"] = event{"operation": l.Type}
 	}
 	if t := n.Open.Change.Ticket; t != "" {
-		e["ticket"] = event{"uid": t, "title": n.Open.Change.Title, "src_url": n.Open.Change.URL}
+		ticket := event{"uid": t}
+		for k, v := range map[string]string{"title": n.Open.Change.Title, "src_url": n.Open.Change.URL} {
+			if v != "" { // an empty text is no URL to the schema
+				ticket[k] = v
+			}
+		}
+		e["ticket"] = ticket
 	}
 	return e
+}
+
+func product(n *Night) event {
+	return event{"name": "Turquoise", "vendor_name": "Turquoise", "version": n.Open.Tool.Version}
+}
+
+// integrity is what a profile of a later schema calls attestation: which chain
+// the event belongs to, what it follows and what it hashes to.
+func (n *Night) integrity(l Line) event {
+	return event{"chain_uid": n.Open.Origin, "prev_event": l.Prev,
+		"fingerprint": event{"algorithm": "SHA-256", "algorithm_id": 3, "value": l.Leaf.String()}}
 }
 
 func (n *Night) databaseOf(id string) string {

@@ -17,6 +17,7 @@ type Page struct {
 	Level         string   `json:"level"`
 	Levels        []string `json:"levels"`
 	VerifiedBy    string   `json:"verified_by"`
+	SignersFile   string   `json:"signers_file"` // which list of people was believed
 	HeadText      string   `json:"head_text"`
 	Ticket        string   `json:"ticket"`
 	TicketTitle   string   `json:"ticket_title"`
@@ -46,6 +47,10 @@ func (n *Night) FirstPage() Page {
 		Verdict: n.Verified.Verdict, Level: n.Verified.Level, VerifiedBy: n.Verified.Tool,
 		HeadText: fmt.Sprintf("%s %d %s", n.Verified.Head.Origin, n.Verified.Head.Size, n.Verified.Head.Root),
 		WritesOn: dash(n.Writes), Result: "open: the session has not ended", Outage: n.Outage}
+	p.SignersFile = "no list of signers was given"
+	if sum := n.Verified.SignersSHA256; sum != "" {
+		p.SignersFile = "the list of signers with sha256 " + sum
+	}
 	for _, l := range n.Verified.Levels {
 		p.Levels = append(p.Levels, l.Name+": "+l.Text)
 	}

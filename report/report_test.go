@@ -265,12 +265,36 @@ func TestEventsCarryTheirLines(t *testing.T) {
 			Class int    `json:"class_uid"`
 			Type  int    `json:"type_uid"`
 			Act   int    `json:"activity_id"`
+			App   struct {
+				Name string `json:"name"`
+			} `json:"app"`
+			Ticket   map[string]string `json:"ticket"`
+			Unmapped struct {
+				Turquoise struct {
+					Integrity struct {
+						Chain       string `json:"chain_uid"`
+						Fingerprint struct {
+							Value string `json:"value"`
+						} `json:"fingerprint"`
+					} `json:"record_integrity"`
+				} `json:"turquoise"`
+			} `json:"unmapped"`
 		}
 		if err := json.Unmarshal([]byte(e), &ev); err != nil {
 			t.Fatal(err)
 		}
 		if ev.Raw != lines[i] {
 			t.Errorf("event %d carries another line", i)
+		}
+		if ev.Class == 6002 && ev.App.Name == "" {
+			t.Errorf("event %d: a life-cycle event of no application", i)
+		}
+		if url, there := ev.Ticket["src_url"]; there && url == "" {
+			t.Errorf("event %d: the ticket's URL is an empty text", i)
+		}
+		leaf := sha256.Sum256([]byte("\x00" + lines[i]))
+		if in := ev.Unmapped.Turquoise.Integrity; in.Fingerprint.Value != fmt.Sprintf("%x", leaf) || in.Chain != "audit.example/turquoise/20261121-orders-7f3a" {
+			t.Errorf("event %d: integrity %+v; want the leaf of its line", i, in)
 		}
 		if ev.Type != ev.Class*100+ev.Act {
 			t.Errorf("event %d: type %d of class %d, activity %d", i, ev.Type, ev.Class, ev.Act)

@@ -35,6 +35,17 @@ func sorted(rows []session.CheckRow) []session.CheckRow {
 	return append(bad, good...)
 }
 
+// foundWord says what a check of the preflight that does not pass means for the walk.
+func foundWord(r session.CheckRow) string {
+	switch {
+	case r.Over:
+		return "is overridden"
+	case r.Never:
+		return "DOES NOT PASS and cannot be overridden"
+	}
+	return "DOES NOT PASS"
+}
+
 // endsWhen heads the checks that a step without a statement waits for: that
 // they do not hold yet is no failure.
 const endsWhen = "ENDS WHEN"

@@ -160,7 +160,7 @@ func detailRows(s session.Snapshot, k look, w int) []line {
 	for _, part := range []struct {
 		name string
 		rows []session.CheckRow
-	}{{"BEFORE", c.Before}, {"AFTER", c.After}} {
+	}{{"FOUND", c.Found}, {"BEFORE", c.Before}, {"AFTER", c.After}} {
 		if len(part.rows) == 0 {
 			continue
 		}

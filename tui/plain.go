@@ -150,7 +150,7 @@ func (p *plain) onSnapshot(s session.Snapshot) {
 	p.tellAlarms()
 	p.tellGates()
 	c := s.Cards[s.Current]
-	state := fmt.Sprint(s.Current, c.Phase, s.Freeze.State, s.Holding, s.Finished, failing(c.Before) == 0, c.PlanErr == "")
+	state := fmt.Sprint(s.Current, c.Phase, s.Freeze.State, s.Holding, s.Finished, failing(c.Before) == 0, failing(c.Found), c.PlanErr == "")
 	switch {
 	case p.arming != "" && c.ID == p.arming && c.Armed && c.Digest != "":
 		p.arming, p.last = "", state
@@ -240,6 +240,9 @@ func (p *plain) tellState() {
 			is = "DOES NOT PASS"
 		}
 		p.say("CHECK", "%d of %d %s: %s. want %s. is %s. %s", i+1, len(c.Before), is, r.Name, r.Want, r.Is, r.Reason)
+	}
+	for _, r := range c.Found {
+		p.say("CHECK", "found: %s %s. want %s. is %s.", r.Name, foundWord(r), r.Want, r.Is)
 	}
 	if c.PlanErr != "" {
 		p.say("CHECK", "no plan yet: %s", c.PlanErr)

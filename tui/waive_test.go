@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/turquoise-db/turquoise/checks"
@@ -61,4 +62,23 @@ func TestAFailedPreflightWaitsForTheSecondPerson(t *testing.T) {
 		a.Standing, a.Need, a.Act = true, 1, "override PG39 backup on blue"
 	})
 	newRig(t, s, 120, 40).shows("WAITS FOR A SECOND PERSON", "A sign or deny")
+}
+
+// L8: the line mode names what was found, and sends the same override.
+func TestPlainOverridesACheckOfThePreflight(t *testing.T) {
+	never, signed, open := failed("G02 host on blue"), failed("PG03 keys on blue"), failed("PG39 backup on blue")
+	never.Never, signed.Over = true, true
+	s := asked(never, signed, open)
+	k, said, _ := runPlain(t, s, menuNumber(t, s, "override"), "on tape", menuNumber(t, s, "leave"), "l")
+	for _, want := range []string{"G02 host on blue DOES NOT PASS and cannot be overridden", "PG03 keys on blue is overridden", "PG39 backup on blue DOES NOT PASS."} {
+		if !strings.Contains(said, want) {
+			t.Errorf("said nothing of %q:\n%s", want, said)
+		}
+	}
+	for _, in := range k.got {
+		if c, ok := in.Command.(steps.OverrideGate); ok && c.Check == open.Name && c.Reason == "on tape" {
+			return
+		}
+	}
+	t.Errorf("sent %+v", k.got)
 }

@@ -23,6 +23,7 @@ import (
 var senders = map[string]string{
 	"session.(*execution).act": "the executor: an action of a confirmed plan, behind its sealed intent",
 	"session.(*Session).ask":   "the question of a proof: it reads, and may be asked again",
+	"engines/enginetest.send":  "the contract of the engines, which no program holds",
 	// A console has no other door than the one for commands.
 	"engines/pgbouncer.(*Reader).show": "SHOW, on the reader's own connection",
 }

@@ -146,7 +146,7 @@ func readerAlone(t *testing.T, s Subject) {
 	sent, ended := run.Watch(s.Lasts.Text), make(chan error, 1)
 	st := s.Lasts
 	st.Limit = patience
-	go func() { _, err := c.Do(ctx, st); ended <- err }()
+	go func() { _, err := send(ctx, c, st); ended <- err }()
 	select {
 	case <-sent:
 	case err := <-ended:

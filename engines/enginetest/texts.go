@@ -63,7 +63,7 @@ func (s Subject) unreachable(t *testing.T, what string, err error) {
 func serverText(t *testing.T, s Subject) {
 	c := s.conn(t, s.Addr)
 	for _, st := range s.Hostile {
-		res, err := c.Do(within(t), st)
+		res, err := send(within(t), c, st)
 		if err != nil {
 			s.spoken(t, st.Text, err)
 		} else if len(res.Notices) == 0 {
@@ -103,7 +103,7 @@ func closeTwice(t *testing.T, s Subject) {
 	w := NewWire(t, s.Addr)
 	c, r = s.conn(t, w.Addr), s.reader(t, w.Addr)
 	w.Down()
-	_, _ = c.Do(within(t), s.Reads) // sees the loss
+	_, _ = send(within(t), c, s.Reads) // sees the loss
 	_, _ = r.Identify(within(t))
 	for i := range 2 {
 		if err := errors.Join(c.Close(), r.Close()); err != nil {

@@ -180,6 +180,9 @@ func (a *App) depart(s *session.Session, me session.Person, sc screen, result tu
 	if it, ok := s.State().Current(); ok && s.State().Busy() {
 		a.tell("step %s is running: it ends by itself and is recorded; no other starts. Look on meanwhile: turquoise attach %s", it.Step.ID, s.Dir())
 	}
+	if s.Abandons() {
+		a.tell("clients are held and the window is not opened: its dead-man takes it back now")
+	}
 	if sc.gone && result != tui.Ended {
 		// A refusal (clients are held, an outcome is unclear) leaves the record open, as it should be.
 		_ = s.Handle(me).Do(context.Background(), endIntent("the demo was left"))

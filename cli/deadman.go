@@ -99,7 +99,7 @@ func (d *deadman) watch(ctx context.Context) error {
 		case l, ok := <-lines:
 			switch {
 			case !ok:
-				return d.act(ctx, "the cockpit died")
+				return d.act(ctx, "the cockpit is gone")
 			case l == sayRest:
 				return nil
 			}
@@ -176,6 +176,10 @@ func deadmanWork(dir string) ([]string, error) {
 		case entries.SessionResume:
 			if strings.HasPrefix(x.Reason, deadmanMark) {
 				out = append(out, fmt.Sprintf("%s: the session was resumed by the %s", at, x.Reason))
+			}
+		case entries.StepOutcome:
+			if strings.HasPrefix(x.Why, steps.AbortedWhy+steps.TakenBack+deadmanMark) {
+				out = append(out, fmt.Sprintf("%s: step %s was %s", at, e.Step, strings.TrimPrefix(x.Why, steps.AbortedWhy)))
 			}
 		case entries.StepReconciled:
 			if strings.HasPrefix(x.Statement, deadmanMark) {

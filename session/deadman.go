@@ -35,12 +35,17 @@ const beatEvery = time.Second
 // waited for a disk.
 const DeadmanSilence = 5 * beatEvery
 
-// guard starts the dead-man of a block, once, before it can be confirmed.
+// guard starts the dead-man of a window, once, before its block can be confirmed,
+// or the step that begins its freeze. While clients are held each step that is
+// armed starts it, for the one from before may be gone.
 func (s *Session) guard(p steps.Plan) error {
 	s.mu.Lock()
-	have := s.deadman != nil
+	have, holds := s.deadman != nil, p.Block || s.state.Freeze.On
 	s.mu.Unlock()
-	if !p.Block || have || s.cfg.Deadman == nil {
+	for _, a := range p.Parts.Actions {
+		holds = holds || a.Starts == engines.FreezeBegins
+	}
+	if !holds || have || s.cfg.Deadman == nil {
 		return nil
 	}
 	d, err := s.cfg.Deadman()
@@ -84,12 +89,25 @@ func (s *Session) beat(d Deadman) {
 		select {
 		case <-t.C:
 		case <-s.ctx.Done():
+			if s.Abandons() {
+				return // the end of this process is its sign
+			}
 			if err := d.Rest(); err != nil {
 				s.debug("end the dead-man", "err", err)
 			}
 			return
 		}
 	}
+}
+
+// Abandons reports whether clients would wait for nobody if this process went now:
+// they are held between two steps of a window. Its dead-man then stays, and takes
+// the window back when the process is gone.
+func (s *Session) Abandons() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, err := s.state.Held()
+	return err == nil && s.deadman != nil
 }
 
 // unguarded raises an alarm and lets the next arming start another one.
@@ -128,7 +146,7 @@ func recorded(cfg Config) (*Session, error) {
 }
 
 // Held reports whether a record, which another process may be writing, shows a
-// block inside which clients may be held and that may still be taken back. It
+// window inside which clients may be held and that may still be taken back. It
 // opens and writes nothing.
 func Held(cfg Config) (bool, error) {
 	s, err := recorded(cfg)
@@ -143,6 +161,10 @@ func (s *Session) held() (bool, error) {
 	it, ok := s.state.Current()
 	if !ok {
 		return false, nil
+	}
+	if len(it.Parts) == 0 {
+		_, err := s.state.Held()
+		return err == nil, nil // the reason is for a person
 	}
 	x := s.state.Step(it.Step.ID)
 	begun := false
@@ -164,11 +186,21 @@ func (s *Session) held() (bool, error) {
 	return true, nil
 }
 
-// TakeBack runs the abort plan of a block that stopped inside, as the dead-man
-// does. It refuses where writes may be open on the other side: then only a person
-// knows which side is right.
+// TakeBack runs the abort plan of a block that stopped inside, or those of the
+// steps of a window of single steps, as the dead-man does. It refuses where writes
+// may be open on the other side: then only a person knows which side is right.
 func (s *Session) TakeBack(ctx context.Context, who Person, reason string) error {
 	s.mu.Lock()
+	if it, ok := s.state.Current(); ok && len(it.Parts) == 0 {
+		held, err := s.state.Held()
+		s.mu.Unlock()
+		for range held {
+			if err := s.takeBackOne(ctx, who, steps.TakeBack{Reason: reason}); err != nil {
+				return err
+			}
+		}
+		return err
+	}
 	id, doubt := s.state.Doubt()
 	held, err := s.held()
 	s.mu.Unlock()
@@ -178,11 +210,16 @@ func (s *Session) TakeBack(ctx context.Context, who Person, reason string) error
 	case !doubt || !held:
 		return &steps.Refusal{Why: "there is nothing that may be taken back without a person", Next: "turquoise resume " + s.cfg.Sid}
 	}
-	if err := s.do(ctx, who, Intent{Command: steps.Settle{Step: id, Next: steps.NextRollBack, Reason: reason}}); err != nil {
+	return s.takeBackOne(ctx, who, steps.Settle{Step: id, Next: steps.NextRollBack, Reason: reason})
+}
+
+// takeBackOne takes back one step and waits until that is over.
+func (s *Session) takeBackOne(ctx context.Context, who Person, c steps.Command) error {
+	if err := s.do(ctx, who, Intent{Command: c}); err != nil {
 		return err
 	}
 	s.mu.Lock()
-	ended := s.ended
+	ended, id := s.ended, s.undoing
 	s.mu.Unlock()
 	select {
 	case <-ended:

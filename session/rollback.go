@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"slices"
 
 	"github.com/turquoise-db/turquoise/audit"
 	"github.com/turquoise-db/turquoise/audit/entries"
@@ -71,22 +72,60 @@ func (s *Session) rollBack(evs []steps.Event, c steps.Settle, shut bool) error {
 	// blind retry. The step stays unclear until the abort plan has an outcome.
 	intent := steps.Event{Meta: audit.Meta{By: evs[0].By, Step: string(c.Step), Attempt: int64(x.Attempt), Ref: audit.Ref(x.PlanSeq)},
 		Body: entries.StepIntent{PlanSHA256: x.Digest, Approvals: []int64{}, Gates: []int64{}}}
-	evs = append(evs, intent)
-	s.crashAt(c.Step, "abort:before-intent")
+	return s.abort(append(evs, intent), c.Step, *p, "rolled back by decision: "+c.Reason)
+}
+
+// takeBack runs the abort list of the step whose intent was decided last. s.mu is held.
+func (s *Session) takeBack(evs []steps.Event, ev steps.Evidence, c steps.TakeBack) error {
+	id := runbooks.StepID(evs[len(evs)-1].Step)
+	return s.abort(evs, id, *ev.Plans[id], steps.TakenBack+c.Reason)
+}
+
+// heldPlans makes the plans of a window of single steps again, each as it was
+// confirmed; one that cannot be made is missing. s.mu is held.
+func (s *Session) heldPlans() map[runbooks.StepID]*steps.Plan {
+	held, _ := s.state.Held() // Decide says why there are none
+	out := map[runbooks.StepID]*steps.Plan{}
+	for _, it := range s.state.Walk {
+		if !slices.Contains(held, it.Step.ID) {
+			continue
+		}
+		x := s.state.Step(it.Step.ID)
+		if p, err := s.planAs(it, x.Attempt, x.Vars); err == nil {
+			out[it.Step.ID] = p
+		} else {
+			s.debug("plan of a step to take back", "step", it.Step.ID, "err", err)
+		}
+	}
+	return out
+}
+
+// planAs makes the plan of an item for one attempt. s.mu is held.
+func (s *Session) planAs(it runbooks.Item, attempt int, vars map[string]string) (*steps.Plan, error) {
+	p, err := steps.Make(s.inputs(s.state.WindowAttempt(it, attempt), vars), it)
+	if err != nil {
+		return nil, err
+	}
+	return &p, nil
+}
+
+// abort writes the intent that ends evs and runs the abort list of its step for
+// what was begun of it. s.mu is held.
+func (s *Session) abort(evs []steps.Event, id runbooks.StepID, p steps.Plan, why string) error {
+	s.crashAt(id, "abort:before-intent")
 	sealed, err := s.log.Intent(linesOf(evs)...)
 	if err != nil {
 		s.fault(err)
 		return err
 	}
 	s.adopt(evs, sealed.Entries())
-	s.crashAt(c.Step, "abort:after-intent")
-	s.ended = make(chan struct{})
+	s.crashAt(id, "abort:after-intent")
+	s.ended, s.undoing = make(chan struct{}), id
 	ended := s.ended
-	run := newExecution(s, it, *p, sealed)
-	for _, st := range x.Stmts {
-		if st.Part == entries.PartMain {
-			run.begun[st.N] = true
-		}
+	it, _ := s.state.Current()
+	run := newExecution(s, it, p, sealed)
+	for _, n := range s.state.Step(id).MayStand() {
+		run.begun[n] = true
 	}
 	s.wg.Add(1)
 	go func() {
@@ -94,7 +133,7 @@ func (s *Session) rollBack(evs []steps.Event, c steps.Settle, shut bool) error {
 		defer close(ended)
 		s.hands <- struct{}{}
 		defer func() { <-s.hands }()
-		run.abort(failure{engines.Unclear, 0, "rolled back by decision: " + c.Reason})
+		run.abort(failure{engines.Unclear, 0, why})
 	}()
 	s.changed()
 	return nil

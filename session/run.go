@@ -321,6 +321,8 @@ func denied(c steps.Command, why error) audit.Body {
 		name = "hold"
 	case steps.Settle:
 		name = "decide"
+	case steps.TakeBack:
+		name = "take back"
 	case steps.BackOut:
 		name = "back out"
 	case steps.Interrupt:

@@ -68,9 +68,10 @@ type Session struct {
 	served   sync.WaitGroup
 
 	sampler *sampler
-	anchors Anchors       // nil: none
-	begun   chan struct{} // closed when the session stands and may be told of anchors
-	deadman Deadman       // nil until the first block is armed, and when it is gone
+	anchors Anchors         // nil: none
+	begun   chan struct{}   // closed when the session stands and may be told of anchors
+	deadman Deadman         // nil until the first window is armed, and when it is gone
+	undoing runbooks.StepID // step whose abort list a command began last
 	conns   *doors
 	// compared is the door of comparing actions, once one was opened.
 	compared atomic.Pointer[compare.Door]
@@ -113,11 +114,7 @@ func (s *Session) plan(it runbooks.Item) (*steps.Plan, error) {
 	if x.Phase == steps.Armed || x.Phase == steps.Running || x.Phase == steps.Proving || x.Phase == steps.Unclear {
 		attempt, vars = x.Attempt, x.Vars
 	}
-	p, err := steps.Make(s.inputs(attempt, vars), it)
-	if err != nil {
-		return nil, err
-	}
-	return &p, nil
+	return s.planAs(it, attempt, vars)
 }
 
 // commit makes events durable and then lets them count. s.mu is held.
@@ -263,6 +260,8 @@ func (s *Session) carryOut(in Intent, evs []steps.Event, ev steps.Evidence, next
 		if c.Next == steps.NextRollBack {
 			return s.rollBack(evs, c, shut)
 		}
+	case steps.TakeBack:
+		return s.takeBack(evs, ev, c)
 	case steps.Interrupt:
 		if _, err := s.commit(evs...); err != nil {
 			return err
@@ -297,6 +296,8 @@ func (s *Session) evidence(who Person, in Intent) steps.Evidence {
 		return ev
 	}
 	switch in.Command.(type) {
+	case steps.TakeBack:
+		ev.Plans = s.heldPlans()
 	case steps.Arm, steps.Confirm, steps.OverrideGate:
 		p, err := s.plan(it)
 		ev.Plan, ev.PlanErr = p, err

@@ -95,15 +95,17 @@ func applyStep(s State, e Event) State {
 	x := s.Steps[id]
 	switch b := e.Body.(type) {
 	case entries.StepPlan:
-		x = StepState{Phase: Armed, Attempt: int(e.Attempt), Text: b.Plan, Digest: b.PlanSHA256, PlanSeq: e.Seq, Vars: maps.Clone(s.Vars), Armed: e.At}
+		x = StepState{Phase: Armed, Left: left(x), Attempt: int(e.Attempt), Text: b.Plan, Digest: b.PlanSHA256, PlanSeq: e.Seq, Vars: maps.Clone(s.Vars), Armed: e.At}
 		s.Bearing = e.Seq
 	case entries.StepDisarmed:
 		x.Phase = Pending
 		s = s.forgo(id, "its box was closed")
 	case entries.StepIntent:
 		s = s.used(b.Approvals, e.Seq)
-		if x.Phase != Unclear { // a second intent of an attempt takes back what the first began
+		if !x.standing() { // a second intent of an attempt takes back what the first began
 			x.Stmts, x.Started = nil, e.At
+		} else if i := s.place(id); i >= 0 {
+			s.Pos = i // of a window of single steps, latest first
 		}
 		x.Phase, x.IntentSeq, x.Intent = Running, e.Seq, e.Leaf
 	case entries.StmtBegin:
@@ -114,6 +116,10 @@ func applyStep(s State, e Event) State {
 	case entries.StepOutcome:
 		x.Outcome, x.Ended, x.Why = engines.ParseOutcome(b.Outcome), e.At, b.Why
 		x.Phase = phaseOf(x.Outcome, b.Why)
+		if x.Phase == Undone {
+			x.Left = nil
+			return s.set(id, x).back()
+		}
 		return s.set(id, x).settled(id, x)
 	case entries.StepReconciled:
 		x.Phase, x.Ended = reconciled(b), e.At
@@ -132,6 +138,14 @@ func applyStep(s State, e Event) State {
 		return s
 	}
 	return s.set(id, x)
+}
+
+// left is what of a step may stand when it is planned anew.
+func left(x StepState) []int {
+	if x.Phase == Undone {
+		return nil
+	}
+	return x.MayStand()
 }
 
 func part(p string) string {

@@ -41,14 +41,15 @@ type Evidence struct {
 	Attempt  int
 	ShownMS  int64
 	W, H     int
-	Way      string            // text of the way-back tile as shown
-	Plan     *Plan             // for Arm: made from the state; for Confirm: made again now
-	PlanErr  error             // why there is no plan
-	Verdicts []checks.Verdict  // gates of the step, fresh
-	Same     map[string]string // target → what changed about its identity; empty if all are the bound ones
-	Now      time.Time         // of the session's clock
-	Signed   *Signed           // for Approve: what was found out about the signature; nil: nobody can
-	ByVoice  bool              // for Answer: another person's word, written down by this one
+	Way      string                    // text of the way-back tile as shown
+	Plan     *Plan                     // for Arm: made from the state; for Confirm: made again now
+	PlanErr  error                     // why there is no plan
+	Plans    map[runbooks.StepID]*Plan // for TakeBack: of every step that is held, made again as it was confirmed
+	Verdicts []checks.Verdict          // gates of the step, fresh
+	Same     map[string]string         // target → what changed about its identity; empty if all are the bound ones
+	Now      time.Time                 // of the session's clock
+	Signed   *Signed                   // for Approve: what was found out about the signature; nil: nobody can
+	ByVoice  bool                      // for Answer: another person's word, written down by this one
 }
 
 // Decide says what follows from a command: events to be written, or why not.
@@ -81,6 +82,8 @@ func Decide(s State, c Command, ev Evidence) ([]Event, error) {
 		return decideHold(s, c, ev)
 	case Settle:
 		return decideSettle(s, c, ev)
+	case TakeBack:
+		return decideTakeBack(s, c, ev)
 	case BackOut:
 		return decideBackOut(s, c, ev)
 	case Interrupt:

@@ -89,6 +89,9 @@ type (
 		Reason               string
 		Statement, Signature string
 	}
+	// TakeBack takes back the next step of a window of single steps in which
+	// clients are held and writes are not open on the other side.
+	TakeBack struct{ Reason string }
 	// Approve hands in a second person's signature over the text of a request.
 	// Way says how it came: screen, command or carried.
 	Approve struct{ Statement, Signature, Way string }
@@ -140,5 +143,6 @@ func (Ack) command()       {}
 func (Interrupt) command() {}
 func (Verify) command()    {}
 func (Settle) command()    {}
+func (TakeBack) command()  {}
 func (BackOut) command()   {}
 func (End) command()       {}

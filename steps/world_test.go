@@ -30,6 +30,10 @@ func (plain) Plan(r engines.Request) (engines.Parts, error) {
 	case "freeze":
 		a.Starts = engines.FreezeBegins
 		p.Abort = []engines.Action{{Target: r.On, Text: "thaw", Undoes: 1, Starts: engines.WritesOpen}}
+	case "reverse":
+		p.Abort = []engines.Action{{Target: r.On, Title: "clean up: drop the slot", Text: "drop the slot", Undoes: 1}}
+	case "route":
+		p.Abort = []engines.Action{{Target: r.On, Text: "turn back", Undoes: 1}}
 	case "open":
 		a.Starts = engines.OpensGreen
 	}

@@ -138,6 +138,19 @@ func (d *Door) Do(ctx context.Context, s engines.Statement) (engines.Result, err
 	return res, nil
 }
 
+// Again does once more what a confirmed comparing action did: it reads both
+// sides and follows them. Other actions it does not know.
+func (d *Door) Again(ctx context.Context, text string) error {
+	kind, args := parse(text)
+	if kind != "compare" {
+		return refusal(errText)
+	}
+	if _, err := d.compare(ctx, args); err != nil {
+		return refusal(err)
+	}
+	return nil
+}
+
 func refusal(err error) error {
 	var e *engines.Error
 	if errors.As(err, &e) {

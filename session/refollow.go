@@ -31,9 +31,9 @@ func (s *Session) refollow(ctx context.Context) {
 			continue
 		}
 		s.tell(true, "the changes are not followed any more: every row is compared again")
-		conn, err := s.conns.conn(ctx, a.Target, a.Session, s.bound(a.Target))
-		if err == nil {
-			_, err = conn.Do(ctx, engines.Statement{Verb: a.Verb, Text: a.Text})
+		_, err := s.conns.conn(ctx, a.Target, a.Session, s.bound(a.Target))
+		if d := s.compared.Load(); err == nil && d != nil {
+			err = d.Again(ctx, a.Text)
 		}
 		switch {
 		case ctx.Err() != nil:

@@ -267,11 +267,14 @@ func TestADecisionIsSigned(t *testing.T) {
 		signed bool
 		exit   int
 		code   string
+		plan   string // what came next by the plan; empty: a person decided
 	}{
-		{"signed", func(*audit.Statement) {}, true, 0, ""},
-		{"unsigned", func(*audit.Statement) {}, false, 3, "the decision about step 3.1 is not signed"},
-		{"for another step", func(s *audit.Statement) { s.Values["step"] = "9" }, true, 1, "E30-scope"},
-		{"other verdict", func(s *audit.Statement) { s.Values["verdict"] = "not_done" }, true, 1, "E30-scope"},
+		{"signed", func(*audit.Statement) {}, true, 0, "", ""},
+		{"unsigned", func(*audit.Statement) {}, false, 3, "the decision about step 3.1 is not signed", ""},
+		{"for another step", func(s *audit.Statement) { s.Values["step"] = "9" }, true, 1, "E30-scope", ""},
+		{"other verdict", func(s *audit.Statement) { s.Values["verdict"] = "not_done" }, true, 1, "E30-scope", ""},
+		{"taken back by its plan", func(*audit.Statement) {}, false, 0, "", "roll_back"},
+		{"gone on by its plan", func(*audit.Statement) {}, false, 3, "nobody decided that", "done"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			c := newCrew(t, people(t))
@@ -296,6 +299,9 @@ func TestADecisionIsSigned(t *testing.T) {
 				"verdict": "done", "next": "done", "evidence": "-", "operator": alice, "name": "A", "meaning": "mine", "at": "2026-11-21T02:00:00Z"}}
 			row.change(&s)
 			b := entries.StepReconciled{How: "decision", Verdict: "done", Next: "done"}
+			if row.plan != "" {
+				b = entries.StepReconciled{How: entries.ByPlan, Verdict: "partly", Next: row.plan}
+			}
 			if row.signed {
 				b.Statement = must[string](t)(s.Text())
 				b.Signature = c.sign(c.alice, audit.NamespaceApproval, b.Statement)

@@ -124,8 +124,8 @@ func decideTakeBack(s State, c TakeBack, ev Evidence) ([]Event, error) {
 	id := held[0]
 	x := s.Steps[id]
 	var out []Event
-	if x.Phase == Unclear { // without the decision the second intent would be a blind retry
-		e := event(ev.By, id, x.Attempt, entries.StepReconciled{How: "decision", Verdict: verdictOf(NextRollBack), Next: NextRollBack, Statement: c.Reason})
+	if x.Phase == Unclear { // without this the second intent would be a blind retry
+		e := event(ev.By, id, x.Attempt, entries.StepReconciled{How: entries.ByPlan, Verdict: verdictOf(NextRollBack), Next: NextRollBack, Statement: c.Reason})
 		e.Ref = audit.Ref(x.IntentSeq)
 		out = append(out, e)
 	}

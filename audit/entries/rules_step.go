@@ -119,6 +119,9 @@ func (r *rules) outcome(e audit.Entry) {
 // session whose operator has a key it must be signed.
 func (r *rules) reconciled(e audit.Entry, b StepReconciled) {
 	delete(r.doubt, e.Step)
+	if b.How == ByPlan && b.Next != "roll_back" {
+		r.find(audit.Rule, "R34-approval-missing", "step %s went on with %q, and nobody decided that", e.Step, b.Next)
+	}
 	if b.How != "decision" || b.Signature == "" && !r.endorsed {
 		return
 	}

@@ -164,7 +164,12 @@ func (StepOutcome) Type() string { return "step.outcome" }
 // EvidenceFiles names the files that verify looks up.
 func (b StepOutcome) EvidenceFiles() []audit.Evidence { return b.Evidence }
 
-// StepReconciled ends the doubt about a step by a proof or a decision.
+// ByPlan is how the doubt about a step ends when its confirmed abort plan runs by
+// itself: nobody decides, so nobody signs, and nothing else may follow.
+const ByPlan = "plan"
+
+// StepReconciled ends the doubt about a step by a proof, by a decision, or by the
+// abort plan that was confirmed with it.
 type StepReconciled struct {
 	How       string `json:"how"`
 	Next      string `json:"next"`

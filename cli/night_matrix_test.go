@@ -24,7 +24,7 @@ func quick(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	text := strings.NewReplacer("for: 10s", "for: 200ms", "for: 5s", "for: 200ms").Replace(string(src))
+	text := strings.NewReplacer("for: 10s", "for: 200ms", "for: 5s", "for: 200ms", "for: 60s", "for: 1s").Replace(string(src))
 	if text == string(src) {
 		t.Fatal("the runbook has no dwell any more: nothing to shorten")
 	}
@@ -94,6 +94,7 @@ func (n *night) life(task childTask, settled func(childDone)) (killed string, do
 // Boundaries that a walk cannot reach any more (a step whose effect is proven is
 // not run again) are reached by the next walk, until one finds nothing new.
 func TestKilledAnywhere(t *testing.T) {
+	t.Parallel()
 	var seen []string
 	whole := os.Getenv("TURQUOISE_WHOLE_MATRIX") != ""
 	for walk := 1; ; walk++ {
@@ -112,6 +113,7 @@ func TestKilledAnywhere(t *testing.T) {
 // TestKilledOnTheWayOut does the same where the walk turns back before the window:
 // blue is left as it was.
 func TestKilledOnTheWayOut(t *testing.T) {
+	t.Parallel()
 	seen := killWalk(t, nil, os.Getenv("TURQUOISE_WHOLE_MATRIX") != "", "4.5", "A1.")
 	if len(seen) < 5 {
 		t.Errorf("killed at %d boundaries only: %q", len(seen), seen)

@@ -29,16 +29,46 @@ func openRunDir(parent string) (*runDir, error) {
 		parent = os.TempDir()
 	}
 	sweep(parent)
-	path, err := os.MkdirTemp(parent, runPrefix)
-	if err == nil {
-		err = os.Chmod(path, 0o755) // the servers' user must pass
+	var err error
+	for range runTries {
+		var d *runDir
+		if d, err = makeRunDir(parent); err == nil {
+			return d, nil
+		}
+		if !errors.Is(err, errSwept) {
+			break
+		}
 	}
-	var lock *os.File
-	if err == nil {
-		lock, err = lockFile(filepath.Join(path, runLock), os.O_CREATE)
+	return nil, &engines.Error{Op: "make a run folder", Object: parent, Err: err, Next: "choose another folder"}
+}
+
+// runTries is how often a folder may be lost to a sweep before that is an error.
+const runTries = 10
+
+// errSwept: another run took the new folder for one whose run is gone, in the
+// moment before its lock was held.
+var errSwept = errors.New("swept away by another run")
+
+func makeRunDir(parent string) (*runDir, error) {
+	path, err := os.MkdirTemp(parent, runPrefix)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.Chmod(path, 0o755); err != nil { // the servers' user must pass
+		return nil, err
+	}
+	name := filepath.Join(path, runLock)
+	lock, err := lockFile(name, os.O_CREATE)
+	if errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.EWOULDBLOCK) {
+		return nil, errSwept
 	}
 	if err != nil {
-		return nil, &engines.Error{Op: "make a run folder", Object: parent, Err: err, Next: "choose another folder"}
+		return nil, err
+	}
+	held, herr := lock.Stat()
+	there, terr := os.Stat(name)
+	if herr != nil || terr != nil || !os.SameFile(held, there) {
+		return nil, errors.Join(errSwept, lock.Close())
 	}
 	return &runDir{path: path, lock: lock}, nil
 }

@@ -6,7 +6,7 @@ GOFLAGS    ?=
 CC_FOUND   := $(shell command -v $$($(GO) env CC) 2>/dev/null)
 # Two cores run the whole suite; packages that start servers must not starve
 # each other, so the packages run two at a time.
-TESTFLAGS  ?= -shuffle=on -p 2 -timeout 15m
+TESTFLAGS  ?= -shuffle=on -p 2 -timeout 25m
 GORELEASER := github.com/goreleaser/goreleaser/v2@v2.12.7
 
 .PHONY: all build demo test lint bench e2e fuzz release-check man clean

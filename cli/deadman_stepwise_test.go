@@ -18,7 +18,6 @@ import (
 // waiting: all steps that were done are taken back, and the walk stands before the
 // first of them.
 func TestTheDeadManTakesSingleStepsBack(t *testing.T) {
-	t.Parallel()
 	n := newNight(t)
 	n.cut.window = "stepwise"
 	for _, tt := range []struct {
@@ -79,7 +78,6 @@ func TestTheDeadManTakesSingleStepsBack(t *testing.T) {
 // TestTheDeadManLeavesAnOpenedStepAlone: once the statement of 5.6 may have left,
 // only a person knows which side is right.
 func TestTheDeadManLeavesAnOpenedStepAlone(t *testing.T) {
-	t.Parallel()
 	n := newNight(t)
 	n.cut.window = "stepwise"
 	cmd := n.stop("5.6:main:after-begin:1")

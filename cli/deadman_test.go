@@ -130,7 +130,6 @@ func (n *night) tells(what string, cond func(steps.State) bool) steps.State {
 // the window leaves no client waiting: its dead-man brings them back to blue, on
 // record, and a resumed session may run the window again.
 func TestTheDeadManTakesTheWindowBack(t *testing.T) {
-	t.Parallel()
 	n := newNight(t)
 	for i, tt := range []struct {
 		at   string
@@ -183,7 +182,6 @@ func TestTheDeadManTakesTheWindowBack(t *testing.T) {
 // TestTheDeadManLeavesAnOpenedWindowAlone: once the statement that lets writes in
 // on green may have left, only a person knows which side is right.
 func TestTheDeadManLeavesAnOpenedWindowAlone(t *testing.T) {
-	t.Parallel()
 	n := newNight(t)
 	cmd := n.stop("5:main:after-begin:19")
 	before := n.entries()

@@ -38,7 +38,6 @@ func ask(t *testing.T, dsn, sql string) string {
 // a row on green behind everybody's back, and wants the window taken back; then
 // repairs it and wants it through.
 func TestTheWindowMovesNothingThatIsNotEqual(t *testing.T) {
-	t.Parallel()
 	n := newNight(t)
 	n.cut.params = append(n.cut.params, "verify=full")
 	s := n.open(nil)

@@ -33,8 +33,9 @@ func TestMain(m *testing.M) {
 type labs struct{ m *testing.M }
 
 // atOnce is how many tests run side by side. They wait for servers and for gates
-// that must hold for a while much longer than they compute.
-const atOnce = "4"
+// that must hold for a while longer than they compute. Those in which a time limit
+// of the product decides run alone.
+const atOnce = "2"
 
 func (l labs) Run() int {
 	flag.Parse()

@@ -28,12 +28,12 @@ else
 	@$(call run_tests,CGO_ENABLED=1 $(GO) test -race $(TESTFLAGS) ./...)
 endif
 
-# go test says nothing of skipped tests. Those for want of a server are named
+# go test says nothing of skipped tests. Those for want of something are named
 # here, on every end; TURQUOISE_LAB_REQUIRE=1 makes them failures instead.
 define run_tests
 echo '$(1)'; skips=$$(mktemp) && export TURQUOISE_LAB_SKIPS="$$skips"; status=0; $(1) || status=$$?; \
 if [ -s "$$skips" ]; then \
-	echo "*** $$(wc -l <"$$skips") tests were SKIPPED for want of a server (tests, server; what helps): ***"; \
+	echo "*** $$(wc -l <"$$skips") tests were SKIPPED (tests, what is missing; what helps): ***"; \
 	sort "$$skips" | uniq -c; \
 fi >&2; \
 rm -f "$$skips"; exit $$status

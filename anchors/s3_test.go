@@ -16,6 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"github.com/turquoise-db/turquoise/anchors"
+	"github.com/turquoise-db/turquoise/lab/skiptest"
 )
 
 // bucketServer is versitygw, a real S3 server with Object Lock, on this machine.
@@ -31,7 +32,7 @@ func bucketServer(t *testing.T) *s3.Client {
 		}
 	}
 	if err != nil {
-		t.Skip("skipped: no versitygw; GOBIN=$TURQUOISE_LAB_CACHE/versitygw-v1.8.0 go install github.com/versity/versitygw/cmd/versitygw@v1.8.0")
+		skiptest.Skip(t, "versitygw, a server of S3 with Object Lock", "GOBIN=$TURQUOISE_LAB_CACHE/versitygw-v1.8.0 go install github.com/versity/versitygw/cmd/versitygw@v1.8.0")
 	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/turquoise-db/turquoise/anchors"
+	"github.com/turquoise-db/turquoise/lab/skiptest"
 )
 
 const tsaConfig = `[tsa]
@@ -47,7 +48,7 @@ type authority struct {
 func newAuthority(t *testing.T, key crypto.Signer) *authority {
 	t.Helper()
 	if _, err := exec.LookPath("openssl"); err != nil {
-		t.Skip("skipped: no openssl, which plays the timestamp authority")
+		skiptest.Skip(t, "openssl, which plays the timestamp authority", "install the package openssl")
 	}
 	a := &authority{t: t, dir: t.TempDir(), pool: x509.NewCertPool()}
 	ca := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "CA"}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),

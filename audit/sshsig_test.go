@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"golang.org/x/crypto/ssh"
+
+	"github.com/turquoise-db/turquoise/lab/skiptest"
 )
 
 // sshKeygen is the stock tool that everybody has; without it only the golden
@@ -24,7 +26,7 @@ func sshKeygen(t *testing.T) string {
 	t.Helper()
 	path, err := exec.LookPath("ssh-keygen")
 	if err != nil {
-		t.Skip("NO ssh-keygen HERE: signatures were not held against OpenSSH")
+		skiptest.Skip(t, "ssh-keygen: signatures are not held against OpenSSH", "install the package openssh-client")
 	}
 	return path
 }

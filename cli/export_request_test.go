@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/turquoise-db/turquoise/audit"
+	"github.com/turquoise-db/turquoise/lab/skiptest"
 )
 
 // What export prints is typed into a shell as it stands, with a key of the stock
@@ -16,7 +17,7 @@ import (
 func TestTheCommandsThatSignAreTyped(t *testing.T) {
 	for _, tool := range []string{"bash", "ssh-keygen"} {
 		if _, err := exec.LookPath(tool); err != nil {
-			t.Skipf("no %s here", tool)
+			skiptest.Skip(t, tool, "install the package that has it")
 		}
 	}
 	dir, home := shortNight(t), filepath.Join(t.TempDir(), "a home")

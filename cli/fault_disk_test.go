@@ -10,6 +10,7 @@ import (
 
 	"github.com/turquoise-db/turquoise/audit"
 	"github.com/turquoise-db/turquoise/lab"
+	"github.com/turquoise-db/turquoise/lab/skiptest"
 	"github.com/turquoise-db/turquoise/session"
 	"github.com/turquoise-db/turquoise/steps"
 )
@@ -20,7 +21,7 @@ func smallDisk(t *testing.T) string {
 	dir := t.TempDir()
 	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=160m"); err != nil {
 		if errors.Is(err, syscall.EPERM) || errors.Is(err, syscall.EACCES) {
-			t.Skipf("SKIPPED FOR WANT OF RIGHTS: a full disk needs a mount of its own: %v", err)
+			skiptest.Skip(t, "the right to mount a small disk that can be filled", "run the tests as root")
 		}
 		t.Fatal(err)
 	}

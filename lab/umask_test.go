@@ -8,6 +8,7 @@ import (
 
 	"github.com/turquoise-db/turquoise/lab"
 	"github.com/turquoise-db/turquoise/lab/labtest"
+	"github.com/turquoise-db/turquoise/lab/skiptest"
 )
 
 // Root's servers run as another user, who must reach what a careful umask
@@ -27,7 +28,7 @@ func TestAPairStartsUnderACarefulUmask(t *testing.T) {
 
 func TestTheCacheIsOpenUnderACarefulUmask(t *testing.T) {
 	if os.Geteuid() != 0 {
-		t.Skip("only root's servers run as another user")
+		skiptest.Skip(t, "root, whose servers run as another user", "run the tests as root")
 	}
 	old := syscall.Umask(0o077)
 	defer syscall.Umask(old)

@@ -195,7 +195,7 @@ func (n *Night) stub(files map[string][]byte, redact map[int64]string) error {
 			return err
 		}
 		name := fmt.Sprintf("%04d.jsonl", l.Seg)
-		stub, err := stubLine(l.Seq, l.Leaf.String(), why)
+		stub, err := audit.StubLine(l.Entry, why)
 		if err != nil {
 			return err
 		}
@@ -207,22 +207,6 @@ func (n *Night) stub(files map[string][]byte, redact map[int64]string) error {
 		delete(files, name+".sig") // signed were the bytes with the line
 	}
 	return nil
-}
-
-// stubLine is what stands for a withheld line: its hash keeps chain and tree.
-func stubLine(seq int64, leaf, why string) ([]byte, error) {
-	type inner struct {
-		Seq  int64  `json:"seq"`
-		Leaf string `json:"leaf"`
-		Why  string `json:"why"`
-	}
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	err := enc.Encode(struct {
-		Redacted inner `json:"redacted"`
-	}{inner{seq, leaf, why}})
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), err
 }
 
 // withhold is the night as a reader of the redacted bundle sees it.

@@ -15,6 +15,7 @@ import (
 
 	"github.com/turquoise-db/turquoise/audit"
 	"github.com/turquoise-db/turquoise/audit/entries"
+	"github.com/turquoise-db/turquoise/lab/skiptest"
 	"github.com/turquoise-db/turquoise/report"
 )
 
@@ -74,7 +75,7 @@ func (s *signed) text(st audit.Statement) string {
 func writeSigned(t *testing.T) *signed {
 	t.Helper()
 	if _, err := exec.LookPath("ssh-keygen"); err != nil {
-		t.Skip("no ssh-keygen here")
+		skiptest.Skip(t, "ssh-keygen", "install the package openssh-client")
 	}
 	s := &signed{keys: t.TempDir()}
 	s.night = &night{t: t}

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/turquoise-db/turquoise/audit"
+	"github.com/turquoise-db/turquoise/lab/skiptest"
 	"github.com/turquoise-db/turquoise/report"
 )
 
@@ -17,7 +18,7 @@ import (
 func TestVerifyTextWithStockTools(t *testing.T) {
 	for _, tool := range []string{"bash", "jq", "sha256sum", "python3", "openssl"} {
 		if _, err := exec.LookPath(tool); err != nil {
-			t.Skipf("no %s here", tool)
+			skiptest.Skip(t, tool, "install the package that has it")
 		}
 	}
 	n := read(t, whole(t).dir)
@@ -94,7 +95,7 @@ func indented(text, section string) string {
 func TestSignaturesWithStockTools(t *testing.T) {
 	for _, tool := range []string{"bash", "jq", "sha256sum"} {
 		if _, err := exec.LookPath(tool); err != nil {
-			t.Skipf("no %s here", tool)
+			skiptest.Skip(t, tool, "install the package that has it")
 		}
 	}
 	s := writeSigned(t)

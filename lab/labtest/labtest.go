@@ -12,15 +12,11 @@ import (
 
 	"github.com/turquoise-db/turquoise/engines"
 	"github.com/turquoise-db/turquoise/lab"
+	"github.com/turquoise-db/turquoise/lab/skiptest"
 )
 
 // startTimeout covers a first fetch of all servers over a slow line.
 const startTimeout = 10 * time.Minute
-
-// skipsVariable names a file that takes a line for each test that was skipped:
-// go test hides them, and make test names them at its end. Each run gives
-// another name, so that no result with skips in it is taken from go's cache.
-const skipsVariable = "TURQUOISE_LAB_SKIPS"
 
 // shared is the one exception to "no package state that changes": a server
 // costs a second and a half, a database on it 30 ms, so the tests of one binary
@@ -134,10 +130,7 @@ func Installed(t testing.TB, majors ...int) {
 		_, err := s.Postgres(ctx, m)
 		var missing *engines.Error
 		if errors.Is(err, lab.ErrAbsent) && errors.As(err, &missing) {
-			if err := noteSkip(os.Getenv(skipsVariable), missing); err != nil {
-				t.Fatalf("note a skipped test: %v", err)
-			}
-			t.Skipf("SKIPPED FOR WANT OF A SERVER: %v; %s", err, missing.Next)
+			skip(t, missing)
 		}
 		need(t, err)
 	}
@@ -183,29 +176,18 @@ func need(t testing.TB, err error) {
 	if err == nil {
 		return
 	}
-	next := ""
 	var e *engines.Error
-	if errors.As(err, &e) {
-		next = "; " + e.Next
+	if !errors.As(err, &e) {
+		t.Fatal(err)
 	}
 	if errors.Is(err, lab.ErrAbsent) && os.Getenv("TURQUOISE_LAB_REQUIRE") != "1" {
-		if err := noteSkip(os.Getenv(skipsVariable), e); err != nil {
-			t.Fatalf("note a skipped test: %v", err)
-		}
-		t.Skipf("SKIPPED FOR WANT OF A SERVER: %v%s", err, next)
+		skip(t, e)
 	}
-	t.Fatalf("%v%s", err, next)
+	t.Fatalf("%v; %s", err, e.Next)
 }
 
-// noteSkip adds the server that was missing to the file of skips, if there is one.
-func noteSkip(path string, missing *engines.Error) error {
-	if path == "" || missing == nil {
-		return nil
-	}
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
-	if err != nil {
-		return err
-	}
-	_, err = fmt.Fprintf(f, "%s; %s\n", strings.TrimPrefix(strings.TrimPrefix(missing.Op, "find "), "fetch "), missing.Next)
-	return errors.Join(err, f.Close())
+// skip ends the test for want of a server and names it.
+func skip(t testing.TB, missing *engines.Error) {
+	t.Helper()
+	skiptest.Skip(t, strings.TrimPrefix(strings.TrimPrefix(missing.Op, "find "), "fetch "), missing.Next)
 }

@@ -69,12 +69,13 @@ func TestTheServerIsOfTheMajorVersionAsked(t *testing.T) {
 }
 
 func TestASkippedServerIsNotedForTheEndOfTheRun(t *testing.T) {
-	if os.Getenv(skipsVariable) == "" { // the inner run
+	const inner = "TURQUOISE_TEST_INNER" // make test sets the other one as well
+	if os.Getenv(inner) == "" {
 		file := filepath.Join(t.TempDir(), "skips")
 		cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v")
-		cmd.Env = append(os.Environ(), skipsVariable+"="+file, "TURQUOISE_LAB_PG15=/nowhere", "TURQUOISE_LAB_REQUIRE=")
+		cmd.Env = append(os.Environ(), inner+"=1", "TURQUOISE_LAB_SKIPS="+file, "TURQUOISE_LAB_PG15=/nowhere", "TURQUOISE_LAB_REQUIRE=")
 		out, err := cmd.CombinedOutput()
-		if err != nil || !strings.Contains(string(out), "SKIPPED FOR WANT OF A SERVER") {
+		if err != nil || !strings.Contains(string(out), "SKIPPED FOR WANT OF PostgreSQL 15") {
 			t.Fatalf("%v: %s", err, out)
 		}
 		noted, err := os.ReadFile(file)
@@ -82,7 +83,7 @@ func TestASkippedServerIsNotedForTheEndOfTheRun(t *testing.T) {
 			t.Errorf("noted %q, %v; want two lines that start %q", noted, err, want)
 		}
 		cmd = exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+t.Name()+"$")
-		cmd.Env = append(os.Environ(), skipsVariable+"="+file, "TURQUOISE_LAB_PG15=/nowhere", "TURQUOISE_LAB_REQUIRE=1")
+		cmd.Env = append(os.Environ(), inner+"=1", "TURQUOISE_LAB_SKIPS="+file, "TURQUOISE_LAB_PG15=/nowhere", "TURQUOISE_LAB_REQUIRE=1")
 		if out, err := cmd.CombinedOutput(); err == nil {
 			t.Errorf("a missing server that is required did not fail: %s", out)
 		}

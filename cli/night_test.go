@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/turquoise-db/turquoise/audit"
+	"github.com/turquoise-db/turquoise/audit/entries"
 	"github.com/turquoise-db/turquoise/lab"
 	"github.com/turquoise-db/turquoise/lab/labtest"
 	"github.com/turquoise-db/turquoise/session"
@@ -162,5 +164,15 @@ func TestTheWayThereAndBackLosesNothing(t *testing.T) {
 	}
 	if got := s.State().Result; got != "rolled_back" {
 		t.Fatalf("result %q", got)
+	}
+}
+
+// sound wants a record that nobody changed and in which no rule was broken.
+func sound(t *testing.T, dir string) {
+	t.Helper()
+	for _, f := range entries.Verify(dir, audit.VerifyOptions{}).Findings {
+		if f.Sev == audit.Tampered || f.Sev == audit.Rule {
+			t.Errorf("the record: %v", f)
+		}
 	}
 }

@@ -2,9 +2,10 @@
 // rehearsals and for tests.
 //
 // It finds or fetches the programs (Servers), starts them on free ports of
-// 127.0.0.1 in a run folder of their own (Postgres, PgBouncer), joins them to
-// a blue and a green side behind a pooler (Pair), and drives them with an
-// application whose every transaction is accounted for (Ledger).
+// 127.0.0.1 in a run folder of their own (Postgres, MySQL, PgBouncer, HAProxy),
+// joins them to a blue and a green side behind a router (Pair, MySQLPair), and
+// drives them with an application whose every transaction is accounted for
+// (Ledger).
 //
 // Place: above session, beside tui. It may import engines and what lies
 // between; today it needs only engines, for its errors. lab/labtest is the same

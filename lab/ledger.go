@@ -42,6 +42,7 @@ type LedgerOptions struct {
 // Check compares the notes with what a server holds.
 type Ledger struct {
 	dsn    string
+	dial   func(context.Context, string) (ledgerConn, error)
 	began  time.Time
 	cancel context.CancelFunc // cuts transactions in flight
 	quit   chan struct{}      // closed by Stop: no client begins another transaction
@@ -78,7 +79,7 @@ func StartLedger(ctx context.Context, dsn string, clients int, o LedgerOptions) 
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	l := &Ledger{dsn: dsn, began: time.Now(), cancel: cancel, quit: make(chan struct{}),
+	l := &Ledger{dsn: dsn, dial: dialer(dsn), began: time.Now(), cancel: cancel, quit: make(chan struct{}),
 		log: log, fates: map[ledgerKey]Fate{}, base: map[int]int64{}}
 	pace := time.Duration(clients) * time.Second / time.Duration(o.TPS)
 	for n := range clients {

@@ -2,12 +2,9 @@ package lab
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"time"
-
-	"github.com/jackc/pgx/v5"
 
 	"github.com/turquoise-db/turquoise/engines"
 )
@@ -107,36 +104,30 @@ func (r *Report) compare(here rows, fates map[ledgerKey]Fate) {
 
 // load reads all rows of this ledger's clients that are newer than its start.
 func (l *Ledger) load(ctx context.Context, dsn string) (_ rows, drift int64, err error) {
-	conn, err := pgx.Connect(ctx, dsn)
+	conn, err := dialer(dsn)(ctx, dsn)
 	if err != nil {
 		return nil, 0, &engines.Error{Op: "check the ledger", Object: "the server", Err: err}
 	}
-	defer func() { err = errors.Join(err, conn.Close(context.WithoutCancel(ctx))) }()
+	defer conn.close()
 	here := rows{}
 	for _, table := range []string{"ledger", "orders"} {
 		if err := l.loadTable(ctx, conn, table, here); err != nil {
 			return nil, 0, &engines.Error{Op: "check the ledger", Object: table, Err: err}
 		}
 	}
-	err = conn.QueryRow(ctx, "select (select sum(n) from accounts)::bigint - (select count(*) from orders)").Scan(&drift)
-	if err != nil {
+	if drift, err = conn.drift(ctx); err != nil {
 		return nil, 0, &engines.Error{Op: "check the ledger", Object: "accounts", Err: err}
 	}
 	return here, drift, nil
 }
 
 // loadTable adds the counts of one table. Both names are ours.
-func (l *Ledger) loadTable(ctx context.Context, conn *pgx.Conn, table string, here rows) error {
+func (l *Ledger) loadTable(ctx context.Context, conn ledgerConn, table string, here rows) error {
 	l.mu.Lock()
 	newer := maps.Clone(l.base)
 	l.mu.Unlock()
 	for client, base := range newer {
-		found, err := conn.Query(ctx, "select seq, count(*) from "+table+" where client = $1 and seq > $2 group by seq", client, base)
-		if err != nil {
-			return err
-		}
-		var seq, n int64
-		_, err = pgx.ForEachRow(found, []any{&seq, &n}, func() error {
+		err := conn.counts(ctx, table, client, base, func(seq, n int64) {
 			k := ledgerKey{client, seq}
 			counts := here[k]
 			if table == "ledger" {
@@ -145,7 +136,6 @@ func (l *Ledger) loadTable(ctx context.Context, conn *pgx.Conn, table string, he
 				counts.orders = n
 			}
 			here[k] = counts
-			return nil
 		})
 		if err != nil {
 			return err

@@ -2,12 +2,9 @@ package lab
 
 import (
 	"context"
-	"errors"
 	"math/rand/v2"
+	"strings"
 	"time"
-
-	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 )
 
 const (
@@ -16,20 +13,50 @@ const (
 	backoff = 50 * time.Millisecond
 	// ledgerAccounts is how many accounts the clients write to.
 	ledgerAccounts = 5000
-	// duplicateKey is the error code of a key that is there already.
-	duplicateKey = "23505"
-	// adminShutdown and protocolViolation are the codes under which servers and
-	// poolers end a connection on purpose.
-	adminShutdown     = "57P01"
-	protocolViolation = "08P01"
 )
+
+// ledgerConn is one connection, in the words of one kind of server.
+type ledgerConn interface {
+	// last is the highest number of a client that the server holds.
+	last(ctx context.Context, client int) (int64, error)
+	// begin opens a transaction.
+	begin(ctx context.Context) error
+	// ended says that this answer to begin means: somebody ended the connection
+	// on purpose while nothing was open on it.
+	ended(error) bool
+	// work does what the transaction is for; after an error it is rolled back.
+	work(ctx context.Context, k ledgerKey, account, amount int64) error
+	// commit ends it. An error may leave open whether it was committed.
+	commit(ctx context.Context) error
+	// rolledBack says that this answer to commit means: nothing was committed.
+	rolledBack(error) bool
+	// broken says that after this error the connection is of no more use.
+	broken(error) bool
+	// look tries the key in a transaction that is rolled back. A plain query could
+	// miss a transaction that is still being committed; the insert waits for it.
+	look(ctx context.Context, k ledgerKey) (Fate, error)
+	// counts gives how often each number of a client above base is in a table.
+	counts(ctx context.Context, table string, client int, base int64, add func(seq, n int64)) error
+	// drift is updates of accounts minus rows of orders.
+	drift(ctx context.Context) (int64, error)
+	// close forgets the connection; how that goes does not matter.
+	close()
+}
+
+// dialer picks the kind of server by the form of its connection string.
+func dialer(dsn string) func(context.Context, string) (ledgerConn, error) {
+	if strings.HasPrefix(dsn, "postgres://") || strings.HasPrefix(dsn, "postgresql://") {
+		return dialPostgres
+	}
+	return dialMySQL
+}
 
 // ledgerClient is one client: one connection, one transaction at a time.
 type ledgerClient struct {
 	ledger *Ledger
 	id     int
 	pace   time.Duration
-	conn   *pgx.Conn
+	conn   ledgerConn
 	seq    int64 // the last number used
 	known  bool  // seq was read from the server once
 }
@@ -79,17 +106,9 @@ func (c *ledgerClient) pause(ctx context.Context, d time.Duration) bool {
 // connect opens the connection and, the first time, asks for the last number
 // an earlier workload used.
 func (c *ledgerClient) connect(ctx context.Context) error {
-	config, err := pgx.ParseConfig(c.ledger.dsn)
-	if err != nil {
-		return err
-	}
-	// Behind a transaction pooler nothing may be kept on the server side.
-	config.DefaultQueryExecMode = pgx.QueryExecModeExec
-	config.RuntimeParams["application_name"] = "ledger"
-	conn, err := pgx.ConnectConfig(ctx, config)
+	conn, err := c.ledger.dial(ctx, c.ledger.dsn)
 	if err == nil && !c.known {
-		err = conn.QueryRow(ctx, "select coalesce(max(seq), 0) from ledger where client = $1", c.id).Scan(&c.seq)
-		if err == nil {
+		if c.seq, err = conn.last(ctx, c.id); err == nil {
 			c.known = true
 			c.ledger.mu.Lock()
 			c.ledger.base[c.id] = c.seq
@@ -99,7 +118,7 @@ func (c *ledgerClient) connect(ctx context.Context) error {
 	if err != nil {
 		c.ledger.meter.refuse(err)
 		if conn != nil {
-			_ = conn.Close(context.WithoutCancel(ctx))
+			conn.close()
 		}
 		return err
 	}
@@ -113,32 +132,34 @@ func (c *ledgerClient) drop() {
 	if c.conn == nil {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-	defer cancel()
-	_ = c.conn.Close(ctx)
+	c.conn.close()
 	c.conn = nil
 }
 
 // transact runs the next number through one transaction and reports whether
 // its fate is unknown.
 func (c *ledgerClient) transact(ctx context.Context) (unknown bool) {
+	from, sent := c.ledger.since(), false
+	gone, err := c.begin(ctx)
+	if gone {
+		c.pause(ctx, backoff)
+		return false
+	}
 	c.seq++
 	k := ledgerKey{c.id, c.seq}
-	from := c.ledger.since()
-	sent, err := c.send(ctx, k)
+	if err == nil {
+		if err = c.conn.work(ctx, k, rand.Int64N(ledgerAccounts)+1, rand.Int64N(200)-100); err == nil {
+			sent, err = true, c.conn.commit(ctx)
+		}
+	}
 	to := c.ledger.since()
-	var refusal *pgconn.PgError
 	switch {
 	case err == nil:
 		c.ledger.note(k, Acked, from, to, nil)
 		return false
-	case !sent, errors.Is(err, pgx.ErrTxCommitRollback),
-		errors.As(err, &refusal) && refusal.SeverityUnlocalized == "ERROR":
-		// Before COMMIT nothing can be committed; an ERROR as the answer to
-		// COMMIT is a rollback. A FATAL is not: the server may have been ended
-		// between the commit and its answer.
+	case !sent, c.conn.rolledBack(err):
 		c.ledger.note(k, Failed, from, to, err)
-		if c.conn.IsClosed() || !errors.As(err, &refusal) {
+		if c.conn.broken(err) {
 			c.drop()
 			c.pause(ctx, backoff)
 		}
@@ -152,49 +173,19 @@ func (c *ledgerClient) transact(ctx context.Context) (unknown bool) {
 
 // begin opens a transaction. A connection that was ended while its client had
 // nothing open is replaced once, as the pool of an application does it: nothing of
-// the transaction was done yet. The meter counts that by itself.
-func (c *ledgerClient) begin(ctx context.Context) (pgx.Tx, error) {
-	tx, err := c.conn.Begin(ctx)
-	var refusal *pgconn.PgError
-	if err == nil || !errors.As(err, &refusal) || !endedByAdmin(refusal) {
-		return tx, err
-	}
-	c.drop()
-	if err := c.connect(ctx); err != nil {
-		return nil, err
-	}
-	c.ledger.meter.reconnect()
-	return c.conn.Begin(ctx)
-}
-
-// endedByAdmin reports whether a pooler or server ended the connection because a
-// person told it to, and not because of anything that went wrong.
-func endedByAdmin(e *pgconn.PgError) bool {
-	return e.Code == adminShutdown || e.Code == protocolViolation && e.Message == "database removed" // by KILL
-}
-
-// send does the transaction; sent says that COMMIT may have reached the server.
-func (c *ledgerClient) send(ctx context.Context, k ledgerKey) (sent bool, err error) {
-	tx, err := c.begin(ctx)
-	if err != nil {
+// the transaction was done yet. The meter counts that by itself; gone says that
+// there was none to replace it with.
+func (c *ledgerClient) begin(ctx context.Context) (gone bool, err error) {
+	err = c.conn.begin(ctx)
+	if err == nil || !c.conn.ended(err) {
 		return false, err
 	}
-	amount := rand.Int64N(200) - 100
-	statements := []struct {
-		sql  string
-		args []any
-	}{
-		{"insert into ledger (client, seq) values ($1, $2)", []any{k.client, k.seq}},
-		{"update accounts set balance = balance + $2, n = n + 1 where id = $1", []any{rand.Int64N(ledgerAccounts) + 1, amount}},
-		{"insert into orders (client, seq, amount) values ($1, $2, $3)", []any{k.client, k.seq, amount}},
+	c.drop()
+	if c.connect(ctx) != nil {
+		return true, nil
 	}
-	for _, s := range statements {
-		if _, err := tx.Exec(ctx, s.sql, s.args...); err != nil {
-			_ = tx.Rollback(ctx) // when this fails too, the connection is closed and the server rolls back
-			return false, err
-		}
-	}
-	return true, tx.Commit(ctx)
+	c.ledger.meter.reconnect()
+	return false, c.conn.begin(ctx)
 }
 
 // resolve asks whoever serves now whether an unknown transaction is there, as
@@ -205,7 +196,7 @@ func (c *ledgerClient) resolve(ctx context.Context) bool {
 	for {
 		from := c.ledger.since()
 		if c.conn != nil || c.connect(ctx) == nil {
-			f, err := c.look(ctx, k)
+			f, err := c.conn.look(ctx, k)
 			if err == nil {
 				c.ledger.note(k, f, from, c.ledger.since(), nil)
 				return true
@@ -216,23 +207,4 @@ func (c *ledgerClient) resolve(ctx context.Context) bool {
 			return false
 		}
 	}
-}
-
-// look tries the key in a transaction that is rolled back. A plain query could
-// miss a transaction that is still being committed; the insert waits for it.
-func (c *ledgerClient) look(ctx context.Context, k ledgerKey) (Fate, error) {
-	tx, err := c.conn.Begin(ctx)
-	if err != nil {
-		return Unknown, err
-	}
-	_, err = tx.Exec(ctx, "insert into ledger (client, seq) values ($1, $2)", k.client, k.seq)
-	var refusal *pgconn.PgError
-	if errors.As(err, &refusal) && refusal.Code == duplicateKey {
-		return Found, tx.Rollback(ctx)
-	}
-	if err != nil {
-		_ = tx.Rollback(ctx)
-		return Unknown, err
-	}
-	return Absent, tx.Rollback(ctx)
 }

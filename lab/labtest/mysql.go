@@ -1,0 +1,65 @@
+package labtest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/turquoise-db/turquoise/lab"
+)
+
+// MySQLPair starts a MySQL or MariaDB pair of the test's own with a router in
+// front, and stops it when the test ends. Blue is filled, green is empty.
+func MySQLPair(t testing.TB, o lab.MySQLOptions) *lab.MySQLPairLab {
+	t.Helper()
+	skipShort(t)
+	if o.Log == nil {
+		o.Log = t.Output()
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), startTimeout)
+	defer cancel()
+	l, err := lab.MySQLPair(ctx, o)
+	need(t, err)
+	t.Cleanup(func() {
+		if err := l.Close(); err != nil {
+			t.Errorf("stop the lab: %v", err)
+		}
+	})
+	return l
+}
+
+// Follow copies blue to green and makes green a replica of blue as its flavour
+// and GTIDs allow. source is where green finds blue: empty means blue's own
+// address, another one is a wire in between.
+func Follow(t testing.TB, l *lab.MySQLPairLab, source string) {
+	t.Helper()
+	p, err := l.CopyToGreen(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if source == "" {
+		source = l.Blue.Address()
+	}
+	host, port, _ := strings.Cut(source, ":")
+	secret := l.Env()["TURQUOISE_REPL_PASSWORD"]
+	place := "source_auto_position=1, get_source_public_key=1"
+	if !l.GTID {
+		place = fmt.Sprintf("source_auto_position=0, get_source_public_key=1, source_log_file='%s', source_log_pos=%d", p.File, p.Pos)
+	}
+	start := "start replica"
+	words := []string{}
+	if l.Flavor == lab.FlavorMariaDB {
+		place, start = "source_use_gtid=slave_pos", "start slave"
+		if !l.GTID {
+			place = fmt.Sprintf("source_use_gtid=no, source_log_file='%s', source_log_pos=%d", p.File, p.Pos)
+		}
+		words = []string{"replication source", "master", "source_", "master_"}
+	}
+	text := fmt.Sprintf("change replication source to source_host='%s', source_port=%s, source_user='%s', source_password='%s', source_connect_retry=1, source_heartbeat_period=1, %s",
+		host, port, lab.RoleReplication, secret, place)
+	if err := l.Green.Exec(t.Context(), "", strings.NewReplacer(words...).Replace(text), start); err != nil {
+		t.Fatal(errors.New(strings.ReplaceAll(err.Error(), secret, "***")))
+	}
+}

@@ -4,11 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -30,6 +27,7 @@ type MySQL struct {
 	Socket    string // local socket
 	Root      string // folder of its programs, see Servers.MySQL
 	LogPath   string
+	cache     string // where a fresh data folder is kept for the next server
 	noGTID    bool
 	folder    string // data, socket; of the servers' user
 	passwords map[string]string
@@ -76,19 +74,8 @@ func (m *MySQL) base() []string {
 func (m *MySQL) program(name string) string { return filepath.Join(m.Root, "usr", name) }
 
 func (m *MySQL) init(ctx context.Context, as owner) error {
-	program, args := m.program("sbin/mysqld"), append(m.base(), "--initialize-insecure")
-	if m.Flavor == FlavorMariaDB {
-		// --force: without a resolvable host name the installer would stop.
-		program, args = m.program("bin/mariadb-install-db"), append(m.base()[:3:3], "--auth-root-authentication-method=normal", "--skip-test-db", "--force")
-	}
-	cmd := exec.CommandContext(ctx, program, args...)
-	cmd.Dir, cmd.SysProcAttr = m.folder, serverAttr(as, syscall.SIGKILL)
-	cmd.Env = append(serverEnv(), "TMPDIR="+m.folder, "PATH="+m.program("bin")+":"+m.program("sbin")+":"+os.Getenv("PATH"))
-	// As with start: the thread that starts the child must outlive it.
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("%s: %w: %s", filepath.Base(program), err, strings.TrimSpace(string(out)))
+	if err := m.initData(ctx, as); err != nil {
+		return err
 	}
 	accounts := filepath.Join(m.folder, "accounts.sql")
 	return errors.Join(os.WriteFile(accounts, []byte(m.accounts()), 0o600), as.give(accounts))
@@ -115,6 +102,9 @@ func (m *MySQL) accounts() string {
 var mysqlSettings = []string{"--bind-address=127.0.0.1", "--skip-name-resolve", "--report-host=127.0.0.1", "--max-connections=200",
 	"--innodb-buffer-pool-size=64M", "--innodb-flush-log-at-trx-commit=2", "--sync-binlog=0", "--table-open-cache=200"}
 
+// mysqlRedo keeps the data folder of a MySQL small.
+const mysqlRedo = "--innodb-redo-log-capacity=32M"
+
 // flavorSettings turn GTID on or off, and off what the lab does not use. An empty
 // secure-file-priv is needed: the packaged default folder does not exist.
 func (m *MySQL) flavorSettings() []string {
@@ -125,7 +115,7 @@ func (m *MySQL) flavorSettings() []string {
 	if m.Flavor == FlavorMariaDB {
 		return []string{"--gtid-strict-mode=" + gtid, "--binlog-format=ROW", "--log-slave-updates=ON", "--performance-schema=ON", "--innodb-log-file-size=32M"}
 	}
-	return []string{"--gtid-mode=" + gtid, "--enforce-gtid-consistency=" + gtid, "--mysqlx=OFF", "--secure-file-priv=", "--innodb-redo-log-capacity=64M",
+	return []string{"--gtid-mode=" + gtid, "--enforce-gtid-consistency=" + gtid, "--mysqlx=OFF", "--secure-file-priv=", mysqlRedo,
 		"--performance-schema-max-table-instances=200"}
 }
 

@@ -97,7 +97,7 @@ func MySQLPair(ctx context.Context, o MySQLOptions) (_ *MySQLPairLab, err error)
 		}
 	}()
 	began := time.Now()
-	if err := l.startServers(ctx, MySQL{Flavor: o.Flavor, Root: root, noGTID: o.NoGTID, passwords: l.passwords}); err != nil {
+	if err := l.startServers(ctx, MySQL{Flavor: o.Flavor, Root: root, cache: servers.Cache, noGTID: o.NoGTID, passwords: l.passwords}); err != nil {
 		return nil, err
 	}
 	if l.Router, err = startHAProxy(ctx, router, run, l.Blue.Port, l.Green.Port); err != nil {

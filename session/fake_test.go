@@ -33,6 +33,7 @@ type servers struct {
 	on     map[string]func() (engines.Result, error) // what a text is answered; default: done, row "t"
 	flight func(tag string) bool                     // whether a statement still runs; nil: none does
 	gauge  float64                                   // green/lag_seconds
+	slot   string                                    // green/rev_slot_state; empty: never read
 	found  []engines.Finding                         // of the preflight, each on its target
 	late   time.Duration                             // added to the clock
 	start  time.Time
@@ -99,7 +100,11 @@ func (d door) Gauges(context.Context, engines.Scope) []engines.Reading {
 	now := d.v.now()
 	d.v.mu.Lock()
 	defer d.v.mu.Unlock()
-	return []engines.Reading{{Gauge: engines.Gauge(d.id, "lag_seconds"), At: now, Value: d.v.gauge, Unit: engines.Seconds}}
+	out := []engines.Reading{{Gauge: engines.Gauge(d.id, "lag_seconds"), At: now, Value: d.v.gauge, Unit: engines.Seconds}}
+	if d.v.slot != "" {
+		out = append(out, engines.Reading{Gauge: engines.Gauge(d.id, "rev_slot_state"), At: now, Text: d.v.slot})
+	}
+	return out
 }
 func (door) Clients(context.Context, engines.Scope) ([]engines.ClientGroup, error) { return nil, nil }
 func (door) Close() error                                                          { return nil }
@@ -229,4 +234,17 @@ func (n *night) over(id runbooks.StepID, want steps.Phase) steps.StepState {
 		n.t.Fatalf("step %s is %s (%s), want %s; sent %q", id, x.Phase, x.Why, want, n.v.texts())
 	}
 	return x
+}
+
+// until waits for a screen.
+func (n *night) until(cond func(session.Snapshot) bool) {
+	n.t.Helper()
+	sub, stop := n.h.Subscribe()
+	defer stop()
+	for s := range sub {
+		if cond(s) {
+			return
+		}
+	}
+	n.t.Fatal("the session ended before that")
 }

@@ -23,6 +23,9 @@ func (h *Handle) Do(ctx context.Context, in Intent) error {
 	h.mu.Lock()
 	who := h.who
 	h.mu.Unlock()
+	if c, ok := in.Command.(steps.TakeBack); ok && c.Digest == "" {
+		return &steps.Refusal{Why: "nothing that was shown is confirmed", Next: "press b"} // only the dead-man sees no screen
+	}
 	err := h.s.do(ctx, who, in)
 	if c, ok := in.Command.(steps.Handover); ok && err == nil {
 		// The keyboard is another person's now: the record says from whom it came.

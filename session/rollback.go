@@ -11,16 +11,28 @@ import (
 	"github.com/turquoise-db/turquoise/steps"
 )
 
+// shut asks the proof that a command needs which takes traffic back.
+func (s *Session) shut(ctx context.Context, c steps.Command) bool {
+	switch c := c.(type) {
+	case steps.Settle:
+		return c.Next == steps.NextRollBack && s.provenShut(ctx, c.Step)
+	case steps.TakeBack:
+		return c.Digest != "" && s.openingShut(ctx)
+	}
+	return false
+}
+
 // provenShut reports whether writes are certainly not open on the other side: the
 // statement that opens them was never begun, or its proof says that it did nothing.
 func (s *Session) provenShut(ctx context.Context, id runbooks.StepID) bool {
 	s.mu.Lock()
-	it, ok := s.state.Current()
 	x, vars := s.state.Step(id), s.state.Vars
 	var p *steps.Plan
 	var err error
-	if ok && it.Step.ID == id {
-		p, err = s.plan(it)
+	for _, it := range s.state.Walk {
+		if it.Step.ID == id {
+			p, err = s.planAs(it, x.Attempt, x.Vars)
+		}
 	}
 	s.mu.Unlock()
 	if p == nil || err != nil || p.Digest != x.Digest {
@@ -32,7 +44,7 @@ func (s *Session) provenShut(ctx context.Context, id runbooks.StepID) bool {
 	}
 	defer done()
 	for n, a := range p.Parts.Actions {
-		if a.Starts != engines.OpensGreen || !x.Begun(n+1) {
+		if a.Starts != engines.OpensGreen || !slices.Contains(x.MayStand(), n+1) {
 			continue
 		}
 		if a.Proof == nil {
@@ -75,16 +87,24 @@ func (s *Session) rollBack(evs []steps.Event, c steps.Settle, shut bool) error {
 	return s.abort(append(evs, intent), c.Step, *p, "rolled back by decision: "+c.Reason)
 }
 
-// takeBack runs the abort list of the step whose intent was decided last. s.mu is held.
+// takeBack runs the abort list of the step whose intent was decided last, and for a
+// person those of the rest of the window behind it. s.mu is held.
 func (s *Session) takeBack(evs []steps.Event, ev steps.Evidence, c steps.TakeBack) error {
 	id := runbooks.StepID(evs[len(evs)-1].Step)
-	return s.abort(evs, id, *ev.Plans[id], steps.TakenBack+c.Reason)
+	err := s.abort(evs, id, *ev.Plans[id], steps.TakenBack+c.Reason)
+	if err != nil || c.Digest == "" {
+		return err
+	}
+	s.taking = make(chan struct{})
+	s.wg.Add(1)
+	go s.takeRest(ev, c.Reason, s.taking)
+	return nil
 }
 
 // heldPlans makes the plans of a window of single steps again, each as it was
 // confirmed; one that cannot be made is missing. s.mu is held.
 func (s *Session) heldPlans() map[runbooks.StepID]*steps.Plan {
-	held, _ := s.state.Held() // Decide says why there are none
+	held, _ := s.state.HeldNow() // Decide says why there are none
 	out := map[runbooks.StepID]*steps.Plan{}
 	for _, it := range s.state.Walk {
 		if !slices.Contains(held, it.Step.ID) {
@@ -113,7 +133,9 @@ func (s *Session) planAs(it runbooks.Item, attempt int, vars map[string]string) 
 // what was begun of it. s.mu is held.
 func (s *Session) abort(evs []steps.Event, id runbooks.StepID, p steps.Plan, why string) error {
 	s.crashAt(id, "abort:before-intent")
-	sealed, err := s.log.Intent(linesOf(evs)...)
+	lines := linesOf(evs)
+	lines[len(lines)-1].Build = intentRefs(evs[len(evs)-1])
+	sealed, err := s.log.Intent(lines...)
 	if err != nil {
 		s.fault(err)
 		return err

@@ -77,22 +77,31 @@ func (s *Session) sampled() <-chan struct{} {
 // itself and is recorded, no other starts, and the record can be resumed.
 func (s *Session) Suspend(reason string) error {
 	s.mu.Lock()
-	ended := s.ended
 	already := s.closed
 	s.leaving = reason
 	s.mu.Unlock()
 	if already {
 		return nil
 	}
-	if ended != nil {
-		<-ended
-	}
+	s.rest()
 	s.mu.Lock()
 	s.unserve()
 	suspend := steps.Event{Meta: audit.Meta{By: audit.System}, Body: entries.SessionSuspend{Reason: reason}}
 	_, err := s.keep(suspend)
 	s.mu.Unlock()
 	return errors.Join(err, s.Close())
+}
+
+// rest waits for the step that runs, and for a window that is being taken back.
+func (s *Session) rest() {
+	s.mu.Lock()
+	ended, taking := s.ended, s.taking
+	s.mu.Unlock()
+	for _, c := range []chan struct{}{ended, taking} {
+		if c != nil {
+			<-c
+		}
+	}
 }
 
 // end writes the closing line. s.mu is held.
@@ -155,11 +164,8 @@ func (s *Session) Close() error {
 		return nil
 	}
 	s.closed = true
-	ended := s.ended
 	s.mu.Unlock()
-	if ended != nil {
-		<-ended
-	}
+	s.rest()
 	s.stop()
 	s.wg.Wait()
 	s.mu.Lock()

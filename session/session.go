@@ -72,6 +72,7 @@ type Session struct {
 	begun   chan struct{}   // closed when the session stands and may be told of anchors
 	deadman Deadman         // nil until the first window is armed, and when it is gone
 	undoing runbooks.StepID // step whose abort list a command began last
+	taking  chan struct{}   // closed when a person's taking back of a window is over; nil: there was none
 	conns   *doors
 	// compared is the door of comparing actions, once one was opened.
 	compared atomic.Pointer[compare.Door]
@@ -223,10 +224,7 @@ func (s *Session) do(ctx context.Context, who Person, in Intent) error {
 	if err != nil {
 		return s.denyAlone(who, in, err)
 	}
-	shut := false
-	if c, ok := in.Command.(steps.Settle); ok && c.Next == steps.NextRollBack {
-		shut = s.provenShut(ctx, c.Step)
-	}
+	shut := s.shut(ctx, in.Command)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := s.gone(); err != nil {
@@ -239,7 +237,7 @@ func (s *Session) do(ctx context.Context, who Person, in Intent) error {
 		return s.deny(who, in, err)
 	}
 	ev := s.evidence(who, in)
-	ev.Signed = signed
+	ev.Signed, ev.Shut = signed, shut
 	evs, err := steps.Decide(s.state, in.Command, ev)
 	if errors.Is(err, steps.ErrNothing) {
 		return nil
@@ -305,7 +303,8 @@ func (s *Session) evidence(who Person, in Intent) steps.Evidence {
 			ev.Verdicts = s.verdicts(p.Needs)
 		}
 	}
-	if _, ok := in.Command.(steps.Confirm); ok {
+	switch in.Command.(type) {
+	case steps.Confirm, steps.TakeBack:
 		ev.Same = s.sampler.changed(s.known)
 	}
 	return ev

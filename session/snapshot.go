@@ -60,6 +60,7 @@ type Snapshot struct {
 	Rows         RowTile
 	Outage       *Outage // client-side meter, where there is one
 	Way          WayBack
+	Taking       *Taking // nil: no window of single steps can be taken back
 	Alarms       []Alarm
 	Record       RecordTail
 	Holding      string   // reason of a hold, empty if none
@@ -276,13 +277,13 @@ type Outage struct {
 
 // WayBack is the tile that is on every layout.
 type WayBack struct {
-	State string        // OPEN, OPEN UNTIL, CLOSES HERE, CLOSED, LOSES DATA, UNKNOWN
+	State string        // OPEN, CLOSES HERE, CLOSED, LOSES DATA, UNKNOWN
 	Name  string        // of the way back that b would take
 	Now   string        // which way it is
 	Takes time.Duration // planned time of its steps; 0 if nothing has to be walked
 	Loses string
 	Until string
-	After string // after the armed step
+	After string // what is left of it after the current step, where that changes it
 }
 
 // AlarmLevel orders alarms.

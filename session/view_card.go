@@ -183,13 +183,15 @@ func note(a engines.Action) string {
 // wayBack is the tile: can we go back now, and what does it cost. s.mu is held.
 func (s *Session) wayBack() WayBack {
 	w, ok := s.state.WayBackNow()
-	it, current := s.state.Current()
-	x := s.state.Step(it.Step.ID)
+	it, _ := s.state.Current()
+	if v, in := s.windowBack(ok); in {
+		return v
+	}
 	switch {
 	case s.state.Back != "":
 		return WayBack{State: "OPEN", Name: s.state.Back, Now: "being walked", Loses: "nothing", Until: "-"}
 	case !ok && s.state.Opened:
-		return WayBack{State: "CLOSED", Now: "restore or export only", Loses: "commits since the switch"}
+		return WayBack{State: "CLOSED", Now: "restore or export only" + since(s.state.ClosedSince()), Loses: "commits since the switch"}
 	case !ok:
 		return WayBack{State: "OPEN", Now: "nothing was changed yet", Loses: "nothing", Until: "the first change"}
 	}
@@ -213,10 +215,20 @@ func (s *Session) wayBack() WayBack {
 			v.State, v.Loses = "LOSES DATA", "commits on green since the switch"
 		}
 	}
-	if current && it.Step.Risk == runbooks.NoReturn && x.Phase != steps.Done {
-		v.After = "CLOSES HERE"
+	if s.state.ClosesHere() {
+		v.After = string(it.Step.ID) + " restore only"
+		if v.State == "OPEN" { // a loss, and what nobody knows, must not be covered
+			v.State = "CLOSES HERE"
+		}
 	}
 	return v
+}
+
+func since(id runbooks.StepID) string {
+	if id == "" {
+		return ""
+	}
+	return ", since " + string(id)
 }
 
 func gaugeOf(id engines.GaugeID, h *checks.History, now time.Time, every time.Duration) Gauge {

@@ -45,6 +45,7 @@ type Evidence struct {
 	Plan     *Plan                     // for Arm: made from the state; for Confirm: made again now
 	PlanErr  error                     // why there is no plan
 	Plans    map[runbooks.StepID]*Plan // for TakeBack: of every step that is held, made again as it was confirmed
+	Shut     bool                      // for TakeBack: a proof has shown that writes are not open on the other side
 	Verdicts []checks.Verdict          // gates of the step, fresh
 	Same     map[string]string         // target → what changed about its identity; empty if all are the bound ones
 	Now      time.Time                 // of the session's clock

@@ -102,6 +102,9 @@ func decideBackOut(s State, c BackOut, ev Evidence) ([]Event, error) {
 	if id, doubt := s.Doubt(); doubt {
 		return nil, refuse("press v to ask the proof, or d to decide", "the outcome of step %s is unclear", id)
 	}
+	if _, err := s.Takeable(); err == nil {
+		return nil, refuse("take the window back first, then back out from before it", "clients are held in a window of single steps")
+	}
 	w, ok := s.fitting()
 	if !ok {
 		return nil, refuse("restore or export by hand", "no way back of the runbook fits here")

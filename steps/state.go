@@ -2,6 +2,7 @@ package steps
 
 import (
 	"maps"
+	"slices"
 	"time"
 
 	"github.com/turquoise-db/turquoise/audit"
@@ -158,10 +159,14 @@ func (s State) fitting() (runbooks.WayBack, bool) {
 	if s.Back != "" {
 		return runbooks.WayBack{}, false
 	}
+	if _, err := s.held(true); err == nil {
+		return runbooks.WayBack{}, false // first the window takes itself back: clients wait
+	}
 	done := -1 // place of the newest step that may have changed something
 	for i, it := range s.Walk {
-		switch s.Steps[it.Step.ID].Phase {
-		case Done, Failed, Unclear, Running, Proving:
+		switch x := s.Steps[it.Step.ID]; {
+		case x.Phase == Failed && len(x.MayStand()) == 0: // nothing of it was begun
+		case slices.Contains([]Phase{Done, Failed, Unclear, Running, Proving}, x.Phase):
 			done = i
 		}
 	}
@@ -215,3 +220,38 @@ func (s State) window() int {
 
 // WayBackNow names the way back that would be taken, for the tile.
 func (s State) WayBackNow() (runbooks.WayBack, bool) { return s.fitting() }
+
+// ClosesHere reports whether the current step is the last one before which the
+// runbook leads back.
+func (s State) ClosesHere() bool {
+	it, ok := s.Current()
+	if _, open := s.fitting(); !ok || !open {
+		return false
+	}
+	if s.Opening() != "" {
+		return false // a window of single steps takes itself back until then
+	}
+	x := s.Steps[it.Step.ID]
+	x.Phase = Done
+	next := s.set(it.Step.ID, x)
+	for _, st := range append([]runbooks.Step{it.Step}, it.Parts...) {
+		next.Opened = next.Opened || st.Kind == "open"
+	}
+	_, open := next.fitting()
+	return !open
+}
+
+// ClosedSince is the step that ended the way back; empty while there is one.
+func (s State) ClosedSince() runbooks.StepID {
+	var out runbooks.StepID
+	for _, w := range s.Book.Back {
+		i := s.place(w.Until)
+		if w.Until == "" || i < 0 || i >= s.Pos {
+			continue
+		}
+		if _, open := s.fitting(); !open && s.Opened {
+			out = s.Walk[i].Step.ID
+		}
+	}
+	return out
+}

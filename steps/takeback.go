@@ -64,7 +64,11 @@ func (x StepState) MayStand() []int {
 // before clients go on where they were, the latest first. It refuses where no
 // client is held, where writes may be open on the other side, and where the
 // confirmed plans do not say what is to be done.
-func (s State) Held() ([]runbooks.StepID, error) {
+func (s State) Held() ([]runbooks.StepID, error) { return s.held(false) }
+
+// held is Held; shut says that a proof has shown that the opening statement, if
+// it was begun, did nothing.
+func (s State) held(shut bool) ([]runbooks.StepID, error) {
 	from := s.freezeAt()
 	if from < 0 {
 		return nil, refuse("", "the walk stands in no window of single steps")
@@ -79,7 +83,7 @@ func (s State) Held() ([]runbooks.StepID, error) {
 		switch {
 		case !together(w, s.Walk[from]):
 			continue
-		case x.Phase != Undone && x.moved(engines.OpensGreen):
+		case x.Phase != Undone && x.moved(engines.OpensGreen) && !(shut && s.Freeze.On):
 			return nil, refuse("look which side is right", "writes may be open on the other side since step %s", w.Step.ID)
 		case x.standing():
 			out = append(out, w.Step.ID)
@@ -106,24 +110,28 @@ func decideTakeBack(s State, c TakeBack, ev Evidence) ([]Event, error) {
 	case strings.TrimSpace(c.Reason) == "":
 		return nil, refuse("type a reason", "take back without a reason")
 	}
-	held, err := s.Held()
+	held, err := s.held(ev.Shut)
+	if _, no := s.Takeable(); err == nil && c.Digest != "" {
+		err = no // a person is told of a doubt first
+	}
+	if err == nil {
+		held, err = s.inOrder(held, ev.Plans)
+	}
+	if err == nil && c.Digest != "" {
+		err = s.sameTaking(c, held, ev)
+	}
 	if err != nil {
 		return nil, err
 	}
-	for _, id := range held {
-		p := ev.Plans[id]
-		switch {
-		case p == nil:
-			return nil, refuse("look at the servers and decide by hand", "there is no plan of step %s any more", id)
-		case p.Digest != s.Steps[id].Digest:
-			return nil, refuse("look at the servers and decide by hand", "the plan of step %s made now differs from the confirmed one", id)
-		}
-	}
-	// What only cleans up must not keep clients waiting.
-	slices.SortStableFunc(held, func(a, b runbooks.StepID) int { return waits(ev.Plans[a]) - waits(ev.Plans[b]) })
 	id := held[0]
 	x := s.Steps[id]
 	var out []Event
+	if ev.Typed != "" { // a person's act; the dead-man types nothing
+		confirm := event(ev.By, id, x.Attempt, entries.StepConfirm{PlanSHA256: x.Digest, Seen: ev.Seen, ShownMS: ev.ShownMS, Typed: ev.Typed,
+			Screen: entries.Screen{H: int64(ev.H), W: int64(ev.W)}, WayBack: ev.Way})
+		confirm.Ref = audit.Ref(x.PlanSeq)
+		out = append(out, confirm)
+	}
 	if x.Phase == Unclear { // without this the second intent would be a blind retry
 		e := event(ev.By, id, x.Attempt, entries.StepReconciled{How: entries.ByPlan, Verdict: verdictOf(NextRollBack), Next: NextRollBack, Statement: c.Reason})
 		e.Ref = audit.Ref(x.IntentSeq)
@@ -132,6 +140,31 @@ func decideTakeBack(s State, c TakeBack, ev Evidence) ([]Event, error) {
 	intent := event(ev.By, id, x.Attempt, entries.StepIntent{PlanSHA256: x.Digest, Approvals: []int64{}, Gates: []int64{}})
 	intent.Ref = audit.Ref(x.PlanSeq)
 	return append(out, intent), nil
+}
+
+// inOrder refuses a window of which the confirmed plans cannot be made again, and
+// gives the order in which its steps are taken back.
+func (s State) inOrder(held []runbooks.StepID, plans map[runbooks.StepID]*Plan) ([]runbooks.StepID, error) {
+	for _, id := range held {
+		p := plans[id]
+		switch {
+		case p == nil:
+			return nil, refuse("look at the servers and decide by hand", "there is no plan of step %s any more", id)
+		case p.Digest != s.Steps[id].Digest:
+			return nil, refuse("look at the servers and decide by hand", "the plan of step %s made now differs from the confirmed one", id)
+		}
+	}
+	// What only cleans up must not keep clients waiting. A step that opens goes
+	// first: what the proof said of it holds until somebody else opens.
+	rank := func(id runbooks.StepID) int {
+		if s.Steps[id].moved(engines.OpensGreen) {
+			return -1
+		}
+		return waits(plans[id])
+	}
+	out := slices.Clone(held)
+	slices.SortStableFunc(out, func(a, b runbooks.StepID) int { return rank(a) - rank(b) })
+	return out, nil
 }
 
 // waits is 1 for a plan whose abort list may wait until traffic flows again.

@@ -24,6 +24,7 @@ func wideWorld(stepwise bool) *world {
 	}
 	open := step("2.5", "open", "")
 	open.Risk = runbooks.Traffic
+	book.Back[1].After = open.ID
 	book.Phases[1].Steps = []runbooks.Step{first, step("2.2", "catchup", ""), step("2.3", "reverse", "slot"), step("2.4", "route", ""), open}
 	bound := w.s.Bound
 	w.s = steps.New(book, stepwise)
@@ -36,8 +37,14 @@ func crash(w *world) { w.add(ev("", entries.SessionResume{})) }
 // taking is the evidence of a take-back: the plans as they were confirmed.
 func (w *world) taking(t *testing.T) steps.Evidence {
 	t.Helper()
-	e := steps.Evidence{By: ann, Operator: true, Plans: map[runbooks.StepID]*steps.Plan{}}
 	held, _ := w.s.Held()
+	return w.makes(t, held)
+}
+
+// makes plans steps again, each as it was confirmed.
+func (w *world) makes(t *testing.T, held []runbooks.StepID) steps.Evidence {
+	t.Helper()
+	e := steps.Evidence{By: ann, Operator: true, Plans: map[runbooks.StepID]*steps.Plan{}}
 	for _, it := range w.s.Walk {
 		if x := w.s.Step(it.Step.ID); slices.Contains(held, it.Step.ID) {
 			p, err := steps.Make(steps.Inputs{Book: w.s.Book, Planners: map[string]engines.Planner{"plain": plain{}}, Known: w.s.Bound, Vars: x.Vars, Run: "r1", Attempt: x.Attempt}, it)

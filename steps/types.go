@@ -90,8 +90,9 @@ type (
 		Statement, Signature string
 	}
 	// TakeBack takes back the next step of a window of single steps in which
-	// clients are held and writes are not open on the other side.
-	TakeBack struct{ Reason string }
+	// clients are held and writes are not open on the other side. A person confirms
+	// the whole window at once: Digest is what was shown; the dead-man gives none.
+	TakeBack struct{ Reason, Digest string }
 	// Approve hands in a second person's signature over the text of a request.
 	// Way says how it came: screen, command or carried.
 	Approve struct{ Statement, Signature, Way string }

@@ -46,6 +46,11 @@ type Subject struct {
 	// Client connects one client of an application under a name that the server
 	// shows in its list of clients, until the test ends.
 	Client func(t *testing.T, name string)
+	// Nameless: the server knows its clients by address alone.
+	Nameless bool
+	// Passwordless: the server takes no password. A connection string with one in
+	// it is then one nobody can read, and stands in Bad.
+	Passwordless bool
 
 	Scopes []engines.Scope // in which gauges are read; together they give every gauge that is promised
 	Plans  []engines.Request

@@ -76,6 +76,10 @@ func names(t *testing.T, gs []engines.Reading) []engines.GaugeID {
 
 // clients: an application's session is listed, its name cleaned.
 func clients(t *testing.T, s Subject) {
+	if s.Nameless {
+		nameless(t, s)
+		return
+	}
 	s.Client(t, hostile)
 	s.Client(t, "plain")
 	groups, err := s.reader(t, s.Addr).Clients(within(t), s.Scopes[0])
@@ -98,6 +102,30 @@ func clients(t *testing.T, s Subject) {
 	}
 	if plain != 1 || odd != 1 {
 		t.Errorf("one client of each name, listed %d plain and %d odd: %+v", plain, odd, groups)
+	}
+}
+
+// nameless: clients that have no name are counted, by address.
+func nameless(t *testing.T, s Subject) {
+	r := s.reader(t, s.Addr)
+	count := func() (n int) {
+		groups, err := r.Clients(within(t), s.Scopes[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, g := range groups {
+			if g.Addr == "" || g.App != "" || g.User != "" || dirty(g.Addr+g.State) != nil {
+				t.Errorf("a client without an address, or with a name that nobody can know: %+v", g)
+			}
+			n += g.Count
+		}
+		return n
+	}
+	before := count()
+	s.Client(t, "one")
+	s.Client(t, "two")
+	if is := count(); is != before+2 {
+		t.Errorf("two clients came, listed %d before and %d now", before, is)
 	}
 }
 

@@ -1,0 +1,8 @@
+//go:build !unix
+
+package haproxy
+
+import "os"
+
+// keepOwner has nothing to do where files have no Unix owner.
+func keepOwner(*os.File, os.FileInfo) error { return nil }

@@ -19,8 +19,8 @@ import (
 
 // haproxySettings: one frontend, one backend with both sides, green switched
 // off. The admin socket is open to the user of the process alone.
-const haproxySettings = `# turquoise lab %s
-global
+const haproxySettings = `global
+  description turquoise lab %s
   stats socket %s mode 600 level admin
 defaults
   mode tcp

@@ -103,7 +103,13 @@ func newRouter(t testing.TB, blue, green *half, more ...string) *router {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	t.Cleanup(func() {
+		if t.Failed() {
+			b, _ := os.ReadFile(filepath.Join(dir, "log"))
+			t.Logf("log of HAProxy: %s", b)
+		}
+		_ = os.RemoveAll(dir)
+	})
 	r := &router{t: t, dir: dir, file: filepath.Join(dir, "haproxy.cfg"), socket: filepath.Join(dir, "s"), master: filepath.Join(dir, "m"),
 		front: "127.0.0.1:" + strconv.Itoa(free(t)), admin: "127.0.0.1:" + strconv.Itoa(free(t)), blue: blue, green: green}
 	text := fmt.Sprintf(`global
@@ -145,9 +151,12 @@ backend be
 	})
 	until(t, "HAProxy answers", func() bool {
 		c, err := Open(engines.OpenRequest{Ctx: t.Context(), Target: "router", DSN: r.socket})
-		if err == nil {
-			_ = c.Close()
+		if err != nil {
+			return false
 		}
+		_ = c.Close()
+		// The master takes signals only when it is up itself.
+		_, err = oldWorkers(t.Context(), r.master)
 		return err == nil
 	})
 	return r

@@ -23,6 +23,9 @@ type Followed struct {
 	Peaks  []string `json:"peaks"` // of the tree
 	Key    string   `json:"key"`   // in force
 	Closed int64    `json:"closed"`
+
+	Standby *StandbyKey `json:"standby,omitempty"` // endorsed, and not used yet
+	StoodIn bool        `json:"stood_in,omitempty"`
 }
 
 // ErrRewritten: the lines do not go on from what was followed before.
@@ -93,12 +96,14 @@ func (f Followed) walker(o VerifyOptions) (*walker, error) {
 	w.count, w.sealed, w.closedAt = f.Size, f.Size, f.Closed
 	w.last = Entry{Seq: f.Size - 1, Time: at, Mono: f.Mono, Type: typeSeal, Leaf: leaves[len(leaves)-1]}
 	w.tree = tree{peaks: leaves[:len(leaves)-1], size: f.Size}
+	w.people.standby, w.people.stoodIn = f.Standby, f.StoodIn
 	return w, nil
 }
 
 func (w *walker) followed() Followed {
 	f := Followed{Origin: w.origin, Sid: w.sid, Seg: w.seg, Size: w.count, Leaf: w.last.Leaf.String(),
-		Time: w.last.Time.Format(timeLayout), Mono: w.last.Mono, Key: w.keys.force.text, Closed: w.closedAt}
+		Time: w.last.Time.Format(timeLayout), Mono: w.last.Mono, Key: w.keys.force.text, Closed: w.closedAt,
+		Standby: w.people.standby, StoodIn: w.people.stoodIn}
 	for _, p := range w.tree.peaks {
 		f.Peaks = append(f.Peaks, p.String())
 	}

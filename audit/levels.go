@@ -65,6 +65,8 @@ func (w *walker) sealedLevel() Level {
 	switch p := w.people; {
 	case p.given == 0:
 		why = "no operator key endorsed the session"
+	case len(p.bare) > 0:
+		why = fmt.Sprintf("nobody endorsed the key that seals segment %d", p.bare[0])
 	case p.endorsed < p.given:
 		why = "an endorsement does not check"
 	case w.o.Signers == nil:
@@ -84,6 +86,9 @@ func (w *walker) sealedLevel() Level {
 	}
 	l.Met = true
 	l.Text = fmt.Sprintf("%d seals; %s", w.seals, w.people.first)
+	for _, seg := range w.people.segments {
+		l.Text += fmt.Sprintf("; segment %d by the standby that the operator endorsed ahead", seg)
+	}
 	return l
 }
 

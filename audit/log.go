@@ -39,6 +39,10 @@ type Options struct {
 	// it must not wait, nor call the log.
 	Sealed func(Head)
 
+	// Standby is the key for the first seal of the segment that is opened, made
+	// ahead; nil: a new one is made.
+	Standby *Standby
+
 	MaxSkew  time.Duration     // 0: 500 ms
 	Secrets  map[string]string // slot to value; searched for in every line
 	OpenFile func(path string) (File, error)
@@ -229,7 +233,7 @@ func (l *Log) release() error {
 	if l.fault == nil {
 		l.fault = ErrClosed
 	}
-	l.key.wipe()
+	l.leaveKey()
 	err := errors.Join(l.file.Close(), l.lock.Close())
 	l.lock = nil
 	return err

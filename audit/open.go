@@ -149,7 +149,7 @@ func (l *Log) recover() (Recovery, error) {
 // openSegment writes the first line and its seal under a passing name, makes
 // them durable and gives the file its name.
 func (l *Log) openSegment(rec *Recovery) (err error) {
-	if l.key, err = newSessionKey(l.o.Origin, l.o.Rand); err != nil {
+	if l.key, err = l.o.first(); err != nil {
 		return err
 	}
 	name := segmentName(l.seg)
@@ -184,6 +184,7 @@ func (l *Log) openSegment(rec *Recovery) (err error) {
 	if err := os.Rename(passing, final); err != nil {
 		return &Error{Op: "open segment", Object: final, Err: err}
 	}
+	l.o.spent()
 	if err := syncDir(l.dir); err != nil {
 		return &Error{Op: "open segment", Object: final, Err: err}
 	}

@@ -23,6 +23,11 @@ type peopleState struct {
 	closer    string   // by of session.close
 	closeTime time.Time
 	after     []AfterText
+
+	standby  *StandbyKey // the newest, while it counts
+	stoodIn  bool        // a standby's key opened this segment
+	segments []int64     // all that a standby opened
+	bare     []int64     // segments whose key nobody endorsed
 }
 
 const scopeDiffers = "endorsement is for %s %q, here it is %q: it was made for another log or another point in it"
@@ -44,8 +49,13 @@ func (w *walker) endorsement(e Entry, k keyBody) {
 	if k.Endorsement == "" && k.Signature == "" {
 		return
 	}
+	w.endorsed(Endorsement, e, k, e.Seg)
+}
+
+// endorsed checks an operator's signature over a key that seals segment seg.
+func (w *walker) endorsed(kind StatementKind, e Entry, k keyBody, seg int64) (good bool) {
 	w.people.given++
-	s, key, err := ReadSigned(Endorsement, k.Endorsement, k.Signature)
+	s, key, err := ReadSigned(kind, k.Endorsement, k.Signature)
 	if err == nil && s.Statement.Values["key"] != k.VKey {
 		err = errors.New("it endorses another key than the line announces")
 	}
@@ -54,11 +64,11 @@ func (w *walker) endorsement(e Entry, k keyBody) {
 	}
 	if err != nil {
 		w.findAt(e, Tampered, "E20-endorsement", "operator's endorsement of the session key: %v", err)
-		return
+		return false
 	}
-	good := true
+	good = true
 	for _, f := range []struct{ label, is string }{
-		{"origin", w.origin}, {"session", e.Sid}, {"segment", strconv.FormatInt(e.Seg, 10)},
+		{"origin", w.origin}, {"session", e.Sid}, {"segment", strconv.FormatInt(seg, 10)},
 		{"after", fmt.Sprintf("%d %s", e.Seq, e.Prev)},
 	} {
 		if v := s.Statement.Values[f.label]; v != f.is {
@@ -81,7 +91,7 @@ func (w *walker) endorsement(e Entry, k keyBody) {
 		w.people.allowed++
 	}
 	if !good {
-		return
+		return false
 	}
 	w.people.endorsed++
 	w.people.keys = append(w.people.keys, s.Key.FP)
@@ -89,6 +99,7 @@ func (w *walker) endorsement(e Entry, k keyBody) {
 		w.people.first = fmt.Sprintf("operator %s %s%s; key allowed at %s (time from: the log itself)",
 			claimed, s.Key.FP, touched(s.Key), e.Time.UTC().Format(time.RFC3339))
 	}
+	return true
 }
 
 const operatorDiffers = "entry says operator %q, the key belongs to %q"

@@ -61,6 +61,7 @@ type crew struct {
 	heads   []audit.Head // after each step
 	runbook string       // digest
 	grants  []int64      // seqs of approvals
+	intent  int64        // of the step that is held
 	// told may alter a text before it is signed, key and by choose its signer.
 	told func(*audit.Statement)
 	key  ssh.Signer

@@ -16,7 +16,7 @@ import (
 // Signer is the principal that a text of this kind names as its signer.
 func (s Statement) Signer() string {
 	switch s.Kind {
-	case Endorsement, Waiver, Decision:
+	case Endorsement, StandbyEndorsement, Waiver, Decision:
 		return s.Values["operator"]
 	case HandoverConsent:
 		return s.Values["from"]

@@ -14,22 +14,25 @@ type StatementKind string
 
 // The texts that people sign. Each has its own labels, in one order.
 const (
-	Endorsement     StatementKind = "session key endorsement"
-	HandoverConsent StatementKind = "handover consent"
-	Approval        StatementKind = "approval"
-	RunbookApproval StatementKind = "runbook approval"
-	Waiver          StatementKind = "approval waiver"
-	LateApproval    StatementKind = "late approval"
-	Decision        StatementKind = "decision"
-	Countersign     StatementKind = "countersignature"
-	Erasure         StatementKind = "erasure"
+	Endorsement StatementKind = "session key endorsement"
+	// StandbyEndorsement is for the key of a process that takes a window back when
+	// the cockpit dies.
+	StandbyEndorsement StatementKind = "standby endorsement"
+	HandoverConsent    StatementKind = "handover consent"
+	Approval           StatementKind = "approval"
+	RunbookApproval    StatementKind = "runbook approval"
+	Waiver             StatementKind = "approval waiver"
+	LateApproval       StatementKind = "late approval"
+	Decision           StatementKind = "decision"
+	Countersign        StatementKind = "countersignature"
+	Erasure            StatementKind = "erasure"
 )
 
 // Namespace is the SSH signature namespace of texts of this kind, empty for an
 // unknown kind.
 func (k StatementKind) Namespace() string {
 	switch k {
-	case Endorsement, HandoverConsent:
+	case Endorsement, StandbyEndorsement, HandoverConsent:
 		return NamespaceSession
 	case Approval, RunbookApproval, Waiver, LateApproval, Decision:
 		return NamespaceApproval
@@ -43,7 +46,7 @@ func (k StatementKind) Namespace() string {
 func (k StatementKind) Labels() []string {
 	var s string
 	switch k {
-	case Endorsement:
+	case Endorsement, StandbyEndorsement:
 		s = "origin session segment after key operator name at meaning"
 	case HandoverConsent:
 		s = "origin session after from to name at meaning"

@@ -68,6 +68,7 @@ const (
 	typeOpen      = "session.open"
 	typeResume    = "session.resume"
 	typeHandover  = "session.handover"
+	typeStandby   = "session.standby"
 	typeSuspend   = "session.suspend"
 	typeClose     = "session.close"
 	typeKeyNext   = "key.next"

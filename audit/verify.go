@@ -129,6 +129,7 @@ func (w *walker) end() {
 			w.add(f)
 		}
 	}
+	w.bareSegments()
 	if w.o.Signers != nil && w.people.given == 0 {
 		w.find(Unverified, "E21-operator-key", "no operator endorsed the session key: nobody in allowed_signers vouches for this log")
 	}

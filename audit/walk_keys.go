@@ -21,6 +21,7 @@ type keyBody struct {
 	} `json:"key"`
 	Origin    string `json:"origin"`
 	Signature string `json:"signature"`
+	Standby   *int64 `json:"standby"`
 	Torn      *Torn  `json:"torn"`
 	VKey      string `json:"vkey"`
 }
@@ -84,6 +85,8 @@ func (w *walker) keyLine(e Entry, body Body) {
 	switch e.Type {
 	case typeOpen, typeResume, typeHandover:
 		w.keyInForce(e)
+	case typeStandby:
+		w.standby(e)
 	case typeKeyNext:
 		w.keyNext(e, body)
 	case typeSeal:
@@ -116,6 +119,8 @@ const badKey = "bad session key: %v"
 
 func (w *walker) keyInForce(e Entry) {
 	k := peekKeyBody(e)
+	force := w.keys.force
+	w.opener(e, k, force)
 	if e.Type == typeHandover && k.VKey == "" && k.Endorsement == "" {
 		return
 	}

@@ -68,6 +68,8 @@ type rules struct {
 	waived   map[int64]*waiver
 	changed  map[string]int64
 	doubt    map[string]int64 // step: attempt that is open or unclear
+	ran      map[ran]bool     // plans that an intent stands for
+	standby  bool             // a standby's key opened this segment
 	found    []audit.Finding
 }
 
@@ -77,7 +79,7 @@ func NewRules(o audit.VerifyOptions, want Expected) audit.Judge {
 		o: o, want: want, bound: map[string]bool{}, leaves: map[int64]string{}, withheld: map[int64]bool{},
 		policy: map[string]StepPolicy{}, plans: map[int64]plan{}, intents: map[int64]*intent{}, stmts: map[int64]bool{},
 		checks: map[int64]check{}, over: map[int64]bool{}, requests: map[int64]request{}, grants: map[int64]*grant{},
-		waived: map[int64]*waiver{}, changed: map[string]int64{}, doubt: map[string]int64{},
+		waived: map[int64]*waiver{}, changed: map[string]int64{}, doubt: map[string]int64{}, ran: map[ran]bool{},
 	}
 }
 
@@ -96,6 +98,7 @@ func (r *rules) find(sev audit.Severity, code, format string, args ...any) {
 func (r *rules) Line(e audit.Entry, b audit.Body, sealed int64) []audit.Finding {
 	r.found = nil
 	r.person(e, b)
+	r.standIn(e, b)
 	switch b := b.(type) {
 	case audit.Withheld:
 		r.withheld[e.Seq] = true
@@ -184,7 +187,7 @@ func (r *rules) loaded(b RunbookLoaded) {
 // watch, approve or answer are not among them.
 func operatorActs(b audit.Body) bool {
 	switch b.(type) {
-	case SessionAbort, SessionClose, HoldBegin, HoldEnd, RunbookLoaded, ParamSet, CheckOverride, ApprovalWaived,
+	case SessionAbort, SessionClose, SessionStandby, HoldBegin, HoldEnd, RunbookLoaded, ParamSet, CheckOverride, ApprovalWaived,
 		StepConfirm, StepInterrupt, StepIntent, StmtBegin, StmtEnd, StepOutcome, StepReconciled, StepSkipped,
 		RollbackBegin, RollbackEnd, Deviation:
 		return true

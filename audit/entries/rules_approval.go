@@ -136,6 +136,10 @@ func (r *rules) approved(e audit.Entry, b StepIntent, p plan) {
 			need = want.Need
 		}
 	}
+	if need > 0 && len(b.Approvals) == 0 && b.Waiver == nil && r.ran[ran{e.Step, e.Attempt, b.PlanSHA256}] {
+		r.intents[e.Seq].abort = true // its abort list was part of what was approved; it may send nothing else
+		return
+	}
 	if b.Waiver != nil {
 		r.usedWaiver(e, *b.Waiver, rule.BreakGlass)
 		return

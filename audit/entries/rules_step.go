@@ -17,9 +17,10 @@ type plan struct {
 }
 
 type intent struct {
-	plan int64
-	leaf string
-	end  bool
+	plan  int64
+	leaf  string
+	end   bool
+	abort bool // may send its abort list only
 }
 
 func (r *rules) plan(e audit.Entry, b StepPlan) {
@@ -49,6 +50,7 @@ func (r *rules) intent(e audit.Entry, b StepIntent) {
 		r.find(audit.Rule, "R39-off-plan", "the intent is for step %s, its plan for step %s", e.Step, p.step)
 	}
 	r.approved(e, b, p)
+	r.ran[ran{e.Step, e.Attempt, b.PlanSHA256}] = true
 	for _, seq := range b.Gates {
 		c, known := r.checks[seq]
 		if (!known || !c.pass) && !r.over[seq] && !r.withheld[seq] {
@@ -70,6 +72,9 @@ func (r *rules) begin(e audit.Entry, b StmtBegin, sealed int64) {
 	if in == nil {
 		r.find(audit.Rule, "R37-no-intent", "command sent without a step.intent before it")
 		return
+	}
+	if in.abort && b.Part != PartAbort && b.Part != PartProof {
+		r.find(audit.Rule, "R34-approval-missing", "step %s ran again under an intent that names no approval and may only take back", e.Step)
 	}
 	if ref >= sealed {
 		r.find(audit.Rule, "R38-not-sealed", "command sent before its intent was sealed")

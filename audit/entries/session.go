@@ -40,6 +40,7 @@ type SessionResume struct {
 	Key         *Key        `json:"key,omitempty"`
 	Reason      string      `json:"reason"`
 	Signature   string      `json:"signature"`
+	Standby     *int64      `json:"standby,omitempty"` // the session.standby whose key opens this segment
 	Tool        Tool        `json:"tool"`
 	Torn        *audit.Torn `json:"torn,omitempty"`
 	VKey        string      `json:"vkey"`
@@ -47,6 +48,18 @@ type SessionResume struct {
 
 // Type is the name of the entry type.
 func (SessionResume) Type() string { return "session.resume" }
+
+// SessionStandby is the operator's endorsement, ahead, of the key of a process that
+// takes a window back when the cockpit dies.
+type SessionStandby struct {
+	Endorsement string `json:"endorsement"`
+	Key         Key    `json:"key"`
+	Signature   string `json:"signature"`
+	VKey        string `json:"vkey"`
+}
+
+// Type is the name of the entry type.
+func (SessionStandby) Type() string { return "session.standby" }
 
 // SessionHandover makes another person the operator.
 type SessionHandover struct {

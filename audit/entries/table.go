@@ -17,6 +17,7 @@ func table() []audit.Type {
 	return []audit.Type{
 		{Zero: SessionOpen{}, Durable: true, State: true, Sealed: true},
 		{Zero: SessionResume{}, Durable: true, State: true, Sealed: true},
+		{Zero: SessionStandby{}, Durable: true, Sealed: true},
 		{Zero: SessionHandover{}, Durable: true, State: true, Sealed: true},
 		{Zero: SessionSuspend{}, Durable: true, State: true, Sealed: true},
 		{Zero: SessionAbort{}, Durable: true, State: true},

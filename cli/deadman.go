@@ -20,9 +20,10 @@ import (
 	"github.com/turquoise-db/turquoise/steps"
 )
 
-// The dead-man and its cockpit speak over two pipes. The dead-man says ready once
-// it has read the record and found all it would need; then a line for each beat
-// comes to it, and rest when it may go. The end of the pipe without rest is the
+// The dead-man and its cockpit speak over two pipes. The dead-man says ready, and
+// the public half of the key that it would seal with, once it has read the record
+// and found all it would need; then a line for each beat comes to it, and rest
+// when it may go. The end of the pipe without rest is the
 // cockpit's death.
 const (
 	sayReady = "ready"
@@ -60,7 +61,7 @@ type deadman struct {
 	app    *App
 	dir    string
 	parent int
-	cfg    session.Config
+	cfg    session.Config // with the key that this process alone holds
 }
 
 // watch waits for the end of the watch, for the cockpit's death, or for silence.
@@ -81,8 +82,11 @@ func (d *deadman) watch(ctx context.Context) error {
 	// It carries out what the operator confirmed and decides nothing: its lines
 	// are the operator's, and each says that it was the dead-man.
 	cfg.Person = st.Operator
+	if cfg.Standby, err = audit.NewStandby(cfg.Record.Origin, cfg.Record.Rand); err != nil {
+		return err
+	}
 	d.cfg = cfg
-	if _, err := fmt.Fprintln(d.app.Out, sayReady); err != nil {
+	if _, err := fmt.Fprintln(d.app.Out, sayReady, cfg.Standby.VKey()); err != nil {
 		return err
 	}
 	lines := make(chan string)
@@ -149,6 +153,11 @@ func (d *deadman) act(ctx context.Context, why string) error {
 }
 
 func (d *deadman) takeBack(ctx context.Context, why string) error {
+	st, err := session.Recorded(d.cfg)
+	if err != nil {
+		return err
+	}
+	d.cfg.Person = st.Operator // the session may have been handed over since
 	s, err := session.Resume(ctx, d.cfg, deadmanMark+why)
 	if err != nil {
 		return err
@@ -193,8 +202,8 @@ func deadmanWork(dir string) ([]string, error) {
 // readyLimit bounds the start of a dead-man.
 const readyLimit = 20 * time.Second
 
-// await reads the line by which a dead-man says that it could act.
-func await(out io.Reader) error {
+// await reads the line by which a dead-man says that it could act, and with which key.
+func await(out io.Reader) (key string, err error) {
 	said := make(chan string, 1)
 	go func() {
 		line, _ := bufio.NewReader(out).ReadString('\n') // an empty line says it as well
@@ -204,11 +213,12 @@ func await(out io.Reader) error {
 	defer limit.Stop()
 	select {
 	case line := <-said:
-		if line == sayReady+"\n" {
-			return nil
+		word, key, _ := strings.Cut(strings.TrimSuffix(line, "\n"), " ")
+		if word == sayReady && key != "" {
+			return key, nil
 		}
-		return errors.New("it ended before it was ready")
+		return "", errors.New("it ended before it was ready")
 	case <-limit.C:
-		return fmt.Errorf("not ready after %s", readyLimit)
+		return "", fmt.Errorf("not ready after %s", readyLimit)
 	}
 }

@@ -32,6 +32,7 @@ func (a *App) guarding(dir string) func() (session.Deadman, error) {
 type sentry struct {
 	cmd  *exec.Cmd
 	in   io.WriteCloser
+	key  string
 	gone chan struct{}
 }
 
@@ -50,7 +51,7 @@ func startDeadman(cmd *exec.Cmd) (session.Deadman, error) {
 		return nil, err
 	}
 	g := &sentry{cmd: cmd, in: in, gone: make(chan struct{})}
-	if err := await(out); err != nil {
+	if g.key, err = await(out); err != nil {
 		_ = cmd.Process.Kill() // it may have ended by itself
 		return nil, errors.Join(err, cmd.Wait())
 	}
@@ -65,6 +66,9 @@ func startDeadman(cmd *exec.Cmd) (session.Deadman, error) {
 func (g *sentry) String() string {
 	return fmt.Sprintf("process %d acts when this one dies, or ends it after %s of silence", g.cmd.Process.Pid, session.DeadmanSilence)
 }
+
+// Key is the public half of the key that the process made for itself.
+func (g *sentry) Key() string { return g.key }
 
 // Beat says that the cockpit lives.
 func (g *sentry) Beat() error {

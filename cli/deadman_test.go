@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -131,6 +132,7 @@ func (n *night) tells(what string, cond func(steps.State) bool) steps.State {
 // record, and a resumed session may run the window again.
 func TestTheDeadManTakesTheWindowBack(t *testing.T) {
 	n := newNight(t)
+	n.cut.identity = signing(t, "script")
 	for i, tt := range []struct {
 		at   string
 		stop syscall.Signal
@@ -172,7 +174,41 @@ func TestTheDeadManTakesTheWindowBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	n.compare(s)
-	sound(t, s.Dir())
+	n.signed(s)
+}
+
+// signing makes a key and the signers file that gives it to a person.
+func signing(t *testing.T, who string) identity {
+	t.Helper()
+	dir := t.TempDir()
+	key, line := keyFile(t, dir, "key", "")
+	signers := filepath.Join(dir, "allowed_signers")
+	if err := os.WriteFile(signers, []byte(who+" "+line+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return identity{key: key, signers: signers}
+}
+
+// signed ends the session and demands a record in which the operator stands behind
+// every seal, those of the dead-man included.
+func (n *night) signed(s *session.Session) {
+	n.t.Helper()
+	h := s.Handle(session.Person{Name: "script", Role: "operator"})
+	if err := h.Do(n.t.Context(), session.Intent{Command: steps.End{Reason: "enough"}}); err != nil {
+		n.t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		n.t.Fatal(err)
+	}
+	who, err := audit.LoadAllowedSigners(n.cut.identity.signers)
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	r := entries.Verify(s.Dir(), audit.VerifyOptions{Signers: who})
+	if r.Exit != 0 || !r.Levels[1].Met {
+		n.t.Errorf("%s: %s\n%v", r.Verdict, r.Levels[1].Text, r.Findings)
+	}
+	n.t.Log(r.Levels[1].Text)
 }
 
 // TestTheDeadManLeavesAnOpenedWindowAlone: once the statement that lets writes in

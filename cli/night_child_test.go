@@ -27,6 +27,7 @@ const childEnv = "TURQUOISE_TEST_CHILD"
 // childTask is what a child is told.
 type childTask struct {
 	Book, Dir, Sid, Window string
+	Key, Signers           string // files; of a session that its operator signs
 	Params                 []string
 	Until, BackFrom        runbooks.StepID
 	Env                    map[string]string
@@ -111,6 +112,12 @@ func (c childTask) run(ctx context.Context, in io.Reader, out *json.Encoder) err
 
 func (c childTask) config(get env) (session.Config, error) {
 	cut := cutover{book: c.Book, params: c.Params, operator: "script", window: c.Window, every: 100 * time.Millisecond}
+	if c.Key != "" {
+		cut.identity = identity{key: c.Key, signers: c.Signers}
+		if err := cut.identify(); err != nil {
+			return session.Config{}, err
+		}
+	}
 	book, values, _, err := cut.load(get)
 	if err != nil {
 		return session.Config{}, err

@@ -38,7 +38,8 @@ func (n *night) task() childTask {
 	for _, k := range []string{"TURQUOISE_BLUE_DSN", "TURQUOISE_GREEN_DSN", "TURQUOISE_ROUTER_DSN", "TURQUOISE_ROUTER_FILE", "TURQUOISE_REPL_PASSWORD", "TURQUOISE_TOOLS"} {
 		own[k], _ = n.get(k)
 	}
-	return childTask{Book: n.cut.book, Dir: n.cut.dir, Sid: "20261121-crash-matrix-00c7", Window: n.cut.window, Params: n.cut.params, Env: own}
+	return childTask{Book: n.cut.book, Dir: n.cut.dir, Sid: "20261121-crash-matrix-00c7", Window: n.cut.window, Params: n.cut.params, Env: own,
+		Key: n.cut.identity.key, Signers: n.cut.identity.signers}
 }
 
 // life runs one child. settled is called while it waits, so that the clients can

@@ -50,10 +50,15 @@ func (l Line) said() (Said, bool) {
 		s.Kind, s.What = "note", b.Text
 	case entries.SessionHandover:
 		s.Kind, s.What = "hand-over", "from "+b.From+" to "+b.To+tail(b.Reason)
+	case entries.SessionStandby:
+		s.Kind, s.What = "dead-man", "its key is endorsed: it may take the window back, and nothing else"
 	case entries.SessionSuspend:
 		s.Kind, s.What = "suspended", b.Reason
 	case entries.SessionResume:
 		s.Kind, s.What = "resumed", "after "+b.After+tail(b.Reason)
+		if b.Standby != nil {
+			s.What += fmt.Sprintf(" (under the key endorsed at entry %d)", *b.Standby)
+		}
 	case entries.HoldBegin:
 		s.Kind, s.What = "hold", "begins"+tail(b.Reason)
 	case entries.HoldEnd:

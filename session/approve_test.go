@@ -51,19 +51,24 @@ func newCrew(t *testing.T) *crew {
 	return c
 }
 
-// signing is a night with a step that needs a second person.
-func (c *crew) night(t *testing.T, v *servers, dir string, change func(*session.Config)) *night {
-	t.Helper()
-	cfg := config(v, dir)
-	last := runbooks.Step{ID: "3.1", Title: "no way back", Kind: "close", On: "green", From: "blue", To: "green", Risk: runbooks.NoReturn, Signers: 2, Phrase: "no way back", UndoNone: "test"}
-	cfg.Book.Phases = append(cfg.Book.Phases, runbooks.Phase{Number: 3, Name: "close", Steps: []runbooks.Step{last}})
-	cfg.People = session.People{Signers: c.signers, Key: c.ann, Name: "Ann Example", Open: func(path, _ string) ([]ssh.Signer, error) {
+// people are ann at the keyboard, and the keys that lie there.
+func (c *crew) people() session.People {
+	return session.People{Signers: c.signers, Key: c.ann, Name: "Ann Example", Open: func(path, _ string) ([]ssh.Signer, error) {
 		k, ok := map[string]ssh.Signer{"/ann": c.ann, "/bob": c.bob, "/carl": c.carl}[path]
 		if !ok {
 			return nil, os.ErrNotExist
 		}
 		return []ssh.Signer{k}, nil
 	}}
+}
+
+// night is one with a step that needs a second person.
+func (c *crew) night(t *testing.T, v *servers, dir string, change func(*session.Config)) *night {
+	t.Helper()
+	cfg := config(v, dir)
+	last := runbooks.Step{ID: "3.1", Title: "no way back", Kind: "close", On: "green", From: "blue", To: "green", Risk: runbooks.NoReturn, Signers: 2, Phrase: "no way back", UndoNone: "test"}
+	cfg.Book.Phases = append(cfg.Book.Phases, runbooks.Phase{Number: 3, Name: "close", Steps: []runbooks.Step{last}})
+	cfg.People = c.people()
 	if change != nil {
 		change(&cfg)
 	}

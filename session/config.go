@@ -48,6 +48,9 @@ type Config struct {
 	// Deadman starts the process that takes a window back when this one dies or
 	// falls silent inside it; nil: there is none.
 	Deadman func() (Deadman, error)
+	// Standby is the key of a dead-man, in its own process: what it writes is under
+	// the endorsement that the operator gave that key ahead. Nil in a cockpit.
+	Standby *audit.Standby
 	// Crash, if set, is called with the name of each boundary that a crash test may
 	// stop at, "4.1:main:after-send:2" or "5:before-outcome"; it is nil outside of tests.
 	Crash func(point string)

@@ -24,6 +24,8 @@ type Deadman interface {
 	Rest() error
 	// String names the process and what it waits for.
 	String() string
+	// Key is the public half of the key that it would seal the record with.
+	Key() string
 }
 
 // beatEvery is the interval of the beats; DeadmanSilence is how many of them may
@@ -59,6 +61,9 @@ func (s *Session) guard(p steps.Plan) error {
 	if err != nil {
 		return errors.Join(err, d.Rest())
 	}
+	if err := s.endorseAhead(d); err != nil && !s.state.Freeze.On { // who waits already must not wait for a signature
+		return errors.Join(err, d.Rest())
+	}
 	s.deadman = d
 	s.alarms.clear(s.cfg.Now(), "deadman")
 	s.say(s.cfg.Now(), false, "dead-man: "+d.String())
@@ -74,9 +79,7 @@ func (s *Session) beat(d Deadman) {
 	t := time.NewTicker(beatEvery)
 	defer t.Stop()
 	for {
-		s.mu.Lock()
-		fault := s.log.Fault()
-		s.mu.Unlock()
+		fault := s.alive()
 		if fault != nil { // what the session itself does then, no other process can do better
 			s.debug("the dead-man rests: the record failed", "err", fault)
 			_ = d.Rest() // nothing of it is needed any more
@@ -100,6 +103,29 @@ func (s *Session) beat(d Deadman) {
 	}
 }
 
+// signLimit is how long a key may take to sign, a person's touch included, before
+// this process counts as stuck.
+const signLimit = 30 * time.Second
+
+// alive waits for the lock that every act takes, or for the sign that it is held
+// by a key that is being asked. It gives the fault of the record, if it could look.
+func (s *Session) alive() error {
+	t := time.NewTicker(beatEvery / 50)
+	defer t.Stop()
+	for !s.mu.TryLock() {
+		if until := s.asking.Load(); until != 0 && s.cfg.Now().UnixNano() < until {
+			return nil
+		}
+		select {
+		case <-t.C:
+		case <-s.ctx.Done():
+			return nil
+		}
+	}
+	defer s.mu.Unlock()
+	return s.log.Fault()
+}
+
 // Abandons reports whether clients would wait for nobody if this process went now:
 // they are held between two steps of a window. Its dead-man then stays, and takes
 // the window back when the process is gone.
@@ -115,6 +141,9 @@ func (s *Session) unguarded(d Deadman, why error) {
 	_ = d.Rest() // it is gone: the reason is the error that counts
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.deadman != d {
+		return // another one has its place
+	}
 	s.deadman = nil
 	s.alarms.raise(s.cfg.Now(), Alarm{ID: "deadman", Level: WarningLevel, Text: "THE DEAD-MAN IS GONE: " + why.Error(),
 		Consequence: "if this cockpit dies while clients are held, nobody takes the window back; arm the step again"})
@@ -210,7 +239,7 @@ func (s *Session) TakeBack(ctx context.Context, who Person, reason string) error
 	case !doubt || !held:
 		return &steps.Refusal{Why: "there is nothing that may be taken back without a person", Next: "turquoise resume " + s.cfg.Sid}
 	}
-	return s.takeBackOne(ctx, who, steps.Settle{Step: id, Next: steps.NextRollBack, Reason: reason})
+	return s.takeBackOne(ctx, who, steps.Settle{Step: id, Next: steps.NextRollBack, Reason: reason, ByPlan: true})
 }
 
 // takeBackOne takes back one step and waits until that is over.

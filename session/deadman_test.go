@@ -17,12 +17,15 @@ type watcher struct {
 	mu           sync.Mutex
 	beats, rests int
 	err          error // of the next beat
+	key          string
 	changed      chan struct{}
 }
 
 func newWatcher() *watcher { return &watcher{changed: make(chan struct{}, 100)} }
 
 func (w *watcher) String() string { return "process 1" }
+
+func (w *watcher) Key() string { return w.key }
 
 func (w *watcher) Beat() error {
 	w.mu.Lock()

@@ -168,11 +168,12 @@ func (s *Session) recordOptions(resume *string) audit.Options {
 		s.anchors = s.cfg.Anchor(anchored{s})
 		o.Sealed = s.anchors.Head
 	}
+	o.Standby = s.cfg.Standby
 	o.Sid, o.Secrets, o.Types = s.cfg.Sid, s.secretValues(), entries.Types()
 	tool := entries.Tool{Name: "turquoise", Version: s.cfg.Tool.Version, Revision: s.cfg.Tool.Revision, ExeSHA256: s.cfg.Tool.ExeSHA256}
 	o.First = func(op audit.Opening) audit.Line {
 		m := audit.Meta{By: s.cfg.Person}
-		e, err := s.endorse(op, s.cfg.Person, s.cfg.operatorName(), s.cfg.People.Key)
+		e, err := s.endorse(op, audit.Endorsement, s.cfg.Person, s.cfg.operatorName(), s.cfg.People.Key)
 		s.opKey = e.key
 		if op.Recovery != nil {
 			after := "crash"
@@ -186,6 +187,9 @@ func (s *Session) recordOptions(resume *string) audit.Options {
 				Endorsement: e.text, Signature: e.signature, Key: e.key}
 			if resume != nil {
 				b.Reason = *resume
+			}
+			if s.cfg.Standby != nil {
+				b.Standby = standbyLine(op.Recovery.Record, op.VKey)
 			}
 			for _, d := range op.Recovery.InDoubt {
 				b.InDoubt = append(b.InDoubt, entries.Doubt{Attempt: d.Attempt, Seq: d.Seq, Step: d.Step})

@@ -47,15 +47,23 @@ type endorsed struct {
 
 const meansEndorse = "I operate this session; this key seals its log on my behalf."
 
+// meaning is what an operator says by endorsing a key.
+func meaning(kind audit.StatementKind) string {
+	if kind == audit.StandbyEndorsement {
+		return meansStandby
+	}
+	return meansEndorse
+}
+
 // endorse signs the session key of an opening with a person's key. Without one
 // nothing is signed, and nothing is claimed.
-func (s *Session) endorse(op audit.Opening, who, name string, key ssh.Signer) (endorsed, error) {
+func (s *Session) endorse(op audit.Opening, kind audit.StatementKind, who, name string, key ssh.Signer) (endorsed, error) {
 	if key == nil {
 		return endorsed{}, nil
 	}
-	text, err := audit.Statement{Kind: audit.Endorsement, Values: map[string]string{
+	text, err := audit.Statement{Kind: kind, Values: map[string]string{
 		"origin": op.Origin, "session": op.Sid, "segment": fmt.Sprint(op.Segment), "after": fmt.Sprintf("%d %s", op.Seq, op.Prev),
-		"key": op.VKey, "operator": who, "name": name, "at": stamp(s.cfg.Now()), "meaning": meansEndorse}}.Text()
+		"key": op.VKey, "operator": who, "name": name, "at": stamp(s.cfg.Now()), "meaning": meaning(kind)}}.Text()
 	if err != nil {
 		return endorsed{}, err
 	}
@@ -75,6 +83,8 @@ func (s *Session) endorse(op audit.Opening, who, name string, key ssh.Signer) (e
 // sign gives the signature of a text and what it says about the key: of a
 // hardware key, whether somebody touched it.
 func (s *Session) sign(key ssh.Signer, namespace, text string) (string, audit.KeyDetails, error) {
+	s.asking.Store(s.cfg.Now().Add(signLimit).UnixNano())
+	defer s.asking.Store(0)
 	sig, err := audit.SignSSH(s.cfg.Record.Rand, key, namespace, []byte(text))
 	if err != nil {
 		return "", audit.KeyDetails{}, &audit.Error{Op: "sign", Object: namespace, Err: err, Next: "unlock or touch the key, then try again"}
@@ -121,7 +131,7 @@ func (s *Session) takeOver(reason string) error {
 		evs = append(evs, steps.Event{Meta: audit.Meta{By: s.cfg.Person},
 			Body: entries.SessionHandover{From: s.state.Operator, To: s.cfg.Person, Reason: reason}})
 	}
-	if is := s.signersSum(); is != s.state.Signers {
+	if is := s.signersSum(); is != s.state.Signers && s.cfg.Standby == nil { // a dead-man takes nobody's signature
 		evs = append(evs, steps.Event{Meta: audit.Meta{By: s.cfg.Person}, Body: entries.Deviation{
 			What: fmt.Sprintf("resumed with another file of the people who may sign: was %.12s, is %.12s", s.state.Signers, is), Reason: reason}})
 	}
@@ -180,7 +190,7 @@ func (s *Session) holdsToken(who Person) bool {
 
 // signHandover completes a hand-over with the signatures of both.
 func (s *Session) signHandover(op audit.Opening, b entries.SessionHandover, key ssh.Signer) (entries.SessionHandover, error) {
-	e, err := s.endorse(op, b.To, b.To, key)
+	e, err := s.endorse(op, audit.Endorsement, b.To, b.To, key)
 	if err != nil {
 		return b, err
 	}

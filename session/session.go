@@ -71,6 +71,7 @@ type Session struct {
 	anchors Anchors         // nil: none
 	begun   chan struct{}   // closed when the session stands and may be told of anchors
 	deadman Deadman         // nil until the first window is armed, and when it is gone
+	asking  atomic.Int64    // until when, in Unix nanoseconds, a key that is asked to sign may hold mu; 0: none is
 	undoing runbooks.StepID // step whose abort list a command began last
 	taking  chan struct{}   // closed when a person's taking back of a window is over; nil: there was none
 	conns   *doors
@@ -206,6 +207,14 @@ func (s *Session) fault(err error) {
 // Do carries out what a person asks. It returns when the intent is on record or
 // refused, not when the step has ended.
 func (s *Session) do(ctx context.Context, who Person, in Intent) error {
+	err := s.act(ctx, who, in)
+	if _, ok := in.Command.(steps.Handover); ok && err == nil {
+		s.guardAnew()
+	}
+	return err
+}
+
+func (s *Session) act(ctx context.Context, who Person, in Intent) error {
 	if err := s.going(); err != nil {
 		return err
 	}

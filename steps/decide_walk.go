@@ -71,7 +71,11 @@ func decideSettle(s State, c Settle, ev Evidence) ([]Event, error) {
 	if verdict == "" {
 		return nil, refuse("choose done, run again, roll back or stop", "unknown decision %q", c.Next)
 	}
-	e := event(ev.By, id, x.Attempt, entries.StepReconciled{How: "decision", Verdict: verdict, Next: c.Next, Statement: c.Reason})
+	how := "decision"
+	if c.ByPlan && c.Next == NextRollBack {
+		how = entries.ByPlan
+	}
+	e := event(ev.By, id, x.Attempt, entries.StepReconciled{How: how, Verdict: verdict, Next: c.Next, Statement: c.Reason})
 	e.Ref = audit.Ref(x.IntentSeq)
 	if c.Signature == "" {
 		return []Event{e}, nil

@@ -83,7 +83,9 @@ type (
 	Verify struct{ Step runbooks.StepID }
 	// Settle is a person's decision on an Unclear step: done, run_again, roll_back or
 	// stop. Statement and Signature are the operator's own, where he has a key.
+	// ByPlan rolls back because the confirmed plan says so: nobody decides.
 	Settle struct {
+		ByPlan               bool
 		Step                 runbooks.StepID
 		Next                 string
 		Reason               string

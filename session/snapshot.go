@@ -168,6 +168,7 @@ type Card struct {
 	Before     []CheckRow
 	After      []CheckRow
 	Found      []CheckRow // what the preflight of this step did not pass on, when it last asked
+	Against    []Against  // checks that were overridden and that this step relies on
 	Expect     string
 	Undo       string // one line
 	Block      bool
@@ -184,6 +185,13 @@ type Card struct {
 	Approval   Approval
 	Desks      []Desk // of a poll; empty: none is asked
 	Attempt    int
+}
+
+// Against is a check that did not pass and that a second person let be passed over.
+type Against struct {
+	Step              runbooks.StepID // that ran, or would run, against it
+	Check, Is, Reason string
+	Signed            []string
 }
 
 // Prediction is how long clients will wait in a block, said before it is

@@ -61,6 +61,9 @@ func (s *Session) card(it runbooks.Item, current bool, now time.Time) Card {
 		c.After = append(c.After, s.checkRow(g, now))
 	}
 	c.Found = s.foundRows(st.ID, x)
+	for _, o := range s.state.Against() {
+		c.Against = append(c.Against, Against{Step: o.Step, Check: o.Check, Is: o.Is, Reason: o.Reason, Signed: o.Signed})
+	}
 	return c
 }
 

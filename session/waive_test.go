@@ -62,7 +62,14 @@ func TestASignedCheckLetsThePreflightGoOn(t *testing.T) {
 	if st := n.s.Snapshot().Status; !slices.Contains(st, "step 1.0 ran against check "+backupOnBlue) {
 		t.Errorf("status %q", st)
 	}
+	if on := n.s.Snapshot().Cards["1.1"].Against; len(on) != 0 {
+		t.Errorf("a step that moves no traffic names %+v", on)
+	}
 	n.run("1.1", steps.Done)
+	on := n.s.Snapshot().Cards["2"].Against
+	if len(on) != 1 || on[0].Step != "1.0" || on[0].Check != backupOnBlue || on[0].Is != "31 h" || on[0].Reason != "a copy of tonight is on tape" || !slices.Equal(on[0].Signed, []string{"bob"}) {
+		t.Errorf("the window stands on %+v", on)
+	}
 	n.run("2", steps.Done)
 	n.ends(t, dir, c, 0)
 }

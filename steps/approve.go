@@ -58,6 +58,9 @@ type Override struct {
 	Checked int64 // seq of the check.result that it names
 	Found   bool  // a check of a preflight
 	Blind   bool  // which could not look
+	Is      string
+	Reason  string
+	Signed  []string // by whom
 }
 
 // Open reports whether the request can still be signed at a time.
@@ -220,8 +223,45 @@ func applyOverride(s State, e Event, b entries.CheckOverride) State {
 	s.Bearing = e.Seq
 	f, found := s.foundAt(e.Ref)
 	s.Overrides = append(s.Overrides[:len(s.Overrides):len(s.Overrides)],
-		Override{Step: runbooks.StepID(e.Step), Attempt: int(e.Attempt), Check: b.Check, Checked: *e.Ref, Found: found, Blind: f.Blind})
+		Override{Step: runbooks.StepID(e.Step), Attempt: int(e.Attempt), Check: b.Check, Checked: *e.Ref, Found: found, Blind: f.Blind,
+			Is: b.Is, Reason: b.Reason, Signed: s.signers(b.Approvals)})
 	return s.used(b.Approvals, e.Seq)
+}
+
+// signers are the persons behind grants.
+func (s State) signers(grants []int64) []string {
+	var out []string
+	for _, r := range s.Requests {
+		for _, g := range r.Grants {
+			if slices.Contains(grants, g.Seq) {
+				out = append(out, g.By)
+			}
+		}
+	}
+	return out
+}
+
+// Against lists the overrides that the current step stands on: its own, and for a
+// step that moves traffic or has no return all those that the steps before it ran
+// against.
+func (s State) Against() []Override {
+	it, ok := s.Current()
+	if !ok {
+		return nil
+	}
+	var out []Override
+	for _, o := range s.Overrides {
+		x, own := s.Steps[o.Step], o.Step == it.Step.ID
+		counts := !own && it.Step.Risk >= runbooks.Traffic && x.Phase == Done && o.Attempt == x.Attempt
+		next := x.Attempt
+		if x.Phase == Pending || x.Phase == Failed || x.Phase == Undone {
+			next++
+		}
+		if counts || own && o.Attempt == next {
+			out = append(out, o)
+		}
+	}
+	return out
 }
 
 // used marks the requests whose grants were used by the line seq.

@@ -7,7 +7,6 @@ import (
 
 	"github.com/turquoise-db/turquoise/runbooks"
 	"github.com/turquoise-db/turquoise/session"
-	"github.com/turquoise-db/turquoise/steps"
 )
 
 // maxReason is how long a reason may be: one line of the record.
@@ -22,7 +21,7 @@ type box struct {
 	note     string    // one line of feedback
 	scroll   int
 	seenEnd  bool
-	kind     string // of a reason: skip, hold, note, back, interrupt, settle, end
+	kind     string // of a reason: skip, hold, note, back, interrupt, settle, end; of a confirm box: kindTaking
 	next     string // of a decision; the desk of a no go
 	under    *box   // the confirm box that an approve box lies over
 	path     string // of a key whose passphrase is asked
@@ -163,6 +162,10 @@ func (m Model) confirmParts(w int) (string, tok, []line, []line, []line) {
 	head := append(m.cardHead(w), nil)
 	middle := append(everything(c, 0, w), nil)
 	var tail []line
+	if m.box.kind == kindTaking {
+		tail = append(append(append(m.takingTail(w), nil), m.askLines(w)...), line{{turq | bold, "esc"}, {dim, " cancel, nothing has run"}})
+		return takingTitle(m.shown), amber, head, middle, tail
+	}
 	if c.Block {
 		now := m.shown.Cards[c.ID] // the prediction moves with the gauges, the plan does not
 		tail = append(tail, windowLine(now, w))
@@ -184,6 +187,7 @@ func (m Model) confirmParts(w int) (string, tok, []line, []line, []line) {
 		tail = append(tail, secondLine(m.shown, m.shown.Cards[c.ID]))
 	}
 	tail = append(tail, checksLine(m.shown.Cards[c.ID]))
+	tail = append(tail, againstLines(m.shown.Cards[c.ID], maxAgainst, w)...)
 	tail = append(append(append(tail, nil), m.askLines(w)...), append(line{{turq | bold, "esc"}, {dim, " cancel, nothing has run   "}}, tabHint(m.shown.Cards[c.ID])...))
 	return title, riskTok(c.Risk), head, middle, tail
 }
@@ -365,35 +369,4 @@ func (m Model) decideParts(w int) (string, tok, []line, []line, []line) {
 		{{turq | bold, "3"}, {text, " roll back"}},
 		{{turq | bold, "4"}, {text, " stop here"}}}
 	return "DECIDE " + string(c.ID), amber, head, middle, tail
-}
-
-func (m Model) leaveParts(w int) (string, tok, []line, []line, []line) {
-	c := m.shown.Cards[m.shown.Current]
-	say := "Leaving only closes this screen; the session stays."
-	switch {
-	case walkOver(m.shown):
-		say = "Every step has ended. Ending the session closes and signs its record; until then it can be resumed."
-	case running(c) && m.shown.Freeze.State == "frozen":
-		say = string(c.ID) + " is running, the freeze is on. " + say
-	case running(c):
-		say = string(c.ID) + " is running. " + say
-	case m.shown.Freeze.State == "frozen":
-		say = "The freeze is on. " + say
-	}
-	var middle []line
-	for _, l := range words(say, w) {
-		middle = append(middle, one(text, l))
-	}
-	end := line{{turq | bold, "e"}, {text, " end the session for good, with a reason…"}}
-	if running(c) {
-		end = one(dim, "(e end the session: off while a step runs)")
-	}
-	tail := []line{nil, {{turq | bold, "esc"}, {dim, " stay "}, {turq, caret}}, {{turq | bold, "l"}, {text, " leave, session goes on"}}, end}
-	return "LEAVE?", turq, nil, middle, tail
-}
-
-// leaveAsks says whether q has something to ask.
-func leaveAsks(s session.Snapshot) bool {
-	c := s.Cards[s.Current]
-	return !s.Finished && (walkOver(s) || running(c) || s.Freeze.State == "frozen" || s.Holding != "" || c.Phase == steps.Unclear)
 }

@@ -54,6 +54,9 @@ func (m Model) onBoxKey(key string, k tea.KeyPressMsg) (tea.Model, tea.Cmd) {
 func (m Model) cancelBox() (tea.Model, tea.Cmd) {
 	if m.mode == confirming || m.mode == paging {
 		cmd := m.do(steps.Disarm{}, "")
+		if m.box.kind == kindTaking {
+			cmd = nil // nothing is armed
+		}
 		m.closeBox("cancelled, nothing has run")
 		return m, cmd
 	}
@@ -74,9 +77,9 @@ func (m *Model) onScrollKey(key string) {
 
 func (m Model) onPagerKey(key string) (tea.Model, tea.Cmd) {
 	if key == "enter" && m.box.seenEnd {
-		card := m.box.card
+		card, kind := m.box.card, m.box.kind
 		m.open(confirming)
-		m.box.card, m.box.seenEnd = card, true
+		m.box.card, m.box.kind, m.box.seenEnd = card, kind, true
 		return m, nil
 	}
 	m.onScrollKey(key)
@@ -105,7 +108,7 @@ func (m Model) onConfirmKey(key string, k tea.KeyPressMsg) (tea.Model, tea.Cmd) 
 		}
 		return m, nil
 	}
-	if key == "tab" && m.shown.Cards[c.ID].Approval.Need > 0 {
+	if key == "tab" && m.box.kind != kindTaking && m.shown.Cards[c.ID].Approval.Need > 0 {
 		m.openApprove()
 		return m, nil
 	}
@@ -121,7 +124,7 @@ func (m Model) onConfirmKey(key string, k tea.KeyPressMsg) (tea.Model, tea.Cmd) 
 		m.box.note, m.box.typed = "differs: type "+c.Word, ""
 	case m.now().Sub(m.box.complete) < settleFor:
 		m.box.note = "too fast"
-	case waits(m.snap.Cards[c.ID]) != "":
+	case m.box.kind != kindTaking && waits(m.snap.Cards[c.ID]) != "":
 		// What was typed stays: the signature is what is missing.
 	default:
 		return m.confirm(m.box.typed)
@@ -135,8 +138,13 @@ func (m Model) confirm(typed string) (tea.Model, tea.Cmd) {
 		return m, nil
 	}
 	c := m.box.card
-	cmd := m.do(steps.Confirm{Step: c.ID, Digest: c.Digest}, typed)
-	m.closeBox("confirmed " + clean(string(c.ID)))
+	var act steps.Command = steps.Confirm{Step: c.ID, Digest: c.Digest}
+	said := "confirmed " + clean(string(c.ID))
+	if m.box.kind == kindTaking {
+		act, said = takingCommand(c), "taking the window back"
+	}
+	cmd := m.do(act, typed)
+	m.closeBox(said)
 	return m, cmd
 }
 

@@ -2,6 +2,7 @@ package tui
 
 import (
 	"strconv"
+	"strings"
 
 	"github.com/turquoise-db/turquoise/checks"
 	"github.com/turquoise-db/turquoise/runbooks"
@@ -162,4 +163,38 @@ func checkLine(r session.CheckRow, a, b, w int, waits bool) line {
 	l = append(l, seg{text, " "})
 	l = append(l, one(dim, r.Want).fit(b)...)
 	return append(l, seg{text, "  "}, seg{t, is})
+}
+
+// maxAgainst is how many overridden checks a box names; the text to be read before
+// it and the details name all.
+const maxAgainst = 3
+
+const allAgainst = 1 << 20
+
+// againstLines name the checks that were overridden and that the step relies on:
+// whoever confirms it confirms that too.
+func againstLines(c session.Card, most, w int) []line {
+	if len(c.Against) == 0 {
+		return nil
+	}
+	n := len(c.Against)
+	out := []line{{{amber | bold, "OVERRIDDEN "}, {text, strconv.Itoa(n) + plural(n, " check") + " did not pass and " + map[bool]string{true: "was", false: "were"}[n == 1] + " overridden:"}}}
+	for i, a := range c.Against {
+		if i == most {
+			out = append(out, one(amber, "  … "+strconv.Itoa(n-most)+" more; enter on the card shows all"))
+			break
+		}
+		who := "signed by " + strings.Join(a.Signed, ", ")
+		l := line{{amber, "! "}, {text, a.Check}, {text, ": " + a.Is}, {dim, "  step " + string(a.Step) + ", " + who}}
+		if most < n || l.width() > w {
+			l = line{{amber, "! "}, {text, a.Check}, {text, ": " + a.Is}, {dim, "  " + who}}
+		}
+		out = append(out, l)
+		if most > maxAgainst {
+			for _, r := range words("because: "+a.Reason, w-2) {
+				out = append(out, one(dim, "  "+r))
+			}
+		}
+	}
+	return out
 }

@@ -247,9 +247,9 @@ func (m *Model) resize(w, h int) {
 		return
 	}
 	if m.mode == confirming && !m.box.seenEnd && !m.boxHoldsAll() {
-		card := m.box.card
+		card, kind := m.box.card, m.box.kind
 		m.open(paging)
-		m.box.card = card
+		m.box.card, m.box.kind = card, kind
 	}
 	m.scrollBy(0)
 }
@@ -333,6 +333,10 @@ func (m *Model) follow() tea.Cmd {
 		return m.followApprove()
 	}
 	if m.mode != confirming && m.mode != paging {
+		return nil
+	}
+	if m.box.kind == kindTaking {
+		m.followTaking()
 		return nil
 	}
 	switch {

@@ -16,11 +16,18 @@ func (m Model) pagerText(w int) (string, []line, line) {
 		c := m.box.card
 		rows := append(m.cardHead(w), nil)
 		rows = append(rows, everything(c, 0, w)...)
-		foot := append(line{}, hint("esc", "cancel, nothing has run")...)
-		if m.box.seenEnd {
-			return "READ ALL OF " + string(c.ID), rows, append(foot, hint("enter", "on to the box")...)
+		if over := againstLines(c, allAgainst, w); over != nil {
+			rows = append(append(rows, nil), over...)
 		}
-		return "READ ALL OF " + string(c.ID), rows, append(foot, hint("pgdn end", "read on; then enter")...)
+		foot := append(line{}, hint("esc", "cancel, nothing has run")...)
+		title := "READ ALL OF " + string(c.ID)
+		if m.box.kind == kindTaking {
+			title = "READ ALL THAT TAKES THE WINDOW BACK"
+		}
+		if m.box.seenEnd {
+			return title, rows, append(foot, hint("enter", "on to the box")...)
+		}
+		return title, rows, append(foot, hint("pgdn end", "read on; then enter")...)
 	case helping:
 		return "KEYS", m.helpRows(w), esc
 	case recalling:
@@ -169,6 +176,9 @@ func detailRows(s session.Snapshot, k look, w int) []line {
 			a, b := checkColumns(part.rows, w)
 			out = append(out, checkLine(r, a, b, w, part.name == "AFTER" && c.Phase != steps.Done))
 		}
+	}
+	if over := againstLines(c, allAgainst, w); over != nil {
+		out = append(append(out, nil), over...)
 	}
 	if len(c.Output) > 0 {
 		out = append(out, nil, one(dim|bold, "OUTPUT"))

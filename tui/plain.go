@@ -89,6 +89,7 @@ const (
 	askLeave
 	askKey
 	askDesk
+	askTaking
 )
 
 type plain struct {
@@ -314,6 +315,9 @@ func (p *plain) askRun(c session.Card) {
 	}
 	if c.Risk == runbooks.NoReturn {
 		p.say("RUN", "POINT OF NO RETURN. There is no undo.")
+	}
+	for _, l := range againstLines(c, allAgainst, 200) {
+		p.say("CHECK", "%s", strings.TrimSpace(l.plain()))
 	}
 	p.tellApproval(c)
 	p.ask(askWord, "type %s to run, or an empty line to cancel:", word)

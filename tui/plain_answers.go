@@ -41,6 +41,8 @@ func (p *plain) onLine(l stamped) {
 	switch p.asked {
 	case askWord:
 		p.onWord(l.text)
+	case askTaking:
+		p.onTaking(l.text)
 	case askReason:
 		p.onReason(txt)
 	case askStop:
@@ -90,6 +92,30 @@ func (p *plain) onWord(typed string) {
 		return
 	default:
 		p.do(steps.Confirm{Step: c.ID, Digest: c.Digest}, typed)
+	}
+	p.askMenu()
+}
+
+// askTaking shows what takes a window of single steps back, and asks for its word.
+func (p *plain) askTaking() {
+	p.card = takingCard(p.snap)
+	if t := p.snap.Taking; t.Doubt != "" {
+		p.say("RUN", "first the proof of step %s is asked: if writes are open, nothing is taken back.", t.Doubt)
+	}
+	p.tellPlan(p.card)
+	p.ask(askTaking, "type %s to take the window back, or an empty line to cancel:", p.card.Word)
+}
+
+func (p *plain) onTaking(typed string) {
+	switch t := p.snap.Taking; {
+	case typed == "":
+		p.say("STATE", "cancelled, nothing has run.")
+	case typed != p.card.Word:
+		p.say("STATE", "differs, nothing has run.")
+	case t == nil || t.Digest != p.card.Digest || !p.snap.Record.OK:
+		p.say("STATE", "what is to be taken back changed, nothing has run.")
+	default:
+		p.do(takingCommand(p.card), typed)
 	}
 	p.askMenu()
 }
@@ -176,6 +202,10 @@ func (p *plain) onChoice(txt string) {
 	case "s":
 		p.askReason("skip")
 	case "b":
+		if p.snap.Taking != nil {
+			p.askTaking()
+			return
+		}
 		p.askReason("back")
 	case "n":
 		p.askReason("note")

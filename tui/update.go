@@ -183,6 +183,10 @@ func (m Model) onAct(id keyID) (tea.Model, tea.Cmd) {
 	case "s":
 		m.openReason("skip")
 	case "b":
+		if s.Taking != nil {
+			m.openTaking()
+			return m, nil
+		}
 		m.openReason("back")
 	case "A":
 		m.openApprove()

@@ -19,7 +19,6 @@ import (
 	"github.com/turquoise-db/turquoise/audit"
 	"github.com/turquoise-db/turquoise/audit/entries"
 	"github.com/turquoise-db/turquoise/engines"
-	"github.com/turquoise-db/turquoise/engines/postgres"
 	"github.com/turquoise-db/turquoise/runbooks"
 	"github.com/turquoise-db/turquoise/session"
 )
@@ -118,7 +117,7 @@ func (c cutover) config(book *runbooks.Runbook, values runbooks.Values, get env)
 		for k, v := range t.Params {
 			params[k] = v
 		}
-		if d, ok := get("TURQUOISE_TOOLS"); ok && t.Engine == postgres.Name {
+		if d, ok := get("TURQUOISE_TOOLS"); ok {
 			params["tools"] = d
 		}
 		cfg.Params[t.ID] = params
@@ -129,11 +128,7 @@ func (c cutover) config(book *runbooks.Runbook, values runbooks.Values, get env)
 			return cfg, err
 		}
 		cfg.Secrets[s.Name] = v
-		salt := make([]byte, 16)
-		if _, err := rand.Read(salt); err != nil {
-			return cfg, err
-		}
-		if cfg.Secrets[s.Name+"_scram"], err = postgres.ScramVerifier(v, salt); err != nil {
+		if err := forms(cfg, s.Name, v); err != nil {
 			return cfg, err
 		}
 	}
@@ -142,6 +137,26 @@ func (c cutover) config(book *runbooks.Runbook, values runbooks.Values, get env)
 	}
 	cfg.People = c.people
 	return cfg, nil
+}
+
+// forms adds what the engines of the runbook make of a secret.
+func forms(cfg session.Config, name, value string) error {
+	for _, t := range cfg.Book.Targets {
+		e := cfg.Engines[t.Engine]
+		if e.Forms == nil {
+			continue
+		}
+		more, err := e.Forms(value)
+		if err != nil {
+			return err
+		}
+		for suffix, v := range more {
+			if _, ok := cfg.Secrets[name+suffix]; !ok { // two targets of one engine
+				cfg.Secrets[name+suffix] = v
+			}
+		}
+	}
+	return nil
 }
 
 // name gives the session its id, its folder and its place in the record.

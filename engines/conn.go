@@ -25,6 +25,7 @@ type Identity struct {
 // Keys of Extra that mean the same on every engine. Both may be missing.
 const (
 	ExtraClock  = "clock_us"      // the server's wall clock when it answered, in microseconds since 1970
+	ExtraTitle  = "title"         // what the product is called: "MariaDB"; empty: the engine's own title
 	ExtraLogged = "log_statement" // which statements its log holds: all, mod, ddl or none
 )
 

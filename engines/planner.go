@@ -45,9 +45,35 @@ type Engine struct {
 	OpenReader func(o OpenRequest) (Reader, error)
 	// OpenComparer opens a door for comparing data; nil for engines that cannot.
 	OpenComparer func(o OpenRequest) (Comparer, error)
+	// Names says which of the engine's own words the cockpit looks for.
+	Names Names
+	// Forms turns a secret into the forms that plan texts need besides the value
+	// itself, by suffix: "_scram" for a verifier. nil: the value is enough.
+	Forms func(secret string) (map[string]string, error)
 	// Digests and Repair come with OpenComparer.
 	Digests Digests
 	Repair  Repair
 	// OpenTracker follows the changes of the tables from a slot.
 	OpenTracker func(o OpenRequest, slot, publication string, tables []TableDigest) (Tracker, error)
+}
+
+// Names are the words of an engine that displays and alarms of the cockpit read:
+// each engine has gauges of its own. An empty name: this engine has no such thing,
+// and nothing is shown or raised for it.
+type Names struct {
+	// Title stands in front of a server's version: "PG".
+	Title string
+	// Link is a gauge of the side that receives; its text is "running" while the
+	// link carries changes.
+	Link string
+	// LinkBack is the same for the link of the way back.
+	LinkBack string
+	// WayBack is a gauge of either side; its text is "lost" or "none" when what the
+	// way back stands on is gone: it would lose data then.
+	WayBack string
+	// Room is a gauge of the side with the writes: minutes until what the way back
+	// still needs is thrown away.
+	Room string
+	// Position is the captured value that holds the freeze position.
+	Position string
 }

@@ -15,7 +15,7 @@ import (
 // sessions may still be from before it.
 const clockSettles = 2 * time.Second
 
-// wayBackSoon is how little room a slot may have before somebody is told.
+// wayBackSoon is how little room the way back may have before somebody is told.
 const wayBackSoon = 10 // minutes
 
 // watch raises and clears alarms from what is known now. s.mu is held.
@@ -92,9 +92,9 @@ func (s *Session) watchFreeze(now time.Time) {
 func (s *Session) watchWayBack(now time.Time) {
 	w := s.wayBack()
 	s.alarm(now, w.State == "LOSES DATA", Alarm{ID: "way-back", Level: WarningLevel, Text: "THE WAY BACK LOSES " + w.Loses, Consequence: "going back would need an export"})
-	g, ok := s.sampler.gauge(engines.Gauge(s.state.Writes, "wal_room_minutes"), now)
+	g, ok := s.sampler.gauge(engines.Gauge(s.state.Writes, s.names(s.state.Writes).Room), now)
 	s.alarm(now, s.state.Opened && ok && !g.Stale && g.Value < wayBackSoon, Alarm{ID: "way-back-soon", Level: CautionLevel,
-		Text: fmt.Sprintf("THE SLOT OF THE WAY BACK IS FULL IN %.0f MIN", g.Value), Consequence: "then the way back is gone"})
+		Text: fmt.Sprintf("WHAT THE WAY BACK NEEDS IS KEPT FOR %.0f MIN", g.Value), Consequence: "then the way back is gone"})
 }
 
 // watchChecks tells of checks of the next step that had passed and do not any

@@ -280,7 +280,12 @@ func maskedError(err error) *entries.Error {
 	return e
 }
 
-var passwordForm = regexp.MustCompile(`password='?([^' ]+)`)
+// The forms of connection strings besides addresses: password=… among words, and
+// user:password@network(address)/database.
+var (
+	passwordForm = regexp.MustCompile(`password='?([^' ]+)`)
+	userForm     = regexp.MustCompile(`^[^:@/]*:(.+)@[a-z0-9]*(?:\([^)]*\))?/`)
+)
 
 // dsnPasswords finds the passwords inside connection strings, so that the
 // record's scanner knows them.
@@ -292,6 +297,8 @@ func dsnPasswords(dsn map[engines.TargetID]string) map[engines.TargetID]string {
 				out[t] = p
 			}
 		} else if m := passwordForm.FindStringSubmatch(d); m != nil {
+			out[t] = m[1]
+		} else if m := userForm.FindStringSubmatch(d); m != nil {
 			out[t] = m[1]
 		}
 	}

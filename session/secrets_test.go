@@ -115,3 +115,22 @@ func marked(t *testing.T, dir string) (name string, marks []string) {
 	}
 	return name, marks
 }
+
+// Whatever form a connection string has, the record must know the password in it.
+func TestThePasswordOfEachFormOfConnectionIsKnown(t *testing.T) {
+	for dsn, want := range map[string]string{
+		"postgres://turquoise:s3cret@10.0.0.1:5432/app?sslmode=disable": "s3cret",
+		"host=10.0.0.1 user=turquoise password=s3cret dbname=app":       "s3cret",
+		"host=10.0.0.1 password='s3cret' dbname=app":                    "s3cret",
+		"turquoise:s3cret@tcp(10.0.0.1:3306)/shop?tls=true":             "s3cret",
+		"turquoise:s3@c/r:et@tcp([::1]:3306)/":                          "s3@c/r:et",
+		"tq_beat:s3cret@unix(/run/mysqld.sock)/":                        "s3cret",
+		"tq_beat:s3cret@/shop":                                          "s3cret",
+		"tq_beat@tcp(10.0.0.1:3306)/shop":                               "",
+		"/run/haproxy/admin.sock":                                       "",
+	} {
+		if got := session.DSNPasswords(map[engines.TargetID]string{"blue": dsn})["blue"]; got != want {
+			t.Errorf("%s: %q, want %q", dsn, got, want)
+		}
+	}
+}

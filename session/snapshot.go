@@ -75,7 +75,7 @@ type BookRef struct{ Name, Title, Digest string }
 type Side struct {
 	Target  engines.TargetID
 	Name    string // printed name: "orders-blue"
-	Version string // "PG 15.20"
+	Version string // "PG 15.20", "MariaDB 10.11.19"
 	Colour  string
 	Badge   string // WRITES, FROZEN, standby, closed, unreachable, paused
 	Login   string // as who we are there, "turquoise @ host:port/db"

@@ -67,7 +67,7 @@ func (s *Session) headHash() string {
 
 func (s *Session) freezeView(now time.Time) Freeze {
 	f := s.state.Freeze
-	v := Freeze{State: "off", Since: f.Since, Elapsed: f.Elapsed, Budget: s.budget(), Position: s.state.Vars["freeze_lsn"]}
+	v := Freeze{State: "off", Since: f.Since, Elapsed: f.Elapsed, Budget: s.budget(), Position: s.state.Vars[s.names("blue").Position]}
 	switch {
 	case f.On:
 		v.State, v.Elapsed = "frozen", now.Sub(f.Since)
@@ -187,8 +187,8 @@ func (s *Session) sides(snap *Snapshot) {
 			snap.Router = s.router(t.ID, snap)
 		}
 	}
-	l, ok := snap.Gauges["green/worker_state"]
-	r, rok := snap.Gauges["blue/rev_worker_state"]
+	l, ok := snap.Gauges[engines.Gauge("green", s.names("green").Link)]
+	r, rok := snap.Gauges[engines.Gauge("blue", s.names("blue").LinkBack)]
 	snap.Link = Link{Forward: true, State: "unknown", Stale: true}
 	switch {
 	case ok && !l.Stale && l.Text == "running":
@@ -200,13 +200,28 @@ func (s *Session) sides(snap *Snapshot) {
 	}
 }
 
+// names gives the engine's own words of a target.
+func (s *Session) names(id engines.TargetID) engines.Names {
+	t, _ := s.state.Book.Target(id)
+	return s.cfg.Engines[t.Engine].Names
+}
+
+// title is what a server is called in front of its version: what it says of
+// itself, where an engine serves two products.
+func (s *Session) title(id engines.TargetID) string {
+	if t := s.known[id].Extra[engines.ExtraTitle]; t != "" {
+		return t
+	}
+	return s.names(id).Title
+}
+
 func (s *Session) side(id engines.TargetID, snap *Snapshot) Side {
 	who := s.known[id]
 	t, _ := s.state.Book.Target(id)
 	v := Side{Target: id, Name: string(id), Version: who.Version, Colour: t.Colour, Reached: s.sampler.lostWhy(id) == nil,
 		Login: fmt.Sprintf("%s @ %s:%d/%s", who.Login, who.Host, who.Port, who.Database)}
-	if who.Engine == "postgres" {
-		v.Version = "PG " + who.Version
+	if title := s.title(id); title != "" {
+		v.Version = title + " " + who.Version
 	}
 	switch {
 	case !v.Reached:

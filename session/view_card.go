@@ -208,12 +208,11 @@ func (s *Session) wayBack() WayBack {
 		v.Until = "the end"
 	}
 	if s.state.Opened {
-		g, ok := s.sampler.gauge("green/rev_slot_state", s.cfg.Now())
-		switch {
+		switch g, ok := s.wayBackGauge(); {
 		case !ok || g.Stale:
 			v.State = "UNKNOWN"
 		case g.At.Before(s.state.Freeze.Ended):
-			// Read before the window made the slot, which a proof in it has seen.
+			// Read before the window made what it tells of, which a proof in it has seen.
 		case g.Text == "lost" || g.Text == "none":
 			v.State, v.Loses = "LOSES DATA", "commits on green since the switch"
 		}
@@ -232,6 +231,17 @@ func since(id runbooks.StepID) string {
 		return ""
 	}
 	return ", since " + string(id)
+}
+
+// wayBackGauge reads what the way back stands on: a slot is seen on the side with
+// the writes, a replica on the other one. s.mu is held.
+func (s *Session) wayBackGauge() (Gauge, bool) {
+	for _, id := range []engines.TargetID{"green", "blue"} {
+		if g, ok := s.sampler.gauge(engines.Gauge(id, s.names(id).WayBack), s.cfg.Now()); ok {
+			return g, true
+		}
+	}
+	return Gauge{}, false
 }
 
 func gaugeOf(id engines.GaugeID, h *checks.History, now time.Time, every time.Duration) Gauge {

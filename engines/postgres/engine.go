@@ -14,6 +14,9 @@ func Engine() engines.Engine {
 		OpenReader: func(o engines.OpenRequest) (engines.Reader, error) {
 			return OpenReader(o)
 		},
+		Names: engines.Names{Title: "PG", Link: "worker_state", LinkBack: "rev_worker_state", WayBack: "rev_slot_state",
+			Room: "wal_room_minutes", Position: "freeze_lsn"},
+		Forms:        scramForm,
 		OpenComparer: func(o engines.OpenRequest) (engines.Comparer, error) { return OpenComparer(o) },
 		Digests:      Digests,
 		Repair:       Repair,

@@ -3,6 +3,7 @@ package postgres
 import (
 	"crypto/hmac"
 	"crypto/pbkdf2"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
@@ -27,4 +28,14 @@ func ScramVerifier(password string, salt []byte) (string, error) {
 	stored := sha256.Sum256(mac(salted, "Client Key"))
 	b64 := base64.StdEncoding.EncodeToString
 	return fmt.Sprintf("SCRAM-SHA-256$%d:%s$%s:%s", scramRounds, b64(salt), b64(stored[:]), b64(mac(salted, "Server Key"))), nil
+}
+
+// scramForm gives a secret's verifier, with a salt of its own.
+func scramForm(secret string) (map[string]string, error) {
+	salt := make([]byte, 16)
+	if _, err := rand.Read(salt); err != nil {
+		return nil, err
+	}
+	v, err := ScramVerifier(secret, salt)
+	return map[string]string{"_scram": v}, err
 }

@@ -1,0 +1,203 @@
+package mysql
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/turquoise-db/turquoise/engines"
+)
+
+// Planner plans every kind of step on MySQL and MariaDB. It holds nothing.
+type Planner struct{}
+
+var _ engines.Planner = Planner{}
+
+var (
+	// errStage is a request for something this engine has no statements for.
+	errStage = errors.New("kind and stage are not planned by this engine")
+	// errProduct is a server whose product is not known, or two that differ.
+	errProduct = errors.New("the product of the server is not known")
+	errPair    = errors.New("the two sides are not of one product")
+)
+
+// planFunc plans one kind and stage.
+type planFunc func(p plan) (engines.Parts, error)
+
+// kinds is the table of what is planned: one row per kind and stage.
+func kinds() map[string]planFunc {
+	return map[string]planFunc{
+		"hold/": nothing, "probe/": nothing, "preflight/": nothing,
+	}
+}
+
+// Supports reports whether the kind and stage are planned. "-" is no stage.
+func (Planner) Supports(kind, stage string) bool {
+	_, ok := kinds()[key(kind, stage)]
+	return ok
+}
+
+// Plan turns a request into actions. The words are those of the product that
+// answered when the servers were asked who they are; before that there is none.
+func (Planner) Plan(r engines.Request) (engines.Parts, error) {
+	f, ok := kinds()[key(r.Kind, r.Stage)]
+	if !ok {
+		return engines.Parts{}, &engines.Error{Op: "plan " + key(r.Kind, r.Stage), Object: string(r.On), Err: errStage,
+			Next: "correct kind and stage in the runbook"}
+	}
+	p := newPlan(r)
+	if p.err != nil && !idle(r.Kind) {
+		return engines.Parts{}, p.err
+	}
+	return f(p)
+}
+
+// idle kinds send nothing of their own.
+func idle(kind string) bool { return slices.Contains([]string{"hold", "probe", "preflight"}, kind) }
+
+func key(kind, stage string) string {
+	if stage == "-" {
+		stage = ""
+	}
+	return kind + "/" + stage
+}
+
+func nothing(plan) (engines.Parts, error) { return engines.Parts{UndoNone: "reads only"}, nil }
+
+// plan is a request with its defaults filled in.
+type plan struct {
+	engines.Request
+	app  []string // accounts of the application
+	own  string   // our own account
+	repl string   // the replication's
+	keep []string // accounts whose sessions are never ended
+	d    dialect  // of both sides
+	mode string   // how the links count
+	err  error    // why nothing can be planned
+}
+
+func newPlan(r engines.Request) plan {
+	p := plan{Request: r, own: r.Param("own_user", "turquoise"), repl: r.Param("repl_user", "repl"), app: r.Lists["app_users"], keep: r.Lists["keep_users"]}
+	if len(p.app) == 0 {
+		p.app = []string{"app", "batch"}
+	}
+	p.learn()
+	return p
+}
+
+// learn takes product and mode from who the servers said they are.
+func (p *plan) learn() {
+	from, ok := known(p.Known[p.From])
+	to, ok2 := known(p.Known[p.To])
+	refused := func(err error, next string) {
+		p.err = &engines.Error{Op: "plan " + key(p.Kind, p.Stage), Object: string(p.On), Err: err, Next: next}
+	}
+	switch {
+	case !ok || !ok2:
+		refused(errProduct, "let the servers be asked who they are: plan without --offline")
+	case from.maria != to.maria:
+		refused(fmt.Errorf("%w: %s is %s, %s is %s", errPair, p.From, from.title(), p.To, to.title()), "take two servers of the same product")
+	}
+	p.d = from
+	if p.On == p.To {
+		p.d = to
+	}
+	p.mode = modePosition
+	if p.Known[p.From].Extra[extraGTID] == "1" && p.Known[p.To].Extra[extraGTID] == "1" {
+		p.mode = modeGTID
+	}
+}
+
+// of is the dialect of one side.
+func (p plan) of(t engines.TargetID) dialect {
+	d, _ := known(p.Known[t])
+	return d
+}
+
+// byID reports whether links count by transaction ids.
+func (p plan) byID() bool { return p.mode == modeGTID }
+
+// spared are the accounts whose sessions are not ended: ours, the
+// replication's, and those that the runbook keeps.
+func (p plan) spared() []string { return append([]string{p.own, p.repl}, p.keep...) }
+
+// green is the side whose tokens carry the name of the way back.
+const green engines.TargetID = "green"
+
+// token marks the freeze: known when the plan is made, one per attempt. Going
+// back has its own, or the row of the way there would be taken for it.
+func (p plan) token() string {
+	t := p.Run + "." + strconv.Itoa(p.Attempt)
+	if p.From == green {
+		t += ".back"
+	}
+	return t
+}
+
+// routed reports whether clients are turned away at a router, which then opens
+// and freezes.
+func (p plan) routed() bool {
+	switch p.Param("router", "haproxy") {
+	case "manual", "none":
+		return false
+	}
+	return true
+}
+
+func (p plan) duration(name string, fallback time.Duration) time.Duration {
+	if d, err := time.ParseDuration(p.Params[name]); err == nil && d > 0 {
+		return d
+	}
+	return fallback
+}
+
+// act is an SQL action of a target.
+func act(t engines.TargetID, title, text string) engines.Action {
+	return engines.Action{Target: t, Verb: engines.SQL, Title: title, Text: text}
+}
+
+// ask is a proof by SQL on a target.
+func ask(t engines.TargetID, title, text, want string) *engines.Proof {
+	return &engines.Proof{Target: t, Verb: engines.SQL, Title: title, Text: text, Want: want}
+}
+
+// until makes a proof a poll.
+func until(p *engines.Proof, every, limit time.Duration) *engines.Proof {
+	p.Every, p.Limit = every, limit
+	return p
+}
+
+// proven gives an action its proof.
+func proven(a engines.Action, p *engines.Proof) engines.Action {
+	a.Proof = p
+	return a
+}
+
+// undoes marks an action of an undo or abort list as the answer to action n.
+func undoes(n int, as ...engines.Action) []engines.Action {
+	for i := range as {
+		as[i].Undoes = n
+	}
+	return as
+}
+
+// checked is a read whose proof must hold before the next action runs.
+func checked(t engines.TargetID, title, text, want string) engines.Action {
+	return proven(act(t, title, text), ask(t, title, text, want))
+}
+
+// bound gives a read and its proof the same bound values.
+func bound(a engines.Action, bs ...engines.Bind) engines.Action {
+	a.Binds = bs
+	if a.Proof != nil {
+		pr := *a.Proof
+		pr.Binds = bs
+		a.Proof = &pr
+	}
+	return a
+}
+
+// procLock is held by our procedures while they run.
+const procLock = "tqctl.procedure"

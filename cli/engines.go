@@ -3,6 +3,7 @@ package cli
 import (
 	"github.com/turquoise-db/turquoise/engines"
 	"github.com/turquoise-db/turquoise/engines/haproxy"
+	"github.com/turquoise-db/turquoise/engines/mysql"
 	"github.com/turquoise-db/turquoise/engines/pgbouncer"
 	"github.com/turquoise-db/turquoise/engines/postgres"
 	"github.com/turquoise-db/turquoise/runbooks"
@@ -15,6 +16,7 @@ func registry() map[string]engines.Engine {
 	out := map[string]engines.Engine{}
 	for _, e := range []engines.Engine{
 		postgres.Engine(),
+		mysql.Engine(),
 		pgbouncer.Engine(),
 		haproxy.Engine(),
 	} {

@@ -64,15 +64,17 @@ func Walk(ctx context.Context, s *session.Session, o WalkOptions) ([]WalkedStep,
 		x := s.State().Step(id)
 		w := WalkedStep{ID: id, Title: it.Step.Title, Outcome: x.Phase.String(), TookMS: x.Ended.Sub(x.Started).Milliseconds(), Why: x.Why}
 		done = append(done, w)
-		if o.Say != nil {
-			o.Say("%-6s %-8s %6d ms  %s %s", id, w.Outcome, w.TookMS, w.Title, w.Why)
-		}
+		o.tell(w)
 		if x.Phase != steps.Done {
 			return done, fmt.Errorf("%w at step %s (%s): %s", ErrStopped, id, x.Phase, x.Why)
 		}
 		if id == o.BackFrom {
 			o.BackFrom = ""
-			if err := h.Do(ctx, session.Intent{Command: steps.BackOut{Reason: "rehearsal of the way back"}}); err != nil {
+			taken, err := backOut(ctx, s, h)
+			for _, w := range taken {
+				o.tell(w)
+			}
+			if done = append(done, taken...); err != nil {
 				return done, err
 			}
 			continue
@@ -80,6 +82,12 @@ func Walk(ctx context.Context, s *session.Session, o WalkOptions) ([]WalkedStep,
 		if id == o.Until {
 			return done, nil
 		}
+	}
+}
+
+func (o WalkOptions) tell(w WalkedStep) {
+	if o.Say != nil {
+		o.Say("%-6s %-8s %6d ms  %s %s", w.ID, w.Outcome, w.TookMS, w.Title, w.Why)
 	}
 }
 

@@ -40,7 +40,7 @@ rm -f "$$skips"; exit $$status
 endef
 
 lint: ## format, vet, staticcheck, go.mod, and the layers of the house
-	@bad=$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go')); \
+	@bad=$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go' 2>/dev/null || find . -name '*.go')); \
 	if [ -n "$$bad" ]; then echo "gofmt: not formatted:" $$bad >&2; echo "next: gofmt -w" $$bad >&2; exit 1; fi
 	$(GO) vet ./...
 	$(GO) tool staticcheck ./...

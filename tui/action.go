@@ -163,7 +163,7 @@ func Farewell(s session.Snapshot) []string {
 	}
 	first, last := "session goes on", "come back: turquoise attach "+clean(s.Sid)
 	if s.Finished {
-		first, step = "the walk is over: "+clean(strings.ReplaceAll(s.Result, "_", " ")), "all steps ended"
+		first, step = "the walk is over: "+clean(strings.ReplaceAll(s.Result, "_", " ")), stepsDone(s)+" steps done"
 		last = "check it: turquoise verify " + clean(s.Record.Path)
 	} else if !running(c) && s.Freeze.State != "frozen" {
 		first, last = "session suspended", "come back: turquoise resume "+clean(s.Sid)

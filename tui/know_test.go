@@ -319,6 +319,11 @@ func TestX4Farewell(t *testing.T) {
 	if got := Farewell(over())[1]; !strings.Contains(got, "freeze was 0.43 s of 00:20") {
 		t.Errorf("after the end: %q", got)
 	}
+	early := over()
+	early.Phases = []session.PhaseRow{{Done: 1, Total: 4}, {Total: 3}}
+	if got := Farewell(early)[1]; !strings.HasPrefix(got, "1 of 7 steps done") {
+		t.Errorf("left early: %q", got)
+	}
 	for name, s := range scenes() {
 		if n := len(Farewell(s)); n != 5 {
 			t.Errorf("%s: %d lines", name, n)

@@ -146,16 +146,12 @@ func runbookPane(th *Theme, s session.Snapshot, k look, w, h int) []line {
 	rows, at := runbookRows(s, k, w-4)
 	room := max(h-2, 0)
 	from := min(max(at-room/2, 0), max(len(rows)-room, 0))
-	done, all := 0, 0
-	for _, p := range s.Phases {
-		done, all = done+p.Done, all+p.Total
-	}
 	t := dim | bold
 	if k.pane == paneRunbook {
 		t = turq | bold
 	}
 	return panel{
-		title: one(t, "RUNBOOK"), right: one(dim, strconv.Itoa(done)+" of "+strconv.Itoa(all)),
+		title: one(t, "RUNBOOK"), right: one(dim, stepsDone(s)),
 		focus: k.pane == paneRunbook,
 	}.draw(th, w, h, rows[min(from, len(rows)):])
 }
@@ -277,4 +273,13 @@ func wayFoot(b session.WayBack, w int) line {
 		short = join(lose, line{now}, line{end})
 	}
 	return pick(w, join(planned, line{after}, lose, line{end}), join(line{now}, line{after}, lose, line{end}), join(line{now}, lose, line{end}), short)
+}
+
+// stepsDone is how much of the runbook is done, as "3 of 31".
+func stepsDone(s session.Snapshot) string {
+	done, all := 0, 0
+	for _, p := range s.Phases {
+		done, all = done+p.Done, all+p.Total
+	}
+	return strconv.Itoa(done) + " of " + strconv.Itoa(all)
 }

@@ -16,8 +16,12 @@ all: lint test build
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o turquoise .
 
+# ENGINE=mysql or ENGINE=mariadb instead of PostgreSQL.
+DEMO_mysql := mysql-binlog
+DEMO_mariadb := mysql-binlog --flavor mariadb
+
 demo: ## a guided cutover between two real servers on this machine
-	$(GO) run . demo
+	$(GO) run . demo $(DEMO_$(ENGINE))
 
 test: ## everything, with the race detector where a C compiler is found
 ifeq ($(CC_FOUND),)

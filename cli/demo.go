@@ -12,7 +12,6 @@ import (
 	"github.com/turquoise-db/turquoise/lab"
 	"github.com/turquoise-db/turquoise/runbooks"
 	"github.com/turquoise-db/turquoise/session"
-	"github.com/turquoise-db/turquoise/steps"
 	"github.com/turquoise-db/turquoise/tui"
 )
 
@@ -22,38 +21,54 @@ const demoClients = 8
 func demoCmd(app *App) *cobra.Command {
 	var c cutover
 	var sc screen
+	var flavor string
 	cmd := &cobra.Command{
-		Use:   "demo",
+		Use:   "demo [RUNBOOK]",
 		Short: "walk a cutover on servers that are started for it on this machine",
-		Long: `Start PostgreSQL 15 as blue, PostgreSQL 17 as green, PgBouncer in front of them
-and a client workload on this machine, and open the cockpit at the first step.
+		Long: `Start blue, green, a router in front of them and a client workload on this
+machine, and open the cockpit at the first step: for postgres-logical, which is
+walked where none is named, PostgreSQL 15 and 17 behind PgBouncer; for
+mysql-binlog two servers of MySQL, or of MariaDB, behind HAProxy.
 The servers are real; they listen on the loopback only and are gone when you
 leave. Keys for you and for a second person are made for this run; where a step
 needs the second person, the box says where that key lies. At the end the promises that clients got are compared with what the
 database holds. The record stays.`,
 		Example: `  turquoise demo
   turquoise demo --window stepwise
+  turquoise demo mysql-binlog --flavor mariadb
   turquoise demo --plain`,
-		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return app.demo(cmd.Context(), c, sc) },
+		Args:              cobra.MaximumNArgs(1),
+		ValidArgsFunction: cobra.FixedCompletions(runbooks.Catalogue(), cobra.ShellCompDirectiveDefault),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c.book = "postgres-logical"
+			if len(args) > 0 {
+				c.book = args[0]
+			}
+			return app.demo(cmd.Context(), c, sc, flavor)
+		},
 	}
 	f := cmd.Flags()
+	f.StringVar(&flavor, "flavor", "", "product that is started, where the engine serves several: mysql or mariadb")
 	c.flags(f)
 	sc.flags(f)
 	return cmd
 }
 
-func (a *App) demo(ctx context.Context, c cutover, sc screen) (err error) {
+func (a *App) demo(ctx context.Context, c cutover, sc screen, flavor string) (err error) {
 	if err := c.checkWindow(); err != nil {
 		return err
 	}
 	if err := sc.check(a); err != nil {
 		return err
 	}
+	profile, err := a.profileOf(c.book)
+	if err != nil {
+		return err
+	}
 	start, forget := untilSignal(ctx) // held to the end: no signal may leave servers behind
 	defer forget()
-	a.tell("starting blue, green and the pooler on this machine")
-	pair, err := lab.Pair(start, lab.Options{Log: a.Err})
+	a.tell("starting blue, green and the router on this machine")
+	pair, err := profile.Start(start, lab.BenchOptions{Flavor: flavor, Log: a.Err})
 	if err != nil {
 		return errors.Join(context.Cause(start), err)
 	}
@@ -68,7 +83,7 @@ func (a *App) demo(ctx context.Context, c cutover, sc screen) (err error) {
 			err = errors.Join(err, ledger.Stop())
 		}
 	}()
-	c.book, c.params, c.change = "postgres-logical", labParams(pair), "DEMO"
+	c.params, c.change = append(c.params, pair.Params()...), "DEMO"
 	if c.operator == "" {
 		c.operator = osUser()
 	}
@@ -105,7 +120,7 @@ func (a *App) demo(ctx context.Context, c cutover, sc screen) (err error) {
 }
 
 // reckon compares what the clients were promised with what the serving side holds.
-func (a *App) reckon(ctx context.Context, pair *lab.PairLab, l *lab.Ledger, s *session.Session) error {
+func (a *App) reckon(ctx context.Context, pair lab.Bench, l *lab.Ledger, s *session.Session) error {
 	serves, before := served(s.State(), pair)
 	rep, err := l.Check(ctx, serves, before...)
 	if err != nil {
@@ -119,20 +134,4 @@ func (a *App) reckon(ctx context.Context, pair *lab.PairLab, l *lab.Ledger, s *s
 		return exit(ExitFailed, fmt.Errorf("compare the clients' notes: %s", rep))
 	}
 	return nil
-}
-
-// served gives the side that has the writes now, and the one that had them
-// before. A green that never had them may not even have the tables.
-func served(st steps.State, pair *lab.PairLab) (now string, before []string) {
-	if st.Writes == "green" {
-		return pair.GreenDSN(), []string{pair.BlueDSN()}
-	}
-	for _, it := range runbooks.Sequence(st.Book, st.Stepwise) {
-		for _, s := range append(it.Parts, it.Step) {
-			if s.Kind == "open" && st.Step(it.Step.ID).Phase == steps.Done {
-				return pair.BlueDSN(), []string{pair.GreenDSN()} // writes were open on green
-			}
-		}
-	}
-	return pair.BlueDSN(), nil
 }

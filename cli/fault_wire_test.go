@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -53,9 +52,6 @@ func newWiredWith(t *testing.T, change func(*session.Config)) wired {
 			t.Fatalf("%s does not name port %d", key, port)
 		}
 		own[key], w.wires[name] = dsn, wire
-	}
-	if dump := n.pair.Tool("pg_dump"); dump != "" {
-		own["TURQUOISE_TOOLS"] = filepath.Dir(dump)
 	}
 	env := maps.Clone(own)
 	n.get = func(k string) (string, bool) { v, ok := env[k]; return v, ok }

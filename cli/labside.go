@@ -2,23 +2,19 @@ package cli
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"syscall"
 
 	"github.com/turquoise-db/turquoise/lab"
+	"github.com/turquoise-db/turquoise/runbooks"
 	"github.com/turquoise-db/turquoise/session"
 	"github.com/turquoise-db/turquoise/steps"
 )
 
 // labEnv answers references from the lab first, then from the environment.
-func labEnv(p *lab.PairLab) env {
-	own := p.Env()
-	if dump := p.Tool("pg_dump"); dump != "" {
-		own["TURQUOISE_TOOLS"] = filepath.Dir(dump)
-	}
+func labEnv(b lab.Bench) env {
+	own := b.Env()
 	return func(name string) (string, bool) {
 		if v, ok := own[name]; ok {
 			return v, true
@@ -33,12 +29,35 @@ func untilSignal(ctx context.Context) (context.Context, context.CancelFunc) {
 	return signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGPIPE)
 }
 
-// labParams are the parameters of postgres-logical that name the lab's servers.
-func labParams(p *lab.PairLab) []string {
-	info := func(port int) string {
-		return fmt.Sprintf("host=127.0.0.1 port=%d dbname=%s user=%s sslmode=disable", port, lab.Database, lab.RoleReplication)
+// profileOf finds the servers of the lab that a runbook can be walked on. What is
+// wrong with the runbook is said before any server is started.
+func (a *App) profileOf(book string) (lab.Profile, error) {
+	src, err := readBook(book)
+	if err != nil {
+		return lab.Profile{}, err
 	}
-	return []string{"blue_conninfo=" + info(p.Blue.Port), "green_conninfo=" + info(p.Green.Port)}
+	parsed, fs := runbooks.Parse(book, src)
+	if runbooks.Refused(fs) {
+		return lab.Profile{}, a.findings(fs)
+	}
+	blue, _ := parsed.Target("blue")
+	return lab.ProfileOf(blue.Engine)
+}
+
+// served gives the connection of the side that has the writes now, and of the one
+// that had them before. A green that never had them may not even have the tables.
+func served(st steps.State, b lab.Bench) (now string, before []string) {
+	if st.Writes == "green" {
+		return b.LedgerDSN("green"), []string{b.LedgerDSN("blue")}
+	}
+	for _, it := range runbooks.Sequence(st.Book, st.Stepwise) {
+		for _, s := range append(it.Parts, it.Step) {
+			if s.Kind == "open" && st.Step(it.Step.ID).Phase == steps.Done {
+				return b.LedgerDSN("blue"), []string{b.LedgerDSN("green")} // writes were open on green
+			}
+		}
+	}
+	return b.LedgerDSN("blue"), nil
 }
 
 // outageMeter shows what the workload's clients see.

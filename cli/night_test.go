@@ -39,7 +39,7 @@ func newNight(t *testing.T) *night {
 	}
 	t.Cleanup(func() { _ = l.Stop() }) // a second stop does nothing
 	return &night{t: t, pair: pair, ledger: l, app: &App{Out: io.Discard, Err: testWriter{t}}, get: labEnv(pair),
-		cut: cutover{book: quick(t), params: labParams(pair), operator: "script", window: "block", dir: t.TempDir(), every: 250 * time.Millisecond}}
+		cut: cutover{book: quick(t), params: pair.Params(), operator: "script", window: "block", dir: t.TempDir(), every: 250 * time.Millisecond}}
 }
 
 type testWriter struct{ t *testing.T }

@@ -25,6 +25,7 @@ type rehearsal struct {
 	tps         int
 	blue, green int
 	oldPooler   bool
+	flavor      string
 	json        bool
 	fail        int
 	verify      string
@@ -54,7 +55,7 @@ func rehearseCmd(app *App) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "rehearse RUNBOOK",
 		Short: "walk a runbook against servers of the lab, with scripted confirmations",
-		Long: `Start a blue and a green server, a pooler and a client workload on this machine,
+		Long: `Start a blue and a green server, a router and a client workload on this machine,
 walk the runbook with scripted confirmations, and compare what the clients were
 promised with what the database holds. Where a second person must sign, a key
 that is made for this run signs for real. The record says that nobody read the
@@ -64,6 +65,7 @@ The status is 0 only if nothing was lost or duplicated and the walk came to its 
 		Example: `  turquoise rehearse postgres-logical
   turquoise rehearse postgres-logical --clients 16 --json
   turquoise rehearse postgres-logical --verify full --json
+  turquoise rehearse mysql-binlog --flavor mariadb --clients 8 --json
   turquoise rehearse postgres-logical --back-out-from 6.2
   turquoise rehearse postgres-logical --window stepwise --until 5.4`,
 		Args:              cobra.ExactArgs(1),
@@ -80,8 +82,9 @@ The status is 0 only if nothing was lost or duplicated and the walk came to its 
 	f.StringVar(&r.verify, "verify", "none", "full: every row is compared before the window and proven equal inside it")
 	f.IntVar(&r.clients, "clients", 16, "clients of the workload")
 	f.IntVar(&r.tps, "tps", 0, "transactions per second of all clients together (default 400)")
-	f.IntVar(&r.blue, "blue-version", 15, "major version of blue")
-	f.IntVar(&r.green, "green-version", 17, "major version of green")
+	f.StringVar(&r.flavor, "flavor", "", "product that is started, where the engine serves several: mysql or mariadb")
+	f.IntVar(&r.blue, "blue-version", 0, "major version of blue, PostgreSQL only (default 15)")
+	f.IntVar(&r.green, "green-version", 0, "major version of green, PostgreSQL only (default 17)")
 	f.BoolVar(&r.oldPooler, "old-pooler", false, "PgBouncer 1.18 in front instead of 1.26")
 	f.BoolVar(&r.json, "json", false, "print the result as JSON")
 	f.StringVar(&r.dir, "dir", "", "folder for the record")
@@ -131,7 +134,11 @@ func (a *App) rehearse(ctx context.Context, r rehearsal) error {
 
 // run starts the lab, walks and compares. The servers are gone when it returns.
 func (r rehearsal) run(ctx context.Context, a *App, progress io.Writer) (out *rehearsed, err error) {
-	pair, err := lab.Pair(ctx, lab.Options{BlueMajor: r.blue, GreenMajor: r.green, OldPooler: r.oldPooler, Log: progress})
+	profile, err := a.profileOf(r.book)
+	if err != nil {
+		return nil, err
+	}
+	pair, err := profile.Start(ctx, lab.BenchOptions{Flavor: r.flavor, BlueMajor: r.blue, GreenMajor: r.green, OldPooler: r.oldPooler, Log: progress})
 	if err != nil {
 		return nil, err
 	}
@@ -148,7 +155,7 @@ func (r rehearsal) run(ctx context.Context, a *App, progress io.Writer) (out *re
 		}
 	}()
 	c := r.cutover
-	c.params, c.operator = append(c.params, labParams(pair)...), "script"
+	c.params, c.operator = append(c.params, pair.Params()...), "script"
 	if r.verify != "none" { // runbooks without the parameter are rehearsed as before
 		c.params = append(c.params, "verify="+r.verify)
 	}
@@ -221,7 +228,7 @@ func settled(ctx context.Context, l *lab.Ledger) error {
 		select {
 		case <-t.C:
 		case <-limit.C:
-			return &engines.Error{Op: "wait for the clients", Object: "workload", Err: fmt.Errorf("no commits any more: %s", l.Meter().LastError), Next: "look at the pooler and at the side with the writes"}
+			return &engines.Error{Op: "wait for the clients", Object: "workload", Err: fmt.Errorf("no commits any more: %s", l.Meter().LastError), Next: "look at the router and at the side with the writes"}
 		case <-ctx.Done():
 			return ctx.Err()
 		}

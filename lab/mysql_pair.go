@@ -254,6 +254,8 @@ func (l *MySQLPairLab) Env() map[string]string {
 		"TURQUOISE_ROUTER_DSN":    l.Router.Socket,
 		"TURQUOISE_ROUTER_FILE":   l.Router.CfgPath,
 		"TURQUOISE_REPL_PASSWORD": l.passwords[RoleReplication],
+		"TURQUOISE_BEAT_PASSWORD": l.passwords[RoleBeat],
+		"TURQUOISE_TOOLS":         l.Blue.program("bin"),
 	}
 }
 

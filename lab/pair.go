@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -201,6 +202,7 @@ func (l *PairLab) Env() map[string]string {
 		"TURQUOISE_ROUTER_DSN":    l.PoolerAdminDSN(),
 		"TURQUOISE_ROUTER_FILE":   l.Pooler.IniPath,
 		"TURQUOISE_REPL_PASSWORD": l.passwords[RoleReplication],
+		"TURQUOISE_TOOLS":         filepath.Dir(l.Tool("pg_dump")),
 	}
 }
 

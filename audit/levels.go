@@ -10,7 +10,7 @@ import (
 // it met, and every row says what it rests on, also when a lower one is missing.
 func (w *walker) levels(r *Report) {
 	if w.o.Quorum > 0 && len(w.outside.seers()) < w.o.Quorum && w.count > 0 {
-		msg := "no witness, timestamp or WORM copy vouches for this log: whoever holds the operator's key could have rewritten all of it"
+		msg := "no witness, timestamp or WORM copy vouches for this log: " + w.alone(0)
 		if n := len(w.outside.seers()); n > 0 {
 			msg = fmt.Sprintf("only %d of %d required anchors vouch for this log", n, w.o.Quorum)
 		}
@@ -43,12 +43,42 @@ func (w *walker) levels(r *Report) {
 	r.Also = strings.Join(also, "; ")
 }
 
-// evident says how far others than the operator vouch for the record.
+// evident says how far others than the operator vouch for the record, and who
+// could have rewritten the rest.
 func (w *walker) evident() string {
-	if n := w.outside.covered(max(w.o.Quorum, 1)); n > 0 {
-		return fmt.Sprintf("tamper-evident up to entry %d of %d under the anchors below", n-1, w.count-1)
+	quorum := max(w.o.Quorum, 1)
+	n, under := w.outside.covered(quorum), "under the anchors below"
+	if seers := w.outside.seers(); n == 0 && len(seers) > 0 {
+		n, under = seers[0].Size, fmt.Sprintf("under %d of the %d anchors asked for", len(seers), quorum)
 	}
-	return "whoever holds the operator's key could have rewritten all of it"
+	if n == 0 {
+		return w.alone(0)
+	}
+	text := fmt.Sprintf("tamper-evident up to entry %d of %d %s", n-1, w.count-1, under)
+	if w.behind(n) {
+		text += "; " + w.alone(n)
+	}
+	return text
+}
+
+// behind says whether entries stand behind the first n that no one of them covers:
+// the last seal, alone, is bound to those before it by what it signs.
+func (w *walker) behind(n int64) bool { return n < w.count && !(n == w.head.Size && w.sealed == w.count) }
+
+// alone says who could have rewritten the entries from one on, without anybody
+// outside noticing.
+func (w *walker) alone(from int64) string {
+	what := "all of it"
+	if from > 0 {
+		what = fmt.Sprintf("entries %d-%d", from, w.count-1)
+	}
+	switch {
+	case w.o.Signers == nil:
+		return "whoever wrote the files could have written " + what + " anew: whose keys these are was not asked"
+	case w.people.counter != "":
+		return "whoever holds the keys of the operator and of " + w.people.counterBy + ", who countersigned, could together have rewritten " + what
+	}
+	return "whoever holds the operator's key could have rewritten " + what
 }
 
 func (w *walker) intact() Level {
@@ -122,17 +152,32 @@ func (w *walker) seenLevel() Level {
 		}
 	}
 	l.Text = fmt.Sprintf("entries 0-%d of 0-%d: %s", n-1, w.count-1, strings.Join(who, ", "))
-	if n < w.count {
-		l.Text += fmt.Sprintf("; entries %d-%d rest on the operator's key alone", n, w.count-1)
+	if w.behind(n) {
+		l.Text += "; behind that, " + w.alone(n)
 	}
 	return l
 }
 
+// accepted says who saw a head, when, and what that excludes: it is not the same
+// for every kind of anchor.
 func (v Vouch) accepted() string {
-	if v.At.IsZero() {
-		return v.Seer
+	s := v.Seer
+	if !v.At.IsZero() {
+		s += " at " + v.At.UTC().Format(time.RFC3339)
 	}
-	return v.Seer + " at " + v.At.UTC().Format(time.RFC3339)
+	switch v.Kind {
+	case AnchorTicket:
+		return s + " (no other history, as long as the ticket cannot be changed)"
+	case AnchorWitness:
+		return s + " (no other history, unless the witness helped)"
+	case AnchorTSA:
+		return s + " (nothing up to there was changed after that time; a forgery stamped earlier would look the same)"
+	case AnchorS3:
+		return s + " (the same bytes, as long as the bucket's lock holds)"
+	case AnchorServer:
+		return s + " (no other history up to that statement, unless that log was changed too)"
+	}
+	return s
 }
 
 func (w *walker) archivedLevel() Level {

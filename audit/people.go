@@ -19,8 +19,9 @@ type peopleState struct {
 	keys      []string // fingerprints of the keys that endorsed
 	first     string   // for the report: who, with which key, when
 	fileGood  bool     // the closed file carries the operator's signature
-	counter   string   // for the report: who countersigned
-	closer    string   // by of session.close
+	counter   string   // for the report: who countersigned, and when
+	counterBy string
+	closer    string // by of session.close
 	closeTime time.Time
 	after     []AfterText
 
@@ -254,7 +255,7 @@ func (w *walker) countersigned() {
 		if t.Statement.Kind != Countersign || slices.Contains(w.people.operators, p) || slices.Contains(w.people.keys, t.Key.FP) {
 			continue
 		}
-		w.people.counter = fmt.Sprintf("%s, %s", p, t.Statement.Values["at"])
+		w.people.counter, w.people.counterBy = fmt.Sprintf("%s, %s", p, t.Statement.Values["at"]), p
 		return
 	}
 }

@@ -3,12 +3,8 @@ package anchors_test
 import (
 	"bytes"
 	"errors"
-	"net"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -16,57 +12,20 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"github.com/turquoise-db/turquoise/anchors"
-	"github.com/turquoise-db/turquoise/lab/skiptest"
+	"github.com/turquoise-db/turquoise/lab/labtest"
 )
 
 // bucketServer is versitygw, a real S3 server with Object Lock, on this machine.
-// It skips with a reason where the program is missing.
 func bucketServer(t *testing.T) *s3.Client {
 	t.Helper()
-	program, err := exec.LookPath("versitygw")
-	for _, dir := range []string{os.Getenv("TURQUOISE_LAB_CACHE"), "/var/cache/turquoise"} {
-		if at := filepath.Join(dir, "versitygw-v1.8.0", "versitygw"); err != nil && dir != "" {
-			if _, serr := os.Stat(at); serr == nil {
-				program, err = at, nil
-			}
-		}
-	}
-	if err != nil {
-		skiptest.Skip(t, "versitygw, a server of S3 with Object Lock", "GOBIN=$TURQUOISE_LAB_CACHE/versitygw-v1.8.0 go install github.com/versity/versitygw/cmd/versitygw@v1.8.0")
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := l.Addr().String()
-	if err := l.Close(); err != nil {
-		t.Fatal(err)
-	}
-	root, versions := t.TempDir(), t.TempDir()
-	cmd := exec.Command(program, "--access", "A", "--secret", "S", "--port", address, "--quiet", "posix", "--versioning-dir", versions, root)
-	var out bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &out
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Signal(syscall.SIGTERM)
-		_ = cmd.Wait()
-	})
-	for name, value := range map[string]string{"AWS_ACCESS_KEY_ID": "A", "AWS_SECRET_ACCESS_KEY": "S", "AWS_REGION": "us-east-1",
-		"AWS_ENDPOINT_URL_S3": "http://" + address, "AWS_CONFIG_FILE": "/dev/null", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null"} {
+	b := labtest.Buckets(t)
+	for name, value := range map[string]string{"AWS_ACCESS_KEY_ID": b.Access, "AWS_SECRET_ACCESS_KEY": b.Secret, "AWS_REGION": "us-east-1",
+		"AWS_ENDPOINT_URL_S3": b.Endpoint, "AWS_CONFIG_FILE": "/dev/null", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null"} {
 		t.Setenv(name, value)
 	}
 	client := must[*s3.Client](t)(anchors.S3Client(t.Context()))
-	for until := time.Now().Add(time.Minute); ; {
-		_, err := client.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: aws.String("records"), ObjectLockEnabledForBucket: aws.Bool(true)})
-		if err == nil {
-			return client
-		}
-		if time.Now().After(until) || !errors.Is(err, syscall.ECONNREFUSED) {
-			t.Fatalf("versitygw: %v\n%s", err, &out)
-		}
-	}
+	must[*s3.CreateBucketOutput](t)(client.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: aws.String("records"), ObjectLockEnabledForBucket: aws.Bool(true)}))
+	return client
 }
 
 func TestALockedCopyCatchesAForgedNight(t *testing.T) {

@@ -63,7 +63,9 @@ func (w *walker) evident() string {
 
 // behind says whether entries stand behind the first n that no one of them covers:
 // the last seal, alone, is bound to those before it by what it signs.
-func (w *walker) behind(n int64) bool { return n < w.count && !(n == w.head.Size && w.sealed == w.count) }
+func (w *walker) behind(n int64) bool {
+	return n < w.count && !(n == w.head.Size && w.sealed == w.count)
+}
 
 // alone says who could have rewritten the entries from one on, without anybody
 // outside noticing.

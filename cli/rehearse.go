@@ -37,7 +37,9 @@ type rehearsed struct {
 	Lost           int64            `json:"lost"`
 	Duplicated     int64            `json:"duplicated"`
 	Failed         int64            `json:"failed"`
-	Reconnected    int64            `json:"reconnected"` // connections ended on purpose with nothing open on them
+	Refused        int64            `json:"refused"`           // connections that were not had; counted in failed too
+	WorstClient    int64            `json:"failed_one_client"` // most transactions that failed for one client
+	Reconnected    int64            `json:"reconnected"`       // connections ended on purpose with nothing open on them
 	FreezeMS       int64            `json:"freeze_ms"`
 	GapMS          int64            `json:"gap_ms"`
 	WorstLatencyMS int64            `json:"worst_latency_ms"`
@@ -199,7 +201,7 @@ func (r rehearsal) run(ctx context.Context, a *App, progress io.Writer) (out *re
 	if err != nil {
 		return nil, err
 	}
-	out = &rehearsed{Acked: rep.Acked, Lost: rep.Lost + rep.Stranded, Duplicated: rep.Duplicated, Failed: rep.Failed + rep.Refused, Reconnected: rep.Reconnected,
+	out = &rehearsed{Acked: rep.Acked, Lost: rep.Lost + rep.Stranded, Duplicated: rep.Duplicated, Failed: rep.Failed + rep.Refused, Reconnected: rep.Reconnected, Refused: rep.Refused, WorstClient: rep.WorstClient,
 		FreezeMS: st.Freeze.Elapsed.Milliseconds(), GapMS: rep.LongestGap.Milliseconds(), WorstLatencyMS: rep.WorstLatency.Milliseconds(),
 		WritesOn: string(st.Writes), Steps: walked, Record: s.Dir(), Signers: signers}
 	out.VerifiedRows, out.VerifyMS = number(st.Vars["verified_rows"]), number(st.Vars["verify_ms"])

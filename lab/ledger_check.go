@@ -18,6 +18,8 @@ type Report struct {
 	// Reconnected are connections that somebody ended on purpose while nothing was
 	// open on them; no transaction failed by it.
 	Reconnected int64
+	// WorstClient is the highest number of failed transactions of one client.
+	WorstClient int64
 
 	Lost       int64 // promised, and missing in whole or in part
 	Duplicated int64 // applied more than once
@@ -36,8 +38,8 @@ func (r Report) Clean() bool {
 
 // String says it in one line.
 func (r Report) String() string {
-	return fmt.Sprintf("%d acknowledged, %d lost, %d duplicated, %d unexpected, %d stranded, drift %d; %d failed, %d unknown, %d refused, %d reconnected; no commit for %d ms, worst client %d ms",
-		r.Acked, r.Lost, r.Duplicated, r.Unexpected, r.Stranded, r.Drift, r.Failed, r.Unknown, r.Refused, r.Reconnected,
+	return fmt.Sprintf("%d acknowledged, %d lost, %d duplicated, %d unexpected, %d stranded, drift %d; %d failed (%d of one client), %d unknown, %d refused, %d reconnected; no commit for %d ms, worst client %d ms",
+		r.Acked, r.Lost, r.Duplicated, r.Unexpected, r.Stranded, r.Drift, r.Failed, r.WorstClient, r.Unknown, r.Refused, r.Reconnected,
 		r.LongestGap.Milliseconds(), r.WorstLatency.Milliseconds())
 }
 
@@ -74,6 +76,7 @@ func (l *Ledger) Check(ctx context.Context, serves string, before ...string) (Re
 
 // compare holds the notes against the rows.
 func (r *Report) compare(here rows, fates map[ledgerKey]Fate) {
+	failed := map[int]int64{}
 	for k, f := range fates {
 		n := here[k]
 		switch f {
@@ -89,6 +92,8 @@ func (r *Report) compare(here rows, fates map[ledgerKey]Fate) {
 			}
 		case Failed, Absent:
 			r.Failed++
+			failed[k.client]++
+			r.WorstClient = max(r.WorstClient, failed[k.client])
 		}
 	}
 	for k, n := range here {

@@ -249,13 +249,16 @@ func (l *MySQLPairLab) AppDSN() string {
 // passwords: for a child's environment, not for a screen or a record.
 func (l *MySQLPairLab) Env() map[string]string {
 	return map[string]string{
-		"TURQUOISE_BLUE_DSN":      l.BlueDSN(),
-		"TURQUOISE_GREEN_DSN":     l.GreenDSN(),
-		"TURQUOISE_ROUTER_DSN":    l.Router.Socket,
-		"TURQUOISE_ROUTER_FILE":   l.Router.CfgPath,
-		"TURQUOISE_REPL_PASSWORD": l.passwords[RoleReplication],
-		"TURQUOISE_BEAT_PASSWORD": l.passwords[RoleBeat],
-		"TURQUOISE_TOOLS":         l.Blue.program("bin"),
+		"TURQUOISE_BLUE_DSN":        l.BlueDSN(),
+		"TURQUOISE_GREEN_DSN":       l.GreenDSN(),
+		"TURQUOISE_ROUTER_DSN":      "unix:" + l.Router.Socket,
+		"TURQUOISE_ROUTER_FILE":     l.Router.CfgPath,
+		"TURQUOISE_ROUTER_FRONTEND": l.Router.Address(),
+		"TURQUOISE_ROUTER_PROGRAM":  l.Router.Program,
+		"TURQUOISE_DUMP_PASSWORD":   l.passwords[RoleTurquoise],
+		"TURQUOISE_REPL_PASSWORD":   l.passwords[RoleReplication],
+		"TURQUOISE_BEAT_PASSWORD":   l.passwords[RoleBeat],
+		"TURQUOISE_TOOLS":           l.Blue.program("bin"),
 	}
 }
 

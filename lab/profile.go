@@ -125,5 +125,8 @@ func (l *MySQLPairLab) LedgerDSN(side engines.TargetID) string {
 
 // Params are the parameters of mysql-binlog that name the lab's servers.
 func (l *MySQLPairLab) Params() []string {
-	return []string{"blue_source=" + l.Blue.Address(), "green_source=" + l.Green.Address()}
+	info := func(m *MySQL) string {
+		return fmt.Sprintf("host=127.0.0.1 port=%d user=%s ssl=off", m.Port, RoleReplication)
+	}
+	return []string{"blue_conninfo=" + info(l.Blue), "green_conninfo=" + info(l.Green), "database=" + MySQLDatabase}
 }

@@ -2,6 +2,7 @@ package labtest
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"strings"
@@ -62,4 +63,47 @@ func Follow(t testing.TB, l *lab.MySQLPairLab, source string) {
 	if err := l.Green.Exec(t.Context(), "", strings.NewReplacer(words...).Replace(text), start); err != nil {
 		t.Fatal(errors.New(strings.ReplaceAll(err.Error(), secret, "***")))
 	}
+}
+
+// ReplicaStatus returns what a replica says of its link, under names without the
+// words of one product: IO_Running, SQL_Running, Seconds_Behind, Last_IO_Errno.
+func ReplicaStatus(t testing.TB, m *lab.MySQL) map[string]string {
+	t.Helper()
+	db, err := sql.Open("mysql", m.DSN(lab.MySQLRoot, ""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = db.Close() }()
+	show := "show replica status"
+	if m.Flavor == lab.FlavorMariaDB {
+		show = "show slave status"
+	}
+	rows, err := db.QueryContext(t.Context(), show)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = rows.Close() }()
+	names, err := rows.Columns()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := map[string]string{}
+	for rows.Next() {
+		values := make([]sql.NullString, len(names))
+		into := make([]any, len(names))
+		for i := range values {
+			into[i] = &values[i]
+		}
+		if err := rows.Scan(into...); err != nil {
+			t.Fatal(err)
+		}
+		for i, n := range names {
+			n = strings.TrimPrefix(strings.TrimPrefix(n, "Replica_"), "Slave_")
+			out[strings.TrimSuffix(strings.TrimSuffix(n, "_Source"), "_Master")] = values[i].String
+		}
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return out
 }

@@ -44,6 +44,7 @@ func (w *Follower) At(ctx context.Context, token string) (Proof, error) {
 		return p, err
 	}
 	w.mu.Lock()
+	w.ch.Distrust()
 	p.Keys = w.ch.Open()
 	p.Wholes = slices.Sorted(maps.Keys(w.ch.Wholes()))
 	w.mu.Unlock()

@@ -25,6 +25,7 @@ type Changes struct {
 type changed struct {
 	keys  map[string]*Dirty
 	whole string // why the table has to be compared as a whole; empty if not
+	blind string // why its changes cannot be followed; empty if they are
 	since uint64 // turn of the newest change of a table whose rows have no names
 }
 
@@ -45,7 +46,8 @@ func NewChanges(tables []engines.TableDigest) *Changes {
 	for _, t := range tables {
 		x := &changed{keys: map[string]*Dirty{}}
 		if !t.Tracked && len(t.Key) > 0 {
-			x.whole = "its changes cannot be followed"
+			x.blind = "its changes cannot be followed"
+			x.whole = x.blind
 		}
 		c.tables[t.Label()] = x
 	}
@@ -208,6 +210,28 @@ func (c *Changes) Clean(table string, turn uint64) bool {
 	}
 	t.whole = ""
 	return true
+}
+
+// Distrust says that time has passed: what is not followed may have changed
+// since it was seen equal, and has to be looked at again. Nothing in the logs
+// would say so.
+func (c *Changes) Distrust() {
+	for _, t := range c.tables {
+		if t.blind != "" {
+			t.whole = t.blind
+		}
+	}
+}
+
+// Unfollowed are the tables whose changes cannot be followed, with the reason.
+func (c *Changes) Unfollowed() map[string]string {
+	out := map[string]string{}
+	for n, t := range c.tables {
+		if t.blind != "" {
+			out[n] = t.blind
+		}
+	}
+	return out
 }
 
 // Wholes are the tables that have to be compared as a whole, with the reason.

@@ -87,6 +87,23 @@ func TestWhatHasNoNameMakesTheTableWhole(t *testing.T) {
 	}
 }
 
+// TestWhatIsNotFollowedIsNeverTrusted: a table whose changes cannot be followed
+// was equal when it was looked at, and has to be looked at again at the freeze.
+func TestWhatIsNotFollowedIsNeverTrusted(t *testing.T) {
+	c := tablediff.NewChanges(tracked())
+	c.Clean("public.unlogged", c.Turn())
+	if w := c.Wholes(); w["public.unlogged"] != "" {
+		t.Fatalf("seen equal, and yet %v", w)
+	}
+	c.Distrust()
+	if w := c.Wholes(); len(w) != 1 || w["public.unlogged"] == "" {
+		t.Errorf("at the freeze nobody looks at it again: %v", w)
+	}
+	if n := c.Unfollowed(); len(n) != 1 || n["public.unlogged"] == "" {
+		t.Errorf("not named: %v", n)
+	}
+}
+
 // TestTheFloorKeepsWhatIsNotVerified: a log is needed from the first change on
 // that has not been seen equal.
 func TestTheFloorKeepsWhatIsNotVerified(t *testing.T) {

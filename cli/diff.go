@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -31,6 +30,7 @@ type diff struct {
 	blue, green string
 	engine      string
 	tables      []string
+	except      []string
 	strength    string
 	limits      tablediff.Limits
 	control     string
@@ -76,6 +76,7 @@ not be told.`,
 	f.StringVar(&d.green, "green", "", "connection string of green")
 	f.StringVar(&d.engine, "engine", postgres.Name, "engine of both sides")
 	f.StringSliceVar(&d.tables, "tables", nil, "tables, with or without schema; * and ? are patterns (default all)")
+	f.StringSliceVar(&d.except, "except", nil, "tables, columns and other objects to leave out, as the report names them")
 	f.StringVar(&d.strength, "strength", "64", "64: a differing part is missed with a chance of 1 in 2^64; sha256: nobody can forge an equal sum")
 	f.IntVar(&d.limits.Workers, "workers", 2, "pairs of sessions at work")
 	f.IntVar(&d.limits.Max, "max-active", 40, "pause while a server has more active sessions of others; 0: never")
@@ -107,7 +108,7 @@ func (a *App) diff(ctx context.Context, d diff) error {
 		err = errors.Join(err, cerr)
 	}
 	if report.Blue.Server != "" {
-		report.Strength = postgres.Chance(o.Strength)
+		report.Strength = o.Strength.Chance()
 		if perr := a.printDiff(d, report); perr != nil {
 			return exit(exitBlind, perr)
 		}
@@ -143,17 +144,14 @@ func (a *App) printDiff(d diff, report tablediff.Report) error {
 
 // diffOptions turns flags into a comparison.
 func (a *App) diffOptions(d diff) (compare.Options, error) {
-	o := compare.Options{Now: time.Now, Tables: d.tables, Settle: d.settle, Samples: d.samples, Values: d.values, DataOnly: d.dataOnly}
+	o := compare.Options{Now: time.Now, Tables: d.tables, Except: d.except, Settle: d.settle, Samples: d.samples, Values: d.values, DataOnly: d.dataOnly}
 	e, ok := registry()[d.engine]
 	if !ok || e.OpenComparer == nil {
 		return o, usage("name an engine that can compare: "+postgres.Name, "--engine %s: it cannot compare data", d.engine)
 	}
 	o.Digests = e.Digests
-	switch d.strength {
-	case "64":
-	case "sha256":
-		o.Strength = engines.Cryptographic
-	default:
+	var err error
+	if o.Strength, err = engines.ParseStrength(d.strength); err != nil {
 		return o, usage("give 64 or sha256", "--strength %s: there is no such strength", d.strength)
 	}
 	switch d.repair {
@@ -215,18 +213,13 @@ func readLimits(file string, l tablediff.Limits) (tablediff.Limits, error) {
 	if err != nil {
 		return l, &engines.Error{Op: "read the limits", Object: file, Err: err, Next: "make the file readable"}
 	}
-	names := map[string]*int{"workers": &l.Workers, "max-active": &l.Max, "critical-active": &l.Critical, "max-waiting": &l.Waiting}
 	for _, line := range strings.Split(string(b), "\n") {
 		fields := strings.Fields(line)
 		if len(fields) == 0 || strings.HasPrefix(fields[0], "#") {
 			continue
 		}
-		to, known := names[fields[0]]
-		if !known || len(fields) != 2 {
-			return l, &engines.Error{Op: "read the limits", Object: file, Err: fmt.Errorf("line %q", line), Next: "write lines such as: workers 4"}
-		}
-		if *to, err = strconv.Atoi(fields[1]); err != nil || *to < 0 {
-			return l, &engines.Error{Op: "read the limits", Object: file, Err: fmt.Errorf("line %q", line), Next: "give a number, 0 or more"}
+		if l, err = engines.ParsePace(line, l); err != nil {
+			return l, &engines.Error{Op: "read the limits", Object: file, Err: fmt.Errorf("line %q: %w", line, err), Next: "write lines such as: workers 4"}
 		}
 	}
 	return l, nil

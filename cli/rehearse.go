@@ -66,7 +66,7 @@ plans. Servers that are not of the lab are refused.
 The status is 0 only if nothing was lost or duplicated and the walk came to its end.`,
 		Example: `  turquoise rehearse postgres-logical
   turquoise rehearse postgres-logical --clients 16 --json
-  turquoise rehearse postgres-logical --verify full --json
+  turquoise rehearse postgres-logical --verify none --json
   turquoise rehearse mysql-binlog --flavor mariadb --clients 8 --json
   turquoise rehearse postgres-logical --back-out-from 6.2
   turquoise rehearse postgres-logical --window stepwise --until 5.4`,
@@ -81,7 +81,7 @@ The status is 0 only if nothing was lost or duplicated and the walk came to its 
 	f.StringVar(&r.until, "until", "", "last step to run (default: the last of the walk)")
 	f.StringVar(&r.back, "back-out-from", "", "take the way back after this step")
 	f.StringVar(&r.window, "window", "block", "block: the window is confirmed once; stepwise: each of its steps")
-	f.StringVar(&r.verify, "verify", "none", "full: every row is compared before the window and proven equal inside it")
+	f.StringVar(&r.verify, "verify", "", "full: every row is compared before the window and proven equal inside it; none: no row is compared (default: as the runbook says, full for postgres-logical)")
 	f.IntVar(&r.clients, "clients", 16, "clients of the workload")
 	f.IntVar(&r.tps, "tps", 0, "transactions per second of all clients together (default 400)")
 	f.StringVar(&r.flavor, "flavor", "", "product that is started, where the engine serves several: mysql or mariadb")
@@ -98,7 +98,7 @@ func (a *App) rehearse(ctx context.Context, r rehearsal) error {
 	if r.window != "block" && r.window != "stepwise" {
 		return exit(ExitUsage, fmt.Errorf("--window %s: want block or stepwise", r.window))
 	}
-	if r.verify != "none" && r.verify != "full" {
+	if r.verify != "" && r.verify != "none" && r.verify != "full" {
 		return usage("give full or none", "--verify %s: there is no such comparison", r.verify)
 	}
 	ctx, forget := untilSignal(ctx)
@@ -120,7 +120,7 @@ func (a *App) rehearse(ctx context.Context, r rehearsal) error {
 	} else if _, err := fmt.Fprintf(a.Out, "acked %d  lost %d  duplicated %d  failed %d  reconnected %d  freeze %d ms  longest gap %d ms  worst latency %d ms  writes on %s\nrecord %s\nsigners %s\n",
 		out.Acked, out.Lost, out.Duplicated, out.Failed, out.Reconnected, out.FreezeMS, out.GapMS, out.WorstLatencyMS, out.WritesOn, out.Record, out.Signers); err != nil {
 		return err
-	} else if r.verify == "full" {
+	} else if out.VerifiedRows > 0 {
 		if _, err := fmt.Fprintf(a.Out, "verified %d rows equal at the freeze, in %d ms of it\n", out.VerifiedRows, out.VerifyMS); err != nil {
 			return err
 		}
@@ -158,7 +158,7 @@ func (r rehearsal) run(ctx context.Context, a *App, progress io.Writer) (out *re
 	}()
 	c := r.cutover
 	c.params, c.operator = append(c.params, pair.Params()...), "script"
-	if r.verify != "none" { // runbooks without the parameter are rehearsed as before
+	if r.verify != "" { // a runbook without the parameter is rehearsed as it stands
 		c.params = append(c.params, "verify="+r.verify)
 	}
 	if c.dir == "" {

@@ -18,7 +18,6 @@ type Sides struct {
 	Blue, Green engines.TargetID // who has the writes, who gets them
 	Engine      engines.Engine   // of both
 	Request     func(ctx context.Context, t engines.TargetID) engines.OpenRequest
-	Limits      func() tablediff.Limits // nil: what the action says, and no limit of load
 	Now         func() time.Time
 	Say         func(bad bool, text string)
 }
@@ -32,14 +31,17 @@ type Door struct {
 	asks sync.Mutex       // the session may ask for the identity while it begins to follow again
 	on   engines.Comparer // the side that the session checks the identity of
 
-	mu sync.Mutex
-	w  *Follower // nil while nothing is followed
+	mu     sync.Mutex
+	w      *Follower // nil while nothing is followed
+	except []string  // what the comparison left out
+	pace   engines.ComparePace
 }
 
 var _ engines.Conn = (*Door)(nil)
 
 var (
 	errText    = errors.New("not a comparison this program knows")
+	errIdle    = errors.New("nothing is being compared or followed")
 	errEngine  = errors.New("the engine cannot compare data")
 	errNothing = errors.New("nothing is being followed: the comparison was not made by this process, or it ended")
 )
@@ -101,35 +103,57 @@ func (d *Door) State() (State, bool) {
 	return w.State(), true
 }
 
-// Do performs one comparing action. Its text is lines of "name: value".
+// Pace changes how much of the servers the comparison takes, while it runs. It
+// returns the limits in force from now on.
+func (d *Door) Pace(words string) (engines.ComparePace, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.pace.Workers == 0 {
+		return d.pace, errIdle
+	}
+	p, err := engines.ParsePace(words, d.pace)
+	if err == nil {
+		d.pace = p
+	}
+	return d.pace, err
+}
+
+func (d *Door) limits() tablediff.Limits {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.pace
+}
+
+// Do performs one comparing action: its text is an engines.CompareOrder.
 func (d *Door) Do(ctx context.Context, s engines.Statement) (engines.Result, error) {
 	if s.Limit > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, s.Limit)
 		defer cancel()
 	}
-	kind, args := parse(s.Text)
+	o, err := engines.ParseCompareOrder(s.Text)
 	began := d.sides.Now()
 	var row []string
-	var err error
 	switch {
+	case err != nil:
 	case s.Verb != engines.Compare:
 		err = errText
-	case kind == "compare":
-		row, err = d.compare(ctx, args)
-	case kind == "prove":
-		row, err = d.prove(ctx, args["token"])
-	case kind == "end":
+	case o.Do == engines.CompareAll:
+		row, err = d.compare(ctx, o)
+	case o.Do == engines.CompareProve:
+		row, err = d.prove(ctx, o.Token)
+	default:
 		d.end()
 		row = []string{"ended"}
-	default:
-		err = errText
 	}
 	res := engines.Result{Command: "COMPARE", Took: d.sides.Now().Sub(began)}
 	if err != nil {
 		return res, refusal(err)
 	}
-	res.Columns = []string{"verdict", "rows", "tables", "ms", "keys"}[:len(row)]
+	res.Columns = []string{"verdict", "rows", "tables", "ms", "not_compared"}[:min(len(row), 5)]
+	if o.Do == engines.CompareProve {
+		res.Columns = []string{"verdict", "rows", "tables", "ms", "keys", "as_a_whole", "not_compared"}
+	}
 	out := make([]*string, len(row))
 	for i := range row {
 		out[i] = &row[i]
@@ -141,11 +165,11 @@ func (d *Door) Do(ctx context.Context, s engines.Statement) (engines.Result, err
 // Again does once more what a confirmed comparing action did: it reads both
 // sides and follows them. Other actions it does not know.
 func (d *Door) Again(ctx context.Context, text string) error {
-	kind, args := parse(text)
-	if kind != "compare" {
+	o, err := engines.ParseCompareOrder(text)
+	if err != nil || o.Do != engines.CompareAll {
 		return refusal(errText)
 	}
-	if _, err := d.compare(ctx, args); err != nil {
+	if _, err := d.compare(ctx, o); err != nil {
 		return refusal(err)
 	}
 	return nil
@@ -163,41 +187,23 @@ func refusal(err error) error {
 	return &engines.Error{Op: "compare", Object: "blue and green", Err: err, Next: next}
 }
 
-func parse(text string) (kind string, args map[string]string) {
-	args = map[string]string{}
-	for i, l := range strings.Split(text, "\n") {
-		name, value, _ := strings.Cut(l, ":")
-		if i == 0 {
-			kind = name
-		}
-		args[name] = strings.TrimSpace(value)
-	}
-	return kind, args
-}
-
 // compare begins to follow both sides and compares everything once.
-func (d *Door) compare(ctx context.Context, args map[string]string) ([]string, error) {
+func (d *Door) compare(ctx context.Context, order engines.CompareOrder) ([]string, error) {
 	d.end()
 	s := d.sides
-	workers, err := strconv.Atoi(args["workers"])
-	if err != nil || workers < 1 {
-		return nil, errText
-	}
+	d.mu.Lock()
+	d.pace = order.Pace
+	d.mu.Unlock()
 	open := func(t engines.TargetID) Open {
 		return func(ctx context.Context) (engines.Comparer, error) { return s.Engine.OpenComparer(s.Request(ctx, t)) }
 	}
 	log := func(t engines.TargetID) func(context.Context, []engines.TableDigest) (engines.Tracker, error) {
 		return func(ctx context.Context, tables []engines.TableDigest) (engines.Tracker, error) {
-			return s.Engine.OpenTracker(s.Request(ctx, t), args["slot"], args["publication"], tables)
+			return s.Engine.OpenTracker(s.Request(ctx, t), order.Slot, order.Publication, tables)
 		}
 	}
-	o := Options{Blue: open(s.Blue), Green: open(s.Green), Digests: s.Engine.Digests, Now: s.Now, DataOnly: true, Limits: s.Limits}
-	if o.Limits == nil {
-		o.Limits = func() tablediff.Limits { return tablediff.Limits{Workers: workers} }
-	}
-	if t := args["tables"]; t != "all" && t != "" {
-		o.Tables = strings.Split(t, ", ")
-	}
+	o := Options{Blue: open(s.Blue), Green: open(s.Green), Digests: s.Engine.Digests, Now: s.Now, DataOnly: true, Limits: d.limits,
+		Tables: order.Tables, Except: order.Except, Strength: order.Strength}
 	last := time.Time{}
 	o.Progress = func(p tablediff.Progress) {
 		if now := s.Now(); now.Sub(last) >= 5*time.Second || p.Held != "" {
@@ -211,10 +217,10 @@ func (d *Door) compare(ctx context.Context, args map[string]string) ([]string, e
 		return nil, err
 	}
 	d.mu.Lock()
-	d.w = w
+	d.w, d.except = w, w.Left()
 	d.mu.Unlock()
 	rows, tables := w.Compared()
-	return []string{"equal", strconv.FormatInt(rows, 10), strconv.Itoa(tables), ms(s.Now().Sub(began))}, nil
+	return []string{"equal", strconv.FormatInt(rows, 10), strconv.Itoa(tables), ms(s.Now().Sub(began)), listed(w.Left())}, nil
 }
 
 // prove says whether every row is equal at a token.
@@ -231,7 +237,15 @@ func (d *Door) prove(ctx context.Context, token string) ([]string, error) {
 	}
 	d.sides.Say(false, fmt.Sprintf("every row of %d tables is equal at the freeze: %d rows, %d keys verified in %s (%s until both logs were read)",
 		p.Tables, p.Rows, p.Keys, p.Took.Round(time.Millisecond), p.Fences.Round(time.Millisecond)))
-	return []string{"equal", strconv.FormatInt(p.Rows, 10), strconv.Itoa(p.Tables), ms(p.Took), strconv.Itoa(p.Keys)}, nil
+	return []string{"equal", strconv.FormatInt(p.Rows, 10), strconv.Itoa(p.Tables), ms(p.Took), strconv.Itoa(p.Keys), listed(p.Wholes), listed(w.Left())}, nil
+}
+
+// listed names objects for the record: a field that is empty says nothing.
+func listed(names []string) string {
+	if len(names) == 0 {
+		return "nothing"
+	}
+	return strings.Join(names, ", ")
 }
 
 func ms(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }

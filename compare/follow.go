@@ -87,7 +87,7 @@ func (w *Follower) begin(ctx context.Context) error {
 	}
 	for _, n := range w.r.report.Notes {
 		if n.Blind || n.Differs {
-			return &engines.Error{Op: "compare", Object: n.Object, Err: errors.New(n.Why), Next: "make both sides alike, or leave the table out with its own parameter"}
+			return &engines.Error{Op: "compare", Object: n.Object, Err: errors.New(n.Why), Next: "make both sides alike, or name it in the parameter compare_except: it is then on record as not compared"}
 		}
 	}
 	var ds []engines.TableDigest

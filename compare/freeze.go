@@ -111,7 +111,7 @@ func (w *Follower) unmoved(ctx context.Context) error {
 	for i, now := range []map[string]string{b, g} {
 		for n, is := range now {
 			was, ok := w.prints[i][n]
-			if !matches(w.f.Tables, n) {
+			if !matches(w.f.Tables, n) || slices.Contains(w.f.Except, n) {
 				continue
 			}
 			if !ok {
@@ -122,7 +122,7 @@ func (w *Follower) unmoved(ctx context.Context) error {
 			}
 		}
 		for n := range w.prints[i] {
-			if _, ok := now[n]; !ok && matches(w.f.Tables, n) {
+			if _, ok := now[n]; !ok && matches(w.f.Tables, n) && !slices.Contains(w.f.Except, n) {
 				return &engines.Error{Op: "verify", Object: n, Err: errors.Join(errLost, errMoved), Next: "compare everything again before the next window"}
 			}
 		}
@@ -160,6 +160,18 @@ func (s State) Doubts() int {
 		n++
 	}
 	return n
+}
+
+// Left names what was not compared, and with the operator's knowledge: objects
+// that were left out, and data that lies in no table.
+func (w *Follower) Left() []string {
+	var out []string
+	for _, n := range w.r.report.Notes {
+		if slices.Contains(w.f.Except, n.Object) {
+			out = append(out, n.Object)
+		}
+	}
+	return out
 }
 
 // Compared is what the first comparison read: rows of blue, and tables.

@@ -23,6 +23,7 @@ type Options struct {
 	Now         func() time.Time
 	Strength    engines.Strength
 	Tables      []string // names or patterns, with or without schema; none: all
+	Except      []string // tables, columns and other objects that are left out, by the name that a note gives them
 	Limits      func() tablediff.Limits
 	Progress    func(tablediff.Progress) // called about once a second
 	Settle      time.Duration            // how long rows that move are looked at again; 0: one minute
@@ -158,12 +159,20 @@ func (r *runner) plan(ctx context.Context) error {
 	digests, notes := r.o.Digests(blue, green, r.o.Strength)
 	r.notes = append(r.notes, notes...)
 	for _, n := range r.notes {
-		if matches(r.o.Tables, n.Object) {
+		switch {
+		case slices.Contains(r.o.Except, n.Object):
+			// The operator knows of it: it is named, and stands against nothing.
+			r.report.Notes = append(r.report.Notes, tablediff.NoteReport{Object: n.Object, Why: "left out: " + n.Why})
+		case matches(r.o.Tables, n.Object):
 			r.report.Notes = append(r.report.Notes, tablediff.NoteReport(n))
 		}
 	}
 	for _, d := range digests {
 		if !matches(r.o.Tables, d.Label()) {
+			continue
+		}
+		if slices.Contains(r.o.Except, d.Label()) {
+			r.report.Notes = append(r.report.Notes, tablediff.NoteReport{Object: d.Label(), Why: "left out: not compared"})
 			continue
 		}
 		t := &table{TableDigest: d, report: tablediff.TableReport{Table: d.Label(), Key: d.Key}}

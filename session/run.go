@@ -24,7 +24,7 @@ func (s *Session) begin() {
 	s.sampler.tick = s.roundDone
 	s.sampler.more = s.compareReadings
 	s.sampler.run(s.ctx, &s.wg)
-	if s.cfg.Values.Text["verify"] == "full" {
+	if s.cfg.Values.Text["verify"] != "none" {
 		s.wg.Add(1)
 		go func() {
 			defer s.wg.Done()

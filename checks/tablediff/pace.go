@@ -9,12 +9,7 @@ import (
 
 // Limits are what a comparison may take of the servers. They may change while it
 // runs.
-type Limits struct {
-	Workers  int // pairs of sessions at work
-	Max      int // active sessions of others above which it pauses; 0: no limit
-	Critical int // active sessions of others above which it stops if seen twice; 0: no limit
-	Waiting  int // sessions that wait for locks above which it pauses; 0: no limit
-}
+type Limits = engines.ComparePace
 
 // Order is what the load law says.
 type Order int

@@ -12,10 +12,11 @@ import (
 // a key is what this leaves room for.
 const proveLimit = 5 * time.Second
 
-// compared reports whether the runbook asks for the full comparison.
-func (p plan) compared() bool { return p.Param("verify", "none") == "full" }
+// compared reports whether the runbook asks for the full comparison. Only the
+// word none leaves it out: a misspelt one must not.
+func (p plan) compared() bool { return p.Param("verify", "full") != "none" }
 
-const notCompared = "parameter verify is none: rows are not compared"
+const notCompared = "parameter verify is none: NO ROW IS COMPARED, before the window or inside it; that the data is identical is not proven"
 
 // cmp is our own slot and publication on a side: they carry which rows change
 // after the comparison, nothing is applied from them.
@@ -66,15 +67,12 @@ func (p plan) compareTrack() (engines.Parts, error) {
 		slot.Limit = attachCopyLimit
 		out.Actions = append(out.Actions, pub, slot)
 	}
-	tables := "all"
-	if t := p.Lists["tables"]; len(t) > 0 {
-		tables = strings.Join(t, ", ")
+	order, err := engines.OrderOf(p.Request)
+	if err != nil {
+		return engines.Parts{}, &engines.Error{Op: "plan the comparison", Object: string(p.To), Err: err, Next: "correct the runbook's compare_ parameters"}
 	}
-	all := engines.Action{Target: green, Verb: engines.Compare, Session: engines.CompareSession, Title: "compare every row, then follow the changes",
-		Text: "compare: every row of " + string(p.From) + " with " + string(p.To) + "\ntables: " + tables + "\nslot: " + p.cmp(p.From).slot + "\npublication: " + p.cmp(p.From).pub +
-			"\nworkers: " + p.Param("compare_workers", "2"),
-		Captures: []engines.Capture{{Var: "compared_rows", Column: 1}, {Var: "compared_tables", Column: 2}, {Var: "compared_ms", Column: 3}}}
-	out.Actions = append(out.Actions, all)
+	order.Slot, order.Publication = p.cmp(p.From).slot, p.cmp(p.From).pub
+	out.Actions = append(out.Actions, engines.CompareAction(order))
 	drop, _ := p.compareDrop()
 	out.Undo = undoes(1, drop.Actions...)
 	return out, nil
@@ -86,23 +84,19 @@ func (p plan) compareProve() (engines.Parts, error) {
 	if !p.compared() {
 		return engines.Parts{UndoNone: notCompared}, nil
 	}
-	a := engines.Action{Target: green, Verb: engines.Compare, Session: engines.CompareSession, Title: "every row is equal at the freeze", Limit: proveLimit,
-		Text: "prove: every row is equal at the token\ntoken: " + p.token(),
-		Captures: []engines.Capture{{Var: "verified_rows", Column: 1}, {Var: "verified_tables", Column: 2}, {Var: "verify_ms", Column: 3},
-			{Var: "verified_in_freeze", Column: 4}}}
+	a := engines.CompareAction(engines.CompareOrder{Do: engines.CompareProve, Token: p.token()})
+	a.Limit = proveLimit
 	return engines.Parts{Actions: []engines.Action{a}, UndoNone: "reads only"}, nil
 }
 
 // compareDrop takes slots and publications away: a slot that nobody reads fills
 // the disk. It works whether or not there are any.
 func (p plan) compareDrop() (engines.Parts, error) {
-	// The door that follows is green's, whichever way the writes went.
-	end := engines.Action{Target: green, Verb: engines.Compare, Session: engines.CompareSession, Title: "end following", Text: "end: following"}
 	out := engines.Parts{UndoNone: "the comparison is made anew by its own step"}
 	if !p.compared() {
 		return engines.Parts{UndoNone: notCompared}, nil
 	}
-	out.Actions = append(out.Actions, end)
+	out.Actions = append(out.Actions, engines.CompareAction(engines.CompareOrder{Do: engines.CompareEnd}))
 	for _, side := range []engines.TargetID{p.From, p.To} {
 		l := p.cmp(side)
 		out.Actions = append(out.Actions, append(unslot(l), unpublish(l))...)

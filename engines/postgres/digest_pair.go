@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"slices"
-	"strconv"
 
 	"github.com/turquoise-db/turquoise/engines"
 )
@@ -192,12 +191,4 @@ func keyOf(b, g engines.TableShape, cols []engines.ColumnShape) []engines.Column
 		out = append(out, cols[i])
 	}
 	return out
-}
-
-// Chance is what a sum of this strength can miss, for people.
-func Chance(s engines.Strength) string {
-	if s == engines.Cryptographic {
-		return "SHA-256 over the rows of each part in the order of their keys: nobody can make two parts that agree"
-	}
-	return "sum of 64-bit row hashes seeded by the key: a differing part is missed with a chance of 1 in 2^" + strconv.Itoa(64)
 }

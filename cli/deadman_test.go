@@ -140,8 +140,8 @@ func TestTheDeadManTakesTheWindowBack(t *testing.T) {
 		{"5:main:after-send:1", syscall.SIGKILL}, // clients are held, and nobody wrote it down
 		{"5:main:after-end:4", syscall.SIGKILL},
 		{"5:main:before-begin:9", syscall.SIGSTOP}, // it hangs: ended first
-		{"5:main:after-send:15", syscall.SIGKILL},  // the pooler points at green
-		{"5:main:before-begin:18", syscall.SIGKILL},
+		{"5:main:after-send:16", syscall.SIGKILL},  // the pooler points at green
+		{"5:main:before-begin:19", syscall.SIGKILL},
 	} {
 		cmd := n.stop(tt.at)
 		from := time.Now()
@@ -215,7 +215,7 @@ func (n *night) signed(s *session.Session) {
 // on green may have left, only a person knows which side is right.
 func TestTheDeadManLeavesAnOpenedWindowAlone(t *testing.T) {
 	n := newNight(t)
-	cmd := n.stop("5:main:after-begin:19")
+	cmd := n.stop("5:main:after-begin:20")
 	before := n.entries()
 	if err := cmd.Process.Kill(); err != nil {
 		t.Fatal(err)

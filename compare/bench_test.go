@@ -59,8 +59,8 @@ func backendCPU(b *testing.B, pid uint32) float64 {
 }
 
 // BenchmarkSums gives the cost of a row to the server, ours beside what others
-// send: the same table, the same session, no parallel workers. The ratios to the
-// row as text (as pgcopydb sends it) and to a binary copy to nowhere are metrics.
+// send: the same table, no parallel workers. The ratios to pgcopydb itself, where it
+// can be had, to the row as text and to a binary copy to nowhere are metrics.
 func BenchmarkSums(b *testing.B) {
 	rows := benchRows(b)
 	for _, t := range []struct {
@@ -74,7 +74,7 @@ func BenchmarkSums(b *testing.B) {
 				b.Fatal(err)
 			}
 			defer func() { _ = conn.Close(context.WithoutCancel(b.Context())) }()
-			for _, s := range []string{t.ddl, t.fill, "VACUUM ANALYZE " + t.name, "SET max_parallel_workers_per_gather = 0", "SET jit = off"} {
+			for _, s := range []string{t.ddl, t.fill, "VACUUM (FREEZE, ANALYZE) " + t.name, "SET max_parallel_workers_per_gather = 0", "SET jit = off"} {
 				if _, err := conn.Exec(b.Context(), s); err != nil {
 					b.Fatal(err)
 				}
@@ -82,6 +82,10 @@ func BenchmarkSums(b *testing.B) {
 			per := sumCosts(b, conn.PgConn(), db.DSN, t.name, t.rows)
 			for n := range per {
 				b.ReportMetric(per[n], n+"-ns/row")
+			}
+			if peer, ok := peerCost(b, conn.PgConn().PID(), db.DSN, t.rows); ok {
+				b.ReportMetric(peer, "pgcopydb-ns/row")
+				b.ReportMetric(per["ours"]/peer, "x-of-pgcopydb")
 			}
 			b.ReportMetric(per["ours"]/per["text"], "x-of-text")
 			b.ReportMetric(per["ours"]/per["copy"], "x-of-copy")

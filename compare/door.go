@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -18,6 +20,7 @@ type Sides struct {
 	Blue, Green engines.TargetID // who has the writes, who gets them
 	Engine      engines.Engine   // of both
 	Request     func(ctx context.Context, t engines.TargetID) engines.OpenRequest
+	Keep        string // folder for what must outlive the process; empty: nothing is kept
 	Now         func() time.Time
 	Say         func(bad bool, text string)
 }
@@ -118,6 +121,26 @@ func (d *Door) Pace(words string) (engines.ComparePace, error) {
 	return d.pace, err
 }
 
+func (d *Door) file() string {
+	if d.sides.Keep == "" {
+		return ""
+	}
+	return filepath.Join(d.sides.Keep, "compared.json")
+}
+
+// forget takes away what was kept: slots that are made later know nothing of it.
+func (d *Door) forget() error {
+	if d.file() == "" {
+		return nil
+	}
+	for _, f := range []string{d.file(), d.file() + ".parts"} {
+		if err := os.Remove(f); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
+}
+
 func (d *Door) limits() tablediff.Limits {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -144,7 +167,7 @@ func (d *Door) Do(ctx context.Context, s engines.Statement) (engines.Result, err
 		row, err = d.prove(ctx, o.Token)
 	default:
 		d.end()
-		row = []string{"ended"}
+		row, err = []string{"ended"}, d.forget()
 	}
 	res := engines.Result{Command: "COMPARE", Took: d.sides.Now().Sub(began)}
 	if err != nil {
@@ -197,9 +220,9 @@ func (d *Door) compare(ctx context.Context, order engines.CompareOrder) ([]strin
 	open := func(t engines.TargetID) Open {
 		return func(ctx context.Context) (engines.Comparer, error) { return s.Engine.OpenComparer(s.Request(ctx, t)) }
 	}
-	log := func(t engines.TargetID) func(context.Context, []engines.TableDigest) (engines.Tracker, error) {
-		return func(ctx context.Context, tables []engines.TableDigest) (engines.Tracker, error) {
-			return s.Engine.OpenTracker(s.Request(ctx, t), order.Slot, order.Publication, tables)
+	log := func(t engines.TargetID) func(context.Context, []engines.TableDigest, string) (engines.Tracker, error) {
+		return func(ctx context.Context, tables []engines.TableDigest, from string) (engines.Tracker, error) {
+			return s.Engine.OpenTracker(s.Request(ctx, t), engines.TrackRequest{Slot: order.Slot, Publication: order.Publication, From: from, Tables: tables})
 		}
 	}
 	o := Options{Blue: open(s.Blue), Green: open(s.Green), Digests: s.Engine.Digests, Now: s.Now, DataOnly: true, Limits: d.limits,
@@ -212,7 +235,7 @@ func (d *Door) compare(ctx context.Context, order engines.CompareOrder) ([]strin
 		}
 	}
 	began := s.Now()
-	w, _, err := NewFollower(ctx, Follow{Options: o, BlueLog: log(s.Blue), GreenLog: log(s.Green), Say: func(text string) { s.Say(true, text) }})
+	w, _, err := NewFollower(ctx, Follow{Options: o, BlueLog: log(s.Blue), GreenLog: log(s.Green), Keep: d.file(), Say: func(text string) { s.Say(true, text) }})
 	if err != nil {
 		return nil, err
 	}

@@ -16,8 +16,9 @@ import (
 // Follow is what a comparison needs that goes on until the freeze.
 type Follow struct {
 	Options
-	BlueLog, GreenLog func(ctx context.Context, tables []engines.TableDigest) (engines.Tracker, error)
+	BlueLog, GreenLog func(ctx context.Context, tables []engines.TableDigest, from string) (engines.Tracker, error)
 	Say               func(text string) // what a person should see; may be nil
+	Keep              string            // file that keeps what is verified, to go on after a crash; empty: nothing is kept
 }
 
 // Named constants of following.
@@ -25,6 +26,8 @@ const (
 	tickEvery   = 500 * time.Millisecond // a change is verified within this of being applied
 	looksFailed = 4                      // looks after which a difference that does not move is named: two seconds
 	wholeEvery  = 20                     // ticks between two looks at tables that must be compared as a whole
+	mostAsked   = 1000                   // eight minutes of ticks
+	mostBehind  = 3 * time.Second        // a log that is read later than this makes the freeze wait for it
 )
 
 // ErrDiffers is what the comparison found: the sides are not equal.
@@ -53,13 +56,17 @@ type Follower struct {
 	ch    *tablediff.Changes
 	pos   [2]uint64
 	lost  error
+	read  bool          // every row was compared once
+	asked [2][]asked    // where the servers were, and when, as far as their logs have not been read
 	news  chan struct{} // closed and replaced with every transaction that carries a token
 	alarm map[string]bool
 }
 
 // NewFollower begins to follow both logs and compares everything once. Slots and
-// publications stand already. It returns when all that differed at first has been
-// verified, or is proven to differ. Close ends it.
+// publications stand already. Where an earlier follower left what it knew, and the
+// logs still tell everything since, only what changed meanwhile is verified. It
+// returns when all that differed at first has been verified, or is proven to
+// differ, and both logs have been read up to then. Close ends it.
 func NewFollower(ctx context.Context, f Follow) (*Follower, tablediff.Report, error) {
 	o := f.Options
 	r, err := newRunner(ctx, &o)
@@ -68,14 +75,25 @@ func NewFollower(ctx context.Context, f Follow) (*Follower, tablediff.Report, er
 	}
 	w := &Follower{f: f, r: r, tables: map[string]*table{}, news: make(chan struct{}), alarm: map[string]bool{}}
 	w.f.Options = o
-	if err := w.begin(ctx); err != nil {
+	err = w.begin(ctx)
+	if err == nil && !w.read {
+		err = w.baseline(ctx)
+	}
+	if err == nil {
+		err = w.caughtUp(ctx)
+	}
+	if err == nil {
+		w.mu.Lock()
+		w.read = true
+		w.mu.Unlock()
+		err = w.keep()
+	}
+	if err != nil {
 		w.Close()
 		return nil, r.report, err
 	}
-	if err := w.baseline(ctx); err != nil {
-		w.Close()
-		return nil, r.report, err
-	}
+	w.wg.Go(w.ticks)
+	w.wg.Go(w.keeper)
 	return w, r.report, nil
 }
 
@@ -104,42 +122,24 @@ func (w *Follower) begin(ctx context.Context) error {
 	if w.prints[0], w.prints[1], err = both(w.tick, func(c engines.Comparer) (map[string]string, error) { return c.Fingerprint(ctx) }); err != nil {
 		return err
 	}
+	if err := w.open(ctx, ds); err != nil {
+		return err
+	}
 	// Following outlives the step that began it.
 	w.run, w.stop = context.WithCancel(context.WithoutCancel(ctx))
-	for i, open := range []func(context.Context, []engines.TableDigest) (engines.Tracker, error){w.f.BlueLog, w.f.GreenLog} {
-		if w.logs[i], err = open(ctx, ds); err != nil {
-			return err
-		}
+	for i := range w.logs {
+		w.pos[i] = w.logs[i].Start()
 		w.wg.Go(func() { w.feed(w.run, i) })
 	}
 	return nil
 }
 
-// feed takes one side's log until it ends.
-func (w *Follower) feed(ctx context.Context, side int) {
-	for {
-		tx, err := w.logs[side].Next(ctx)
-		w.mu.Lock()
-		if err != nil {
-			if ctx.Err() == nil {
-				w.lost = errors.Join(errLost, err)
-				w.wake()
-			}
-			w.mu.Unlock()
-			return
+func (w *Follower) shut() {
+	for i, l := range w.logs {
+		if l != nil {
+			_ = l.Close() // a stream that was only read
+			w.logs[i] = nil
 		}
-		w.pos[side] = max(w.pos[side], tx.Position)
-		if side == 0 {
-			w.ch.Blue(tx)
-		} else {
-			w.ch.Green(tx)
-		}
-		if len(tx.Tokens) > 0 {
-			w.wake()
-		}
-		b, g := w.ch.Floor(w.pos[0], w.pos[1])
-		w.mu.Unlock()
-		w.logs[side].Confirm([]uint64{b, g}[side])
 	}
 }
 
@@ -149,9 +149,13 @@ func (w *Follower) wake() {
 	w.news = make(chan struct{})
 }
 
-// baseline reads every row once and then keeps verifying.
+// baseline reads every row once.
 func (w *Follower) baseline(ctx context.Context) error {
-	if err := w.r.read(ctx); err != nil {
+	err := w.r.read(ctx)
+	if cerr := w.r.o.Journal.Close(err == nil); err == nil {
+		err = cerr
+	}
+	if err != nil {
 		return err
 	}
 	w.mu.Lock()
@@ -169,34 +173,11 @@ func (w *Follower) baseline(ctx context.Context) error {
 			}
 		}
 	}
-	turn := w.ch.Turn()
 	w.mu.Unlock()
-	for {
-		if err := w.verify(ctx, false, true); err != nil {
-			return err
-		}
-		w.mu.Lock()
-		open, failing, wholes, lost := w.ch.OpenBefore(turn), w.ch.Failing(looksFailed, 5), w.ch.Wholes(), w.lost
-		w.mu.Unlock()
-		for n, t := range w.tables {
-			if !t.Tracked && len(t.Key) > 0 {
-				delete(wholes, n) // compared again in the freeze, whatever is found now
-			}
-		}
-		switch {
-		case lost != nil:
-			return lost
-		case len(failing) > 0:
-			return fmt.Errorf("%w: %s", ErrDiffers, named(failing))
-		case open == 0 && len(wholes) == 0:
-			w.wg.Go(w.ticks)
-			return nil
-		}
-		if err := pause(ctx, tickEvery/5); err != nil {
-			return err
-		}
-	}
+	return nil
 }
+
+func differs(rows []engines.RowChange) error { return fmt.Errorf("%w: %s", ErrDiffers, named(rows)) }
 
 // ticks verifies what changed, again and again.
 func (w *Follower) ticks() {
@@ -210,6 +191,9 @@ func (w *Follower) ticks() {
 			return
 		}
 		err := w.verify(ctx, false, n%wholeEvery == 0)
+		if err == nil {
+			err = w.ask(ctx)
+		}
 		w.mu.Lock()
 		if err != nil && ctx.Err() == nil && w.lost == nil {
 			w.lost = errors.Join(errLost, err)
@@ -296,7 +280,7 @@ func (w *Follower) progress(ctx context.Context) error {
 	if !behind {
 		return nil
 	}
-	ok, linked, err := w.tick.green.Applied(ctx, w.tick.blue, fmt.Sprintf("%X/%X", newest>>32, uint32(newest)))
+	ok, linked, err := w.tick.green.Applied(ctx, w.tick.blue, w.logs[0].Text(newest))
 	if err != nil {
 		return err
 	}
@@ -359,11 +343,12 @@ func (w *Follower) Close() {
 		w.stop()
 	}
 	w.wg.Wait()
-	for _, l := range w.logs {
-		if l != nil {
-			_ = l.Close() // a stream that was only read
+	if w.read && w.logs[1] != nil {
+		if err := w.keep(); err != nil {
+			w.once(err.Error())
 		}
 	}
+	w.shut()
 	if w.tick.blue != nil {
 		w.tick.close()
 	}

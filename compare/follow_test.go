@@ -4,23 +4,70 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/turquoise-db/turquoise/checks/tablediff"
 	"github.com/turquoise-db/turquoise/compare"
 	"github.com/turquoise-db/turquoise/engines"
 	"github.com/turquoise-db/turquoise/engines/postgres"
 )
 
-// follow makes publications and slots of our own and follows both sides.
+// follow follows both sides, without keeping anything.
 func (d *duo) follow(o compare.Options, say func(string)) (*compare.Follower, error) {
 	d.t.Helper()
-	logs := [2]func(context.Context, []engines.TableDigest) (engines.Tracker, error){}
+	return d.followKept(o, "", say)
+}
+
+func (d *duo) followKept(o compare.Options, keep string, say func(string)) (*compare.Follower, error) {
+	d.t.Helper()
+	d.slots()
+	return d.refollow(o, keep, say)
+}
+
+// refollow follows from slots that stand.
+func (d *duo) refollow(o compare.Options, keep string, say func(string)) (*compare.Follower, error) {
+	d.t.Helper()
+	logs := d.logs()
+	w, _, err := compare.NewFollower(d.t.Context(), compare.Follow{Options: o, BlueLog: logs[0], GreenLog: logs[1], Say: say, Keep: keep})
+	if err == nil {
+		d.t.Cleanup(w.Close)
+	}
+	return w, err
+}
+
+func (d *duo) logs() [2]func(context.Context, []engines.TableDigest, string) (engines.Tracker, error) {
+	logs := [2]func(context.Context, []engines.TableDigest, string) (engines.Tracker, error){}
+	for i := range 2 {
+		logs[i] = func(ctx context.Context, tables []engines.TableDigest, from string) (engines.Tracker, error) {
+			l, err := postgres.OpenTracker(engines.OpenRequest{Ctx: ctx, Target: []engines.TargetID{"blue", "green"}[i], DSN: d.db[i].DSN, Run: "r1", Person: "ann"},
+				engines.TrackRequest{Slot: "cmp_" + d.db[i].Name, Publication: "tq_cmp", From: from, Tables: tables})
+			return l, err
+		}
+	}
+	return logs
+}
+
+// released waits until nobody reads the slot of side 0.
+func (d *duo) released() {
+	d.t.Helper()
+	for n := 1; n > 0; {
+		if err := d.do[0].QueryRow(d.t.Context(), "SELECT count(*) FROM pg_replication_slots WHERE slot_name = $1 AND active", "cmp_"+d.db[0].Name).Scan(&n); err != nil {
+			d.t.Fatal(err)
+		}
+	}
+}
+
+// slots makes publications and slots of our own.
+func (d *duo) slots() {
+	d.t.Helper()
 	for i := range 2 {
 		slot := "cmp_" + d.db[i].Name
 		d.exec(i, "CREATE PUBLICATION tq_cmp FOR ALL TABLES WITH (publish_via_partition_root = true)")
@@ -40,15 +87,7 @@ func (d *duo) follow(o compare.Options, say func(string)) (*compare.Follower, er
 				d.t.Error(err)
 			}
 		})
-		logs[i] = func(ctx context.Context, tables []engines.TableDigest) (engines.Tracker, error) {
-			return postgres.OpenTracker(engines.OpenRequest{Ctx: ctx, Target: []engines.TargetID{"blue", "green"}[i], DSN: d.db[i].DSN, Run: "r1", Person: "ann"}, slot, "tq_cmp", tables)
-		}
 	}
-	w, _, err := compare.NewFollower(d.t.Context(), compare.Follow{Options: o, BlueLog: logs[0], GreenLog: logs[1], Say: say})
-	if err == nil {
-		d.t.Cleanup(w.Close)
-	}
-	return w, err
 }
 
 // fence does what the window does: a token on blue, and its acknowledgement on
@@ -231,5 +270,126 @@ func TestWhatTrackingCannotVouchFor(t *testing.T) {
 	d.fence("five")
 	if _, err := w.At(t.Context(), "five"); err == nil || errors.Is(err, compare.ErrDiffers) {
 		t.Errorf("tracking was lost, and yet: %v", err)
+	}
+}
+
+// readAll says whether any part was read by a comparison.
+func readAll(o *compare.Options) *atomic.Bool {
+	read := &atomic.Bool{}
+	o.Progress = func(p tablediff.Progress) {
+		if p.Done > 0 {
+			read.Store(true)
+		}
+	}
+	return read
+}
+
+// TestFollowingGoesOnAfterACrash: what was verified is not read again, what
+// changed while nobody followed is.
+func TestFollowingGoesOnAfterACrash(t *testing.T) {
+	d, o := newFollowed(t, 20_000)
+	stop := d.load(20_000, 200)
+	keep := filepath.Join(t.TempDir(), "compared.json")
+	first := readAll(&o)
+	w, err := d.followKept(o, keep, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows, tables := w.Compared()
+	w.Close() // the slots stay
+	if !first.Load() || rows < 20_000 {
+		t.Fatalf("the first life compared %d rows", rows)
+	}
+	d.exec(1, "UPDATE far SET n = -5 WHERE n = 77")
+	d.exec(0, "UPDATE pair SET v = 'away' WHERE no < 20; DELETE FROM bare WHERE a = 5")
+	stop()
+	again := readAll(&o)
+	if _, err = d.refollow(o, keep, nil); !errors.Is(err, compare.ErrDiffers) || !strings.Contains(err.Error(), "public.far") {
+		t.Fatalf("a write on green while nobody followed: %v", err)
+	}
+	if again.Load() {
+		t.Error("everything was read again")
+	}
+	// It is named again, however often nobody follows for a while.
+	if _, err = d.refollow(o, keep, nil); !errors.Is(err, compare.ErrDiffers) || !strings.Contains(err.Error(), "public.far") {
+		t.Fatalf("the next life: %v", err)
+	}
+	d.exec(1, "UPDATE far SET n = 77 WHERE n = -5")
+	if w, err = d.refollow(o, keep, nil); err != nil {
+		t.Fatal(err)
+	}
+	d.fence("one")
+	if p, err := w.At(t.Context(), "one"); err != nil || p.Rows != rows || p.Tables != tables || again.Load() {
+		t.Errorf("%v: %+v, %d rows in %d tables before, read again: %t", err, p, rows, tables, again.Load())
+	}
+	w.Close()
+	// Somebody else reads the slot: what he took is not known.
+	d.exec(0, "UPDATE far SET n = -9 WHERE n = 99")
+	d.released()
+	d.exec(0, "SELECT pg_replication_slot_advance('cmp_"+d.db[0].Name+"', pg_current_wal_insert_lsn())")
+	h := &heard{bell: make(chan struct{}, 1)}
+	if _, err = d.refollow(o, keep, h.say); err != nil {
+		t.Fatal(err)
+	}
+	h.until(t, "every row is read")
+	if !again.Load() {
+		t.Error("a gap in the log, and nothing was read again")
+	}
+}
+
+// TestADifferenceOutlivesTheProcess: a change that was lost on the way is not
+// verified, so its log is not let go, and a later life names it too.
+func TestADifferenceOutlivesTheProcess(t *testing.T) {
+	d, o := newFollowed(t, 2000)
+	keep := filepath.Join(t.TempDir(), "compared.json")
+	h := &heard{bell: make(chan struct{}, 1)}
+	w, err := d.followKept(o, keep, h.say)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.exec(1, `CREATE FUNCTION swallow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF NEW.id = 300 THEN RETURN NULL; END IF; RETURN NEW; END $$;
+CREATE TRIGGER s BEFORE UPDATE ON big FOR EACH ROW EXECUTE FUNCTION swallow(); ALTER TABLE big ENABLE ALWAYS TRIGGER s`)
+	d.exec(0, "UPDATE big SET note = 'lost' WHERE id = 300")
+	h.until(t, "differs: public.big (300)")
+	d.exec(0, "UPDATE big SET note = 'fine' WHERE id = 303")
+	w.Close()
+	for range 2 {
+		if _, err := d.refollow(o, keep, nil); !errors.Is(err, compare.ErrDiffers) || !strings.Contains(err.Error(), "public.big (300)") || strings.Contains(err.Error(), "303") {
+			t.Errorf("a later life: %v", err)
+		}
+	}
+}
+
+// TestAComparisonThatWasCutGoesOn reads only the parts that were not read.
+func TestAComparisonThatWasCutGoesOn(t *testing.T) {
+	d, o := newFollowed(t, 60_000)
+	stop := d.load(60_000, 200)
+	o.PartRows = 2000
+	keep := filepath.Join(t.TempDir(), "compared.json")
+	ctx, cancel := context.WithCancel(t.Context())
+	o.Progress = func(p tablediff.Progress) {
+		if p.Done >= 15 {
+			cancel()
+		}
+	}
+	d.slots()
+	logs := d.logs()
+	_, r, err := compare.NewFollower(ctx, compare.Follow{Options: o, BlueLog: logs[0], GreenLog: logs[1], Keep: keep})
+	if err == nil {
+		t.Fatal("it was not cut")
+	}
+	d.exec(1, "UPDATE big SET note = 'spoilt' WHERE id IN (3, 60000)")
+	stop()
+	old := ""
+	o.Progress = nil
+	_, r, err = compare.NewFollower(t.Context(), compare.Follow{Options: o, BlueLog: logs[0], GreenLog: logs[1], Keep: keep})
+	for _, n := range r.Notes {
+		old += n.Object + " " + n.Why
+	}
+	if !errors.Is(err, compare.ErrDiffers) || !strings.Contains(err.Error(), "public.big (3)") || !strings.Contains(err.Error(), "public.big (60000)") {
+		t.Errorf("rows that were spoilt in between: %v", err)
+	}
+	if !strings.Contains(old, "were read by an earlier run") {
+		t.Errorf("nothing was taken over: %s", old)
 	}
 }

@@ -95,7 +95,10 @@ func (w *Follower) fences(ctx context.Context, token string) error {
 		select {
 		case <-news:
 		case <-ctx.Done():
-			return fmt.Errorf("%w: the logs were not read up to the freeze in time", errLost)
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			return fmt.Errorf("%w: the logs were not read up to the freeze in time: blue's to %s, green's to %s; the token was seen: %t, its acknowledgement: %t", errLost,
+				w.logs[0].Text(w.pos[0]), w.logs[1].Text(w.pos[1]), w.ch.Saw("fence "+token), w.ch.Saw("ack "+token))
 		}
 	}
 }
@@ -138,6 +141,7 @@ type State struct {
 	Failing []engines.RowChange
 	Foreign int
 	Wholes  map[string]string
+	Behind  time.Duration // for how long a log has not been read up to where its server was
 	Lost    error
 }
 
@@ -147,16 +151,17 @@ func (w *Follower) State() State {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	n, _ := w.ch.Foreign()
-	return State{Rows: rows, Tables: tables, Dirty: w.ch.Open(), Failing: w.ch.Failing(looksFailed, 20), Foreign: n, Wholes: w.ch.Wholes(), Lost: w.lost}
+	return State{Rows: rows, Tables: tables, Dirty: w.ch.Open(), Failing: w.ch.Failing(looksFailed, 20), Foreign: n, Wholes: w.ch.Wholes(), Behind: w.behind(w.f.Now()), Lost: w.lost}
 }
 
 // Doubts is how many things stand against the data being equal at the next
-// freeze: rows that differ and do not move, and following that was lost. Rows on
+// freeze: rows that differ and do not move, following that was lost, and logs that
+// are read too late for the freeze to wait for them. Rows on
 // their way are none, nor is a write on green that left both sides alike: that
 // one is told to people.
 func (s State) Doubts() int {
 	n := len(s.Failing)
-	if s.Lost != nil {
+	if s.Lost != nil || s.Behind > mostBehind {
 		n++
 	}
 	return n

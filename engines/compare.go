@@ -1,6 +1,9 @@
 package engines
 
-import "context"
+import (
+	"context"
+	"errors"
+)
 
 // Comparer is one open door to a server for comparing its data with another
 // server's: sums over ranges of a table, and hashes of rows by key. It reads
@@ -55,10 +58,28 @@ const CompareSession = "compare"
 // holds the answers of both sides' SelfTest. It is pure.
 type Digests func(blue, green Side, strength Strength) ([]TableDigest, []Note)
 
-// Tracker follows what is committed on one server, from a slot that stands there,
-// by keys: no other value is looked at. It is used by one goroutine, but for
-// Confirm.
+// ErrGap is a log that does not tell everything since a position any more: what
+// was committed meanwhile is not known.
+var ErrGap = errors.New("the log does not tell everything since")
+
+// TrackRequest says what is followed, and from where.
+type TrackRequest struct {
+	Slot, Publication string // where the engine has such; a slot stands already
+	From              string // position from which on nothing may be missing, as Tracker.Text writes it; empty: from the slot's, or from now
+	Tables            []TableDigest
+}
+
+// Tracker follows what is committed on one server, by keys: no other value is
+// looked at. It is used by one goroutine, but for Confirm. Its positions are
+// numbers that grow with the log; Comparer.Position and Applied take their text.
 type Tracker interface {
+	// Start is the position from which on everything is told. Opening fails with
+	// ErrGap if that is behind TrackRequest.From.
+	Start() uint64
+	// Text writes a position as Comparer.Applied takes it, and Parse reads what
+	// Text or Comparer.Position wrote.
+	Text(position uint64) string
+	Parse(text string) (uint64, error)
 	// Next waits for the next committed transaction, or for word that nothing was
 	// committed up to a position. After an error the stream is over, and what was
 	// committed since is not known.
@@ -70,6 +91,7 @@ type Tracker interface {
 
 // Transaction is what one commit changed, as far as it can be named.
 type Transaction struct {
+	Before    uint64 // a log that is read again from here tells it again
 	Position  uint64 // behind the commit, in the log of this server
 	Origin    string // replication it came through; empty: written here
 	From      uint64 // behind the commit on the server it came from

@@ -53,8 +53,8 @@ type Engine struct {
 	// Digests and Repair come with OpenComparer.
 	Digests Digests
 	Repair  Repair
-	// OpenTracker follows the changes of the tables from a slot.
-	OpenTracker func(o OpenRequest, slot, publication string, tables []TableDigest) (Tracker, error)
+	// OpenTracker follows the changes of tables.
+	OpenTracker func(o OpenRequest, r TrackRequest) (Tracker, error)
 }
 
 // Names are the words of an engine that displays and alarms of the cockpit read:

@@ -21,7 +21,7 @@ func CompareGauges() []string { return []string{"data_doubts_count", "unverified
 func (s *Session) openCompare(ctx context.Context, on engines.TargetID) (engines.Conn, error) {
 	target, _ := s.cfg.Book.Target(on)
 	d, err := compare.OpenDoor(ctx, on, compare.Sides{
-		Blue: "blue", Green: "green", Engine: s.cfg.Engines[target.Engine], Now: s.cfg.Now,
+		Blue: "blue", Green: "green", Engine: s.cfg.Engines[target.Engine], Keep: s.cfg.Dir, Now: s.cfg.Now,
 		Request: func(ctx context.Context, t engines.TargetID) engines.OpenRequest {
 			r := s.request(ctx, t, "compare")
 			r.Ctx = ctx

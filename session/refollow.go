@@ -9,17 +9,23 @@ import (
 	"github.com/turquoise-db/turquoise/steps"
 )
 
-// followEvery is how often the session looks whether it still follows what it
-// should; a try that failed is made again after as long.
-const followEvery = 10 * time.Second
+// The session looks this often whether it still follows what it should. A try
+// that failed is made again after followAgain: a server that is gone is not asked
+// every second.
+const (
+	followEvery = time.Second
+	followAgain = 10 * time.Second
+)
 
 // refollow keeps the data followed between the step that began it and the one
-// that ends it. After a crash, or when a stream was cut, what changed meanwhile
-// is not known: everything is compared again, by the confirmed action, and the
-// gate of green's doubts stays closed until that is done. It only reads.
+// that ends it. After a crash, or when a stream was cut, it goes on by the
+// confirmed action: from what was kept, if the logs still tell everything since,
+// else every row is compared again. The gate of green's doubts stays closed until
+// that is done. It only reads.
 func (s *Session) refollow(ctx context.Context) {
 	t := time.NewTicker(followEvery)
 	defer t.Stop()
+	var next time.Time
 	for {
 		select {
 		case <-t.C:
@@ -27,10 +33,11 @@ func (s *Session) refollow(ctx context.Context) {
 			return
 		}
 		a, ok := s.unfollowed()
-		if !ok {
+		if !ok || s.cfg.Now().Before(next) {
 			continue
 		}
-		s.tell(true, "the changes are not followed any more: every row is compared again")
+		next = s.cfg.Now().Add(followAgain)
+		s.tell(true, "the changes are not followed: what is not verified is compared again")
 		_, err := s.conns.conn(ctx, a.Target, a.Session, s.bound(a.Target))
 		if d := s.compared.Load(); err == nil && d != nil {
 			err = d.Again(ctx, a.Text)
@@ -40,6 +47,7 @@ func (s *Session) refollow(ctx context.Context) {
 			return
 		case err != nil:
 			s.tell(true, "compared again: "+err.Error())
+			next = s.cfg.Now().Add(followAgain)
 		default:
 			s.tell(false, "every row is equal; the changes are followed again")
 		}

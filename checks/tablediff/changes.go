@@ -24,17 +24,18 @@ type Changes struct {
 // changed is one table's part.
 type changed struct {
 	keys  map[string]*Dirty
-	whole string // why the table has to be compared as a whole; empty if not
-	blind string // why its changes cannot be followed; empty if they are
-	since uint64 // turn of the newest change of a table whose rows have no names
+	whole string    // why the table has to be compared as a whole; empty if not
+	blind string    // why its changes cannot be followed; empty if they are
+	since uint64    // turn of the newest change of a table whose rows have no names
+	from  [2]uint64 // before the first changes on blue and green since which it had to be compared as a whole, 0: none
 }
 
 // Dirty is a key that has to be verified.
 type Dirty struct {
 	Key      engines.Key
 	Position uint64 // on blue: green must have applied it before a difference means anything
-	Blue     uint64 // first position on blue since it was clean, 0: none
-	Green    uint64 // first position on green since it was clean, 0: none
+	Blue     uint64 // before the first change on blue since it was clean, 0: none
+	Green    uint64 // before the first change on green since it was clean, 0: none
 	Turn     uint64 // of the newest change: a verdict on an older one does not count
 	Failed   int    // looks in which it differed since
 }
@@ -56,12 +57,12 @@ func NewChanges(tables []engines.TableDigest) *Changes {
 
 // Blue takes a transaction of blue's log.
 func (c *Changes) Blue(tx engines.Transaction) {
-	c.take(tx)
+	c.take(tx, 0)
 	for _, r := range tx.Rows {
-		if d := c.mark(r); d != nil {
+		if d := c.mark(r, tx.Before, 0); d != nil {
 			d.Position = tx.Position
 			if d.Blue == 0 {
-				d.Blue = tx.Position
+				d.Blue = tx.Before
 			}
 		}
 	}
@@ -70,14 +71,14 @@ func (c *Changes) Blue(tx engines.Transaction) {
 // Green takes a transaction of green's log. What came through replication says
 // how far green is; what did not is a write that blue does not know.
 func (c *Changes) Green(tx engines.Transaction) {
-	c.take(tx)
+	c.take(tx, 1)
 	if tx.Origin != "" {
 		c.applied = max(c.applied, tx.From)
 	}
 	for _, r := range tx.Rows {
-		if d := c.mark(r); d != nil {
+		if d := c.mark(r, tx.Before, 1); d != nil {
 			if d.Green == 0 {
-				d.Green = tx.Position
+				d.Green = tx.Before
 			}
 			if tx.Origin != "" {
 				d.Position = max(d.Position, tx.From)
@@ -92,20 +93,30 @@ func (c *Changes) Green(tx engines.Transaction) {
 	}
 }
 
-func (c *Changes) take(tx engines.Transaction) {
+func (c *Changes) take(tx engines.Transaction, side int) {
 	c.turn++
 	for _, t := range tx.Truncated {
 		c.Whole(t, "it was truncated")
+		c.tables[t].begins(tx.Before, side)
 	}
 	for _, t := range tx.Reshaped {
 		c.Whole(t, "its columns changed")
+		c.tables[t].begins(tx.Before, side)
 	}
 	for _, t := range tx.Tokens {
 		c.tokens[t] = true
 	}
 }
 
-func (c *Changes) mark(r engines.RowChange) *Dirty {
+// begins keeps from where a log would have to be read again to know that the
+// table must be compared as a whole.
+func (t *changed) begins(position uint64, side int) {
+	if t != nil && t.from[side] == 0 {
+		t.from[side] = position
+	}
+}
+
+func (c *Changes) mark(r engines.RowChange, position uint64, side int) *Dirty {
 	t := c.tables[r.Table]
 	if t == nil {
 		return nil
@@ -115,9 +126,14 @@ func (c *Changes) mark(r engines.RowChange) *Dirty {
 		if t.whole == "" {
 			t.whole = "rows without a name were written"
 		}
+		t.begins(position, side)
 		return nil
 	}
-	return c.Mark(r.Table, r.Key)
+	d := c.Mark(r.Table, r.Key)
+	if d == nil {
+		t.begins(position, side)
+	}
+	return d
 }
 
 // Mark makes a key dirty that no log named: the first comparison saw it differ.
@@ -148,6 +164,13 @@ func (c *Changes) Whole(table, why string) {
 		return
 	}
 	t.since = c.turn
+	for _, d := range t.keys {
+		for side, at := range []uint64{d.Blue, d.Green} {
+			if at > 0 && (t.from[side] == 0 || at < t.from[side]) {
+				t.from[side] = at
+			}
+		}
+	}
 	t.whole, t.keys = why, map[string]*Dirty{}
 }
 
@@ -208,7 +231,7 @@ func (c *Changes) Clean(table string, turn uint64) bool {
 	if t.since > turn {
 		return false
 	}
-	t.whole = ""
+	t.whole, t.from = "", [2]uint64{}
 	return true
 }
 
@@ -290,12 +313,18 @@ func (c *Changes) Saw(token string) bool { return c.tokens[token] }
 // verified. blue and green are the positions that were read so far.
 func (c *Changes) Floor(blue, green uint64) (uint64, uint64) {
 	for _, t := range c.tables {
+		if t.from[0] > 0 {
+			blue = min(blue, t.from[0])
+		}
+		if t.from[1] > 0 {
+			green = min(green, t.from[1])
+		}
 		for _, d := range t.keys {
 			if d.Blue > 0 {
-				blue = min(blue, d.Blue-1)
+				blue = min(blue, d.Blue)
 			}
 			if d.Green > 0 {
-				green = min(green, d.Green-1)
+				green = min(green, d.Green)
 			}
 		}
 	}

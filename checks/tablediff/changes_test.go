@@ -15,7 +15,7 @@ func tracked() []engines.TableDigest {
 }
 
 func wrote(pos uint64, keys ...string) engines.Transaction {
-	tx := engines.Transaction{Position: pos}
+	tx := engines.Transaction{Before: pos - 1, Position: pos}
 	for _, k := range keys {
 		tx.Rows = append(tx.Rows, engines.RowChange{Table: "public.t", Key: engines.Key{k}})
 	}
@@ -113,10 +113,27 @@ func TestTheFloorKeepsWhatIsNotVerified(t *testing.T) {
 	if b, g := c.Floor(300, 400); b != 99 || g != 400 {
 		t.Errorf("%d %d", b, g)
 	}
+	c.Blue(engines.Transaction{Before: 209, Position: 210, Truncated: []string{"public.t"}})
+	if b, _ := c.Floor(300, 400); b != 99 {
+		t.Errorf("keys became a table that is compared as a whole, and the log before is let go: %d", b)
+	}
+	c.Green(engines.Transaction{Before: 349, Position: 350, Rows: []engines.RowChange{{Table: "public.bare"}}})
+	if b, g := c.Floor(300, 400); b != 99 || g != 349 {
+		t.Errorf("a table without a key: %d %d", b, g)
+	}
+	c.Clean("public.t", c.Turn())
+	c.Clean("public.bare", c.Turn())
+	if b, g := c.Floor(300, 400); b != 300 || g != 400 {
+		t.Errorf("%d %d", b, g)
+	}
+	c.Blue(wrote(500, "7"))
+	if b, _ := c.Floor(600, 400); b != 499 {
+		t.Errorf("%d", b)
+	}
 	for _, d := range c.Due("public.t", 10, true) {
 		c.Looked("public.t", d, true)
 	}
-	if b, _ := c.Floor(300, 400); b != 300 {
+	if b, _ := c.Floor(600, 400); b != 600 {
 		t.Errorf("%d", b)
 	}
 }

@@ -20,8 +20,6 @@ func Engine() engines.Engine {
 		OpenComparer: func(o engines.OpenRequest) (engines.Comparer, error) { return OpenComparer(o) },
 		Digests:      Digests,
 		Repair:       Repair,
-		OpenTracker: func(o engines.OpenRequest, slot, publication string, tables []engines.TableDigest) (engines.Tracker, error) {
-			return OpenTracker(o, slot, publication, tables)
-		},
+		OpenTracker:  func(o engines.OpenRequest, r engines.TrackRequest) (engines.Tracker, error) { return OpenTracker(o, r) },
 	}
 }

@@ -4,7 +4,10 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"net"
+	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -17,11 +20,20 @@ import (
 var (
 	errStream = errors.New("the server ended the stream of changes")
 	errShort  = errors.New("a message of the stream is cut off")
+	errGap    = fmt.Errorf("%w: the slot was read by somebody else, or made anew", engines.ErrGap)
+	errNoSlot = fmt.Errorf("%w: there is no such slot, or the server has given up its log", engines.ErrGap)
 )
 
 // statusEvery is how often the server is told how far we are; it ends a stream
 // that says nothing for wal_sender_timeout, a minute by default.
 const statusEvery = time.Second
+
+// A decoder whose client died gives the slot free when it sees that; until then the
+// slot is in use.
+const (
+	slotFree = 5 * time.Second
+	slotPoll = 100 * time.Millisecond
+)
 
 // Tracker decodes a logical slot of our own.
 type Tracker struct {
@@ -30,6 +42,7 @@ type Tracker struct {
 	pg        *pgconn.PgConn
 	decoder   decoder
 	confirmed atomic.Uint64
+	begun     uint64 // the slot's position when the stream began
 	seen      uint64
 	told      time.Time
 }
@@ -38,7 +51,7 @@ var _ engines.Tracker = (*Tracker)(nil)
 
 // OpenTracker starts the stream of a slot that exists. What was committed since
 // the slot was made, or since the last confirmed position, comes first.
-func OpenTracker(o engines.OpenRequest, slot, publication string, tables []engines.TableDigest) (*Tracker, error) {
+func OpenTracker(o engines.OpenRequest, r engines.TrackRequest) (*Tracker, error) {
 	cfg, err := config(o, false)
 	if err != nil {
 		return nil, err
@@ -47,24 +60,105 @@ func OpenTracker(o engines.OpenRequest, slot, publication string, tables []engin
 	// A walsender takes no read-only default, and its statement has no end.
 	delete(cfg.RuntimeParams, "default_transaction_read_only")
 	cfg.RuntimeParams["idle_in_transaction_session_timeout"] = "0"
-	t := &Tracker{target: o.Target, cfg: cfg, decoder: newDecoder(tables)}
-	var m engines.Meter
-	if t.pg, err = dial(o.Ctx, cfg, &m); err != nil {
-		return nil, t.fail("connect a decoder", err, "check that the role may replicate and that a walsender is free")
-	}
-	if err := t.start(o.Ctx, slot, publication); err != nil {
+	over := time.Now().Add(slotFree)
+	for {
+		t := &Tracker{target: o.Target, cfg: cfg, decoder: newDecoder(r.Tables)}
+		var m engines.Meter
+		if t.pg, err = dial(o.Ctx, cfg, &m); err != nil {
+			return nil, t.fail("connect a decoder", err, "check that the role may replicate and that a walsender is free")
+		}
+		err = t.stands(o.Ctx, r)
+		if err == nil {
+			err = t.start(o.Ctx, r)
+		}
+		if err == nil {
+			return t, nil
+		}
 		_ = t.Close() // the reason is the error that counts
-		return nil, t.fail("decode slot "+slot, err, "see whether the slot stands and nobody else reads it")
+		var pe *pgconn.PgError
+		if !errors.As(err, &pe) || pe.Code != "55006" || time.Now().After(over) {
+			return nil, t.fail("decode slot "+r.Slot, err, "see whether the slot stands and nobody else reads it")
+		}
+		if err := rest(o.Ctx, slotPoll); err != nil {
+			return nil, t.fail("decode slot "+r.Slot, err, "")
+		}
 	}
-	return t, nil
+}
+
+func rest(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 func (t *Tracker) fail(op string, err error, next string) error {
-	return &engines.Error{Op: op, Object: object(t.target, t.cfg), Err: mask(err), Next: next}
+	if !errors.Is(err, engines.ErrGap) && !errors.Is(err, errStream) && !errors.Is(err, errShort) { // ours hold nothing of the server's
+		err = mask(err)
+	}
+	return &engines.Error{Op: op, Object: object(t.target, t.cfg), Err: err, Next: next}
 }
 
-func (t *Tracker) start(ctx context.Context, slot, publication string) error {
-	sql := "START_REPLICATION SLOT " + ident(slot) + " LOGICAL 0/0 (proto_version '1', publication_names " + lit(ident(publication)) + ")"
+// stands reads where the slot is. One that is ahead of what we last confirmed has
+// given changes to somebody else.
+func (t *Tracker) stands(ctx context.Context, r engines.TrackRequest) error {
+	res, err := t.pg.Exec(ctx, "SELECT confirmed_flush_lsn FROM pg_catalog.pg_replication_slots WHERE slot_name = "+lit(r.Slot)+
+		" AND database = current_database() AND coalesce(wal_status, '') <> 'lost'").ReadAll()
+	if err != nil {
+		return err
+	}
+	if len(res) != 1 || len(res[0].Rows) != 1 {
+		return errNoSlot
+	}
+	if t.begun, err = t.Parse(string(res[0].Rows[0][0])); err != nil || r.From == "" {
+		return err
+	}
+	from, err := t.Parse(r.From)
+	if err != nil || t.begun > from {
+		return errors.Join(err, errGap)
+	}
+	t.begun = from
+	return nil
+}
+
+// Start is the slot's position when the stream began.
+func (t *Tracker) Start() uint64 { return t.begun }
+
+// Text writes a position as PostgreSQL does.
+func (t *Tracker) Text(position uint64) string {
+	return fmt.Sprintf("%X/%X", position>>32, uint32(position))
+}
+
+// Parse reads a position as PostgreSQL writes it. One right behind the header of a
+// page of the log, where the next record will begin, is the end of the page
+// before: a stream that has read everything never says more until something is
+// written.
+func (t *Tracker) Parse(s string) (uint64, error) {
+	hi, lo, ok := strings.Cut(s, "/")
+	h, err1 := strconv.ParseUint(hi, 16, 32)
+	l, err2 := strconv.ParseUint(lo, 16, 32)
+	if !ok || err1 != nil || err2 != nil {
+		return 0, fmt.Errorf("%q is no position in a log", s)
+	}
+	at := h<<32 | l
+	if in := at % 8192; in == 24 || in == 40 {
+		at -= in
+	}
+	return at, nil
+}
+
+// start asks for everything since the position from which on nothing may be
+// missing, or since the slot's own.
+func (t *Tracker) start(ctx context.Context, r engines.TrackRequest) error {
+	from := r.From
+	if from == "" {
+		from = "0/0"
+	}
+	sql := "START_REPLICATION SLOT " + ident(r.Slot) + " LOGICAL " + from + " (proto_version '1', publication_names " + lit(ident(r.Publication)) + ")"
 	t.pg.Frontend().Send(&pgproto3.Query{String: sql})
 	if err := t.pg.Frontend().Flush(); err != nil {
 		return err

@@ -49,7 +49,10 @@ func (d *decoder) message(b []byte) (tx engines.Transaction, ok bool, err error)
 		d.tx.From = r.uint64()
 		d.tx.Origin = r.text()
 	case 'C':
-		r.skip(1 + 8)
+		r.skip(1)
+		// A slot that is confirmed up to where the commit begins sends it again; one
+		// that is confirmed into it does not.
+		d.tx.Before = r.uint64()
 		d.tx.Position = r.uint64()
 		tx, ok, d.open = d.tx, true, false
 	case 'R':

@@ -60,7 +60,7 @@ func TestTheDecoderKeepsKeys(t *testing.T) {
 		}
 	}
 	row := func(k ...string) engines.RowChange { return engines.RowChange{Table: "public.t", Key: k} }
-	want := engines.Transaction{Position: 999, Origin: "pg_1", From: 777,
+	want := engines.Transaction{Before: 5, Position: 999, Origin: "pg_1", From: 777,
 		Rows:      []engines.RowChange{row("1", "eu"), row("1", "eu"), row("2", "us"), row("3", "eu"), {Table: "public.bare"}},
 		Truncated: []string{"public.t"}, Tokens: []string{"fence s7f2.1"}}
 	if !reflect.DeepEqual(got, want) {

@@ -1,0 +1,121 @@
+package compare
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/turquoise-db/turquoise/engines"
+)
+
+// asked is where a server was at a time.
+type asked struct {
+	at  time.Time
+	pos uint64
+}
+
+// feed takes one side's log until it ends.
+func (w *Follower) feed(ctx context.Context, side int) {
+	for {
+		tx, err := w.logs[side].Next(ctx)
+		w.mu.Lock()
+		if err != nil {
+			if ctx.Err() == nil {
+				w.lost = errors.Join(errLost, err)
+				w.wake()
+			}
+			w.mu.Unlock()
+			return
+		}
+		w.pos[side] = max(w.pos[side], tx.Position)
+		if side == 0 {
+			w.ch.Blue(tx)
+		} else {
+			w.ch.Green(tx)
+		}
+		if len(tx.Tokens) > 0 {
+			w.wake()
+		}
+		for len(w.asked[side]) > 0 && w.asked[side][0].pos <= w.pos[side] {
+			w.asked[side] = w.asked[side][1:]
+		}
+		w.mu.Unlock()
+	}
+}
+
+// ask notes where the servers are, so that it is seen when a log is not read up to
+// there.
+func (w *Follower) ask(ctx context.Context) error {
+	w.look.Lock()
+	b, g, err := both(w.tick, func(c engines.Comparer) (string, error) { return c.Position(ctx) })
+	w.look.Unlock()
+	if err != nil {
+		return err
+	}
+	now := w.f.Now()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for i, at := range []string{b, g} {
+		pos, err := w.logs[i].Parse(at)
+		if err != nil {
+			return err
+		}
+		if pos > w.pos[i] && len(w.asked[i]) < mostAsked {
+			w.asked[i] = append(w.asked[i], asked{now, pos})
+		}
+	}
+	return nil
+}
+
+// behind is for how long a log has not been read up to where its server was. w.mu
+// is held.
+func (w *Follower) behind(now time.Time) time.Duration {
+	out := time.Duration(0)
+	for _, a := range w.asked {
+		if len(a) > 0 {
+			out = max(out, now.Sub(a[0].at))
+		}
+	}
+	return out
+}
+
+// caughtUp waits until both logs have been read up to where the servers are now,
+// and all that they told is verified.
+func (w *Follower) caughtUp(ctx context.Context) error {
+	var want [2]uint64
+	b, g, err := both(w.tick, func(c engines.Comparer) (string, error) { return c.Position(ctx) })
+	if err != nil {
+		return err
+	}
+	for i, at := range []string{b, g} {
+		if want[i], err = w.logs[i].Parse(at); err != nil {
+			return err
+		}
+	}
+	turn, told := uint64(0), false
+	for {
+		if err := w.verify(ctx, false, true); err != nil {
+			return err
+		}
+		w.mu.Lock()
+		if !told && w.pos[0] >= want[0] && w.pos[1] >= want[1] {
+			turn, told = w.ch.Turn(), true
+		}
+		open, failing, wholes, lost := w.ch.OpenBefore(turn), w.ch.Failing(looksFailed, 5), w.ch.Wholes(), w.lost
+		for n := range w.ch.Unfollowed() {
+			delete(wholes, n) // compared again in the freeze, whatever is found now
+		}
+		w.mu.Unlock()
+		switch {
+		case lost != nil:
+			return lost
+		case len(failing) > 0:
+			return differs(failing)
+		case told && open == 0 && len(wholes) == 0:
+			return nil
+		}
+		if err := pause(ctx, tickEvery/5); err != nil {
+			return err
+		}
+	}
+}

@@ -217,7 +217,7 @@ func (c childTask) wants(point string) bool {
 	}
 	places := []string{"before-intent", "after-intent", "before-begin", "after-begin", "after-send", "after-end", "before-outcome", "after-outcome"}
 	at := slices.Index(places, place)
-	if step == "5" || step == "B2" {
+	if !strings.Contains(step, ".") {
 		// The window: every fourth action, at another place each time, and the first of an abort.
 		return len(f) == 4 && (f[1] == "main" && n%4 == 1 && at == 2+(n/4)%4 || f[1] == "abort" && n == 1 && place == "after-send")
 	}

@@ -11,32 +11,14 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/turquoise-db/turquoise/engines"
 	"github.com/turquoise-db/turquoise/runbooks"
 )
 
-// quick is the shipped runbook with dwells that a walk of many short lives can
-// wait for: each life begins with no samples.
-func quick(t *testing.T) string {
-	t.Helper()
-	src, err := readBook("postgres-logical")
-	if err != nil {
-		t.Fatal(err)
-	}
-	text := strings.NewReplacer("for: 10s", "for: 200ms", "for: 5s", "for: 200ms", "for: 60s", "for: 1s").Replace(string(src))
-	if text == string(src) {
-		t.Fatal("the runbook has no dwell any more: nothing to shorten")
-	}
-	name := filepath.Join(t.TempDir(), "postgres-logical.yaml")
-	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return name
-}
-
 func (n *night) task() childTask {
-	own := map[string]string{}
-	for _, k := range []string{"TURQUOISE_BLUE_DSN", "TURQUOISE_GREEN_DSN", "TURQUOISE_ROUTER_DSN", "TURQUOISE_ROUTER_FILE", "TURQUOISE_REPL_PASSWORD", "TURQUOISE_TOOLS"} {
-		own[k], _ = n.get(k)
+	own := n.bench.Env()
+	for k := range own {
+		own[k], _ = n.get(k) // a test may have put a wire in between
 	}
 	return childTask{Book: n.cut.book, Dir: n.cut.dir, Sid: "20261121-crash-matrix-00c7", Window: n.cut.window, Params: n.cut.params, Env: own,
 		Key: n.cut.identity.key, Signers: n.cut.identity.signers}
@@ -93,38 +75,45 @@ func (n *night) life(task childTask, settled func(childDone)) (killed string, do
 // Boundaries that a walk cannot reach any more (a step whose effect is proven is
 // not run again) are reached by the next walk, until one finds nothing new.
 func TestKilledAnywhere(t *testing.T) {
-	t.Parallel()
-	var seen []string
-	whole := os.Getenv("TURQUOISE_WHOLE_MATRIX") != ""
-	for walk := 1; ; walk++ {
-		before := len(seen)
-		t.Run(fmt.Sprintf("walk %d", walk), func(t *testing.T) { seen = killWalk(t, seen, whole, "6.6", "") })
-		if t.Failed() || !whole || len(seen) == before {
-			break
-		}
-	}
-	t.Logf("killed at %d boundaries", len(seen))
-	if least := 25; len(seen) < least && !t.Failed() && !t.Skipped() && !testing.Short() {
-		t.Errorf("killed at %d boundaries only, want %d at least: %q", len(seen), least, seen)
+	for _, c := range courses() {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			var seen []string
+			whole := os.Getenv("TURQUOISE_WHOLE_MATRIX") != ""
+			for walk := 1; ; walk++ {
+				before := len(seen)
+				t.Run(fmt.Sprintf("walk %d", walk), func(t *testing.T) { seen = killWalk(t, c, seen, whole, c.home, "") })
+				if t.Failed() || !whole || len(seen) == before {
+					break
+				}
+			}
+			t.Logf("killed at %d boundaries", len(seen))
+			if len(seen) < c.least && !t.Failed() && !t.Skipped() && !testing.Short() {
+				t.Errorf("killed at %d boundaries only, want %d at least: %q", len(seen), c.least, seen)
+			}
+		})
 	}
 }
 
 // TestKilledOnTheWayOut does the same where the walk turns back before the window:
 // blue is left as it was.
 func TestKilledOnTheWayOut(t *testing.T) {
-	t.Parallel()
-	seen := killWalk(t, nil, os.Getenv("TURQUOISE_WHOLE_MATRIX") != "", "4.5", "A1.")
-	if len(seen) < 5 {
-		t.Errorf("killed at %d boundaries only: %q", len(seen), seen)
+	for _, c := range courses() {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			seen := killWalk(t, c, nil, os.Getenv("TURQUOISE_WHOLE_MATRIX") != "", c.out, c.outs)
+			if len(seen) < 5 {
+				t.Errorf("killed at %d boundaries only: %q", len(seen), seen)
+			}
+		})
 	}
 }
 
 // killWalk walks to the step back and then the way back that fits there. Only
 // boundaries that begin with only are died at.
-func killWalk(t *testing.T, seen []string, whole bool, back runbooks.StepID, only string) []string {
-	n := newNight(t)
-	n.cut.book = quick(t)
-	n.parted = 50 * nightClients // each life of the way back may end them again
+func killWalk(t *testing.T, c course, seen []string, whole bool, back runbooks.StepID, only string) []string {
+	n := newNightOn(t, c)
+	n.parted = max(n.parted, 50*nightClients) // each life of the way back may end them again
 	task := n.task()
 	task.BackFrom, task.Only, task.Crash, task.Whole, task.End = back, only, true, whole, true
 	last := ""
@@ -149,17 +138,14 @@ func killWalk(t *testing.T, seen []string, whole bool, back runbooks.StepID, onl
 // clients go on, and nothing they were promised is missing.
 func (n *night) right(point string, d childDone) {
 	n.t.Helper()
-	serves := n.pair.BlueDSN()
 	switch {
 	case d.Frozen || d.Phase == "unclear" || d.Phase == "running":
 		n.t.Fatalf("%s: after resume: %+v", point, d)
-	case d.Writes == "green":
-		serves = n.pair.GreenDSN()
-	case d.Writes != "blue":
+	case d.Writes != "blue" && d.Writes != "green":
 		n.t.Fatalf("%s: writes on %q", point, d.Writes)
 	}
 	n.flows(point)
-	if err := n.ledger.Kept(n.t.Context(), serves); err != nil {
+	if err := n.ledger.Kept(n.t.Context(), n.bench.LedgerDSN(engines.TargetID(d.Writes))); err != nil {
 		n.t.Fatalf("%s: %v", point, err)
 	}
 }
@@ -171,6 +157,6 @@ func (n *night) ends(task childTask, d childDone) {
 	if d.Result != "rolled_back" || d.Writes != "blue" {
 		n.t.Fatalf("the walk ended with %+v", d)
 	}
-	n.reckon(n.pair.BlueDSN(), n.pair.GreenDSN())
+	n.reckon("blue", "green")
 	sound(n.t, filepath.Join(task.Dir, task.Sid))
 }

@@ -3,12 +3,14 @@ package cli
 import (
 	"fmt"
 	"io"
+	"math"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/turquoise-db/turquoise/audit"
 	"github.com/turquoise-db/turquoise/audit/entries"
+	"github.com/turquoise-db/turquoise/engines"
 	"github.com/turquoise-db/turquoise/lab"
 	"github.com/turquoise-db/turquoise/lab/labtest"
 	"github.com/turquoise-db/turquoise/session"
@@ -18,7 +20,8 @@ import (
 // night is a cutover against real servers with traffic on them.
 type night struct {
 	t      *testing.T
-	pair   *lab.PairLab
+	bench  lab.Bench
+	pair   *lab.PairLab // the bench of PostgreSQL; nil on others
 	ledger *lab.Ledger
 	app    *App
 	cut    cutover
@@ -30,16 +33,23 @@ type night struct {
 // nightClients of the workload.
 const nightClients = 16
 
-func newNight(t *testing.T) *night {
+func newNight(t *testing.T) *night { t.Helper(); return newNightOn(t, courses()[0]) }
+
+func newNightOn(t *testing.T, c course) *night {
 	t.Helper()
-	pair := labtest.Pair(t, lab.Options{})
-	l, err := lab.StartLedger(t.Context(), pair.AppDSN(), nightClients, lab.LedgerOptions{})
+	bench := labtest.Bench(t, c.engine, lab.BenchOptions{Flavor: c.flavor})
+	l, err := lab.StartLedger(t.Context(), bench.AppDSN(), nightClients, lab.LedgerOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = l.Stop() }) // a second stop does nothing
-	return &night{t: t, pair: pair, ledger: l, app: &App{Out: io.Discard, Err: testWriter{t}}, get: labEnv(pair),
-		cut: cutover{book: quick(t), params: pair.Params(), operator: "script", window: "block", dir: t.TempDir(), every: 250 * time.Millisecond}}
+	n := &night{t: t, bench: bench, ledger: l, app: &App{Out: io.Discard, Err: testWriter{t}}, get: labEnv(bench),
+		cut: cutover{book: quickened(t, c.book), params: bench.Params(), operator: "script", window: "block", dir: t.TempDir(), every: 250 * time.Millisecond}}
+	n.pair, _ = bench.(*lab.PairLab)
+	if c.cuts {
+		n.breaks, n.parted = math.MaxInt64, math.MaxInt64
+	}
+	return n
 }
 
 type testWriter struct{ t *testing.T }
@@ -87,7 +97,7 @@ func (n *night) flows(what string) {
 // that no client met anything but what the way back to an older server costs.
 func (n *night) compare(s *session.Session) {
 	n.t.Helper()
-	serves, before := n.pair.BlueDSN(), n.pair.GreenDSN()
+	serves, before := engines.TargetID("blue"), engines.TargetID("green")
 	if s.State().Writes == "green" {
 		serves, before = before, serves
 	}
@@ -97,13 +107,13 @@ func (n *night) compare(s *session.Session) {
 }
 
 // reckon stops the clients and demands that nothing was lost or doubled.
-func (n *night) reckon(serves, before string) lab.Report {
+func (n *night) reckon(serves, before engines.TargetID) lab.Report {
 	n.t.Helper()
 	n.flows("before the comparison")
 	if err := n.ledger.Stop(); err != nil {
 		n.t.Fatal(err)
 	}
-	rep, err := n.ledger.Check(n.t.Context(), serves, before)
+	rep, err := n.ledger.Check(n.t.Context(), n.bench.LedgerDSN(serves), n.bench.LedgerDSN(before))
 	if err != nil {
 		n.t.Fatal(err)
 	}
@@ -115,22 +125,30 @@ func (n *night) reckon(serves, before string) lab.Report {
 }
 
 func TestEveryPlaceOfTheBlockCanBeAborted(t *testing.T) {
-	t.Parallel()
-	n := newNight(t)
+	for _, c := range courses() {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			abortEverywhere(t, c)
+		})
+	}
+}
+
+func abortEverywhere(t *testing.T, c course) {
+	n := newNightOn(t, c)
 	fail := 0
-	s := n.open(func(c *session.Config) { c.Fail = func(a int) bool { return a == fail } })
-	if err := n.walk(s, lab.WalkOptions{Until: "4.5"}); err != nil {
+	s := n.open(func(cfg *session.Config) { cfg.Fail = func(a int) bool { return a == fail } })
+	if err := n.walk(s, lab.WalkOptions{Until: c.out}); err != nil {
 		t.Fatal(err)
 	}
-	places := len(s.Snapshot().Cards["5"].Statements)
+	places := len(s.Snapshot().Cards[c.window].Statements)
 	if places < 10 {
 		t.Fatalf("the block has %d actions", places)
 	}
 	for fail = 1; fail < places; fail++ { // the last one opens writes: nothing is aborted behind it
-		if err := n.walk(s, lab.WalkOptions{Until: "5"}); err == nil {
+		if err := n.walk(s, lab.WalkOptions{Until: c.window}); err == nil {
 			t.Fatalf("proof %d was made to fail, the block went through", fail)
 		}
-		if x := s.State().Step("5"); x.Phase != steps.Undone {
+		if x := s.State().Step(c.window); x.Phase != steps.Undone {
 			t.Fatalf("proof %d failed: step is %s (%s), want undone", fail, x.Phase, x.Why)
 		}
 		if w := s.State().Writes; w != "blue" || s.State().Freeze.On {
@@ -140,18 +158,26 @@ func TestEveryPlaceOfTheBlockCanBeAborted(t *testing.T) {
 		t.Logf("abort at action %d: longest gap so far %s", fail, n.ledger.Meter().LongestGap)
 	}
 	fail = 0
-	if err := n.walk(s, lab.WalkOptions{Until: "5"}); err != nil {
+	if err := n.walk(s, lab.WalkOptions{Until: c.window}); err != nil {
 		t.Fatal(err)
 	}
 	n.compare(s)
 }
 
 func TestTheWayThereAndBackLosesNothing(t *testing.T) {
-	t.Parallel()
-	n := newNight(t)
-	n.parted = nightClients
+	for _, c := range courses() {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			n := newNightOn(t, c)
+			n.parted = max(n.parted, nightClients)
+			thereAndBack(t, n, c)
+		})
+	}
+}
+
+func thereAndBack(t *testing.T, n *night, c course) {
 	s := n.open(nil)
-	if err := n.walk(s, lab.WalkOptions{BackFrom: "6.2"}); err != nil {
+	if err := n.walk(s, lab.WalkOptions{BackFrom: c.back}); err != nil {
 		t.Fatal(err)
 	}
 	if w := s.State().Writes; w != "blue" {

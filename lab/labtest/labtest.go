@@ -103,6 +103,30 @@ func Pair(t testing.TB, o lab.Options) *lab.PairLab {
 	return l
 }
 
+// Bench starts the servers of a lab profile for the test, and stops them when it
+// ends.
+func Bench(t testing.TB, engine string, o lab.BenchOptions) lab.Bench {
+	t.Helper()
+	skipShort(t)
+	p, err := lab.ProfileOf(engine)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if o.Log == nil {
+		o.Log = t.Output()
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), startTimeout)
+	defer cancel()
+	b, err := p.Start(ctx, o)
+	need(t, err)
+	t.Cleanup(func() {
+		if err := b.Close(); err != nil {
+			t.Errorf("stop the lab: %v", err)
+		}
+	})
+	return b
+}
+
 // Have skips the test unless the programs of a pair of these versions can be
 // had, for tests that start the lab by themselves.
 func Have(t testing.TB, blue, green int) {

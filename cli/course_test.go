@@ -1,0 +1,54 @@
+package cli
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/turquoise-db/turquoise/runbooks"
+)
+
+// course is a shipped runbook on the servers of one lab profile, with what a test
+// that walks it there and back must know. A new engine is one row.
+type course struct {
+	name   string
+	book   string // of the catalogue
+	engine string // of the lab profile
+	flavor string
+	window runbooks.StepID // the block
+	back   runbooks.StepID // soon after it, with the writes on green, the walk may turn back
+	home   runbooks.StepID // the last step after which it may
+	out    runbooks.StepID // after it, before the window, the walk turns back
+	outs   string          // how the steps of that way back begin
+	least  int             // boundaries that the selection kills at, on the way there and back
+	cuts   bool            // the router cannot hold clients: a window refuses and cuts them
+}
+
+func courses() []course {
+	return []course{
+		{name: "postgres", book: "postgres-logical", engine: "postgres", window: "5", back: "6.2", home: "6.6", out: "4.5", outs: "A1.", least: 25},
+	}
+}
+
+// quickened is the shipped runbook with dwells that a walk of many short lives can
+// wait for: each life begins with no samples.
+func quickened(t *testing.T, book string) string {
+	t.Helper()
+	src, err := readBook(book)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := strings.NewReplacer("for: 10s", "for: 200ms", "for: 5s", "for: 200ms", "for: 60s", "for: 1s").Replace(string(src))
+	if text == string(src) {
+		t.Fatal("the runbook has no dwell any more: nothing to shorten")
+	}
+	name := filepath.Join(t.TempDir(), book+".yaml")
+	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
+
+// quick is that of PostgreSQL.
+func quick(t *testing.T) string { return quickened(t, courses()[0].book) }

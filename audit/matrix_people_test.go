@@ -173,6 +173,41 @@ func TestOneApprovalServesOnce(t *testing.T) {
 	expect(t, c.check(), 3, "R35-approval-other", "was already used at seq")
 }
 
+// TestAStepThatWaitsForAnAnchorHasItsReceipt before its first command.
+func TestAStepThatWaitsForAnAnchorHasItsReceipt(t *testing.T) {
+	for _, row := range []struct {
+		name string
+		size int64 // of the receipt, against the intent's number
+		exit int
+		code []string
+	}{
+		{"receipt", 2, 0, nil},
+		{"of the entries before", 0, 3, []string{"R49-anchor", "step 3.1 was to wait"}},
+		{"none", -1, 3, []string{"R49-anchor"}},
+	} {
+		c := newCrew(t, people(t))
+		c.introduce()
+		c.put(system, entries.PolicySet{Steps: []entries.StepPolicy{{Step: "3.1", Risk: "CHANGE", Anchor: "before"}}})
+		c.change = func(l audit.Line) []audit.Line {
+			switch b := l.Body.(type) {
+			case entries.StepPlan:
+				b.Needs.Anchor = "before"
+				l.Body = b
+			case entries.StmtBegin:
+				if row.size >= 0 {
+					return []audit.Line{{Meta: system, Body: entries.AnchorReceipt{Kind: "witness", Name: "w", Size: *l.Meta.Ref + row.size}}, l}
+				}
+			}
+			return []audit.Line{l}
+		}
+		c.walk("3.1", "CHANGE", 0)
+		c.change = nil
+		c.close()
+		t.Log(row.name)
+		expect(t, c.check(noVouch), row.exit, row.code...)
+	}
+}
+
 // waiver signs the waiver for a step and gives its line.
 func (c *crew) waiver(step string, permitted bool) audit.Entry {
 	c.t.Helper()

@@ -30,7 +30,7 @@ func (x *anchoring) flags(f *pflag.FlagSet) {
 	f.StringVar(&x.tsaCA, "anchor-tsa-ca", "", "its certificates (PEM); with them a wrong reply is refused at once")
 	f.StringVar(&x.bucket, "anchor-s3", "", "s3://BUCKET/PREFIX for locked copies; AWS configuration as for the AWS tools")
 	f.StringVar(&x.until, "anchor-s3-until", "", "date until which nobody can delete them: YYYY-MM-DD")
-	f.DurationVar(&x.limit, "anchor-limit", 10*time.Second, "what one anchor may take; the session never waits for it")
+	f.DurationVar(&x.limit, "anchor-limit", 10*time.Second, "what one anchor may take; only a step with anchor: before, or without return, waits for it")
 }
 
 // all makes the anchors that the flags name; none is a list of none.
@@ -79,6 +79,7 @@ func (x anchoring) beside(ctx context.Context, all []anchors.Anchor, cfg *sessio
 		return
 	}
 	dir, sid := cfg.Dir, cfg.Sid
+	cfg.AnchorLimit = x.limit
 	cfg.Anchor = func(to session.Anchored) session.Anchors {
 		return anchors.Run(context.WithoutCancel(ctx), anchors.RunnerOptions{Dir: dir, Sid: sid, Limit: x.limit, Now: time.Now,
 			Got: func(r anchors.Receipt) {

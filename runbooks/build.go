@@ -162,6 +162,10 @@ func (d *decoder) step(v *value) Step {
 		Before: d.gates(v.get("before")), After: d.gates(v.get("after")), Expect: v.str("expect"), UndoNone: v.str("undo_reason"),
 		Planned: span(v.get("planned")), Timeout: span(v.get("timeout")), Signers: number(v.get("signers")),
 		Phrase: v.str("phrase"), Word: v.str("word"), Line: v.line, path: v.path, BreakGlass: truth(v.get("break_glass")),
+		Ahead: truth(v.get("ahead")), Anchor: v.str("anchor"),
+	}
+	for _, who := range items(v.get("approvers")) {
+		s.Approvers = append(s.Approvers, who.text)
 	}
 	for _, d := range items(v.get("desks")) {
 		s.Desks = append(s.Desks, d.text)

@@ -96,6 +96,21 @@ func leastRisk(kind string) Risk {
 	return Change
 }
 
+// signatures looks at what a step says of its second person.
+func (l *linter) signatures(s Step) {
+	needs := s.Signers >= minSigners
+	switch {
+	case s.Ahead && s.Risk == NoReturn:
+		l.step(s, "signers", "leave ahead out: the plan and its checks must be before whoever signs", "NO RETURN is never approved ahead")
+	case s.Ahead && !needs:
+		l.step(s, "signers", "add signers: 2, or leave ahead out", "ahead without a second signature")
+	case len(s.Approvers) > 0 && !needs:
+		l.step(s, "signers", "add signers: 2, or leave approvers out", "approvers without a second signature")
+	case len(s.Approvers) > 0 && len(s.Approvers) < s.Signers-1:
+		l.step(s, "signers", "name more of them, or lower signers", "%d approvers for %d signatures", len(s.Approvers), s.Signers-1)
+	}
+}
+
 func (l *linter) risk(s Step) {
 	if least := leastRisk(s.Kind); s.Risk < least {
 		if _, known := l.cat.kind(s.Kind); known {
@@ -105,6 +120,7 @@ func (l *linter) risk(s Step) {
 	if (s.Risk == Change || s.Risk == Traffic) && len(s.Undo) == 0 && s.UndoNone == "" && s.Args["undo_text"] == "" {
 		l.step(s, "risk", "name the steps that take it back under undo, or write undo: none and undo_reason", "%s without undo", s.Risk)
 	}
+	l.signatures(s)
 	if s.Risk != NoReturn {
 		return
 	}

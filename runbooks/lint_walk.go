@@ -61,6 +61,9 @@ func (l *linter) block(p Phase) {
 	if !kinds["freeze"] || !kinds["open"] {
 		say(".block", "put freeze, catchup, route and open into it, or leave block out", "a block without freeze or without open: clients could be left waiting")
 	}
+	if slices.Contains(p.step().Approvers, nobody) {
+		say(".block", "name somebody in all lists", "nobody is among the approvers of every step of the block")
+	}
 	if p.Budget <= 0 {
 		say(".block", "add budget: 20s", "a block without a budget")
 	}

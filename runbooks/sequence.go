@@ -68,9 +68,42 @@ func (p Phase) step() Step {
 	s.UndoNone = "until writes are open its abort plan takes it back; after that the way back does"
 	for _, q := range p.Steps {
 		s.Planned += q.Planned
-		s.Signers = max(s.Signers, q.Signers)
 	}
+	p.people(&s)
 	return s
+}
+
+// nobody stands for the approvers of a block where no name is on all lists. No
+// signers file can name it.
+const nobody = "-"
+
+// people is what the steps of a block ask of people and of anchors, together: as
+// many signatures as the strictest of them, by those whom each of them takes, and
+// ahead only if none of them is against it.
+func (p Phase) people(s *Step) {
+	s.Ahead = true
+	for _, q := range p.Steps {
+		s.Signers = max(s.Signers, q.Signers)
+		if q.Anchor == Before {
+			s.Anchor = Before
+		}
+		if q.Signers < minSigners {
+			continue
+		}
+		s.Ahead = s.Ahead && q.Ahead
+		if len(q.Approvers) == 0 {
+			continue
+		}
+		if len(s.Approvers) == 0 {
+			s.Approvers = slices.Clone(q.Approvers)
+		} else {
+			s.Approvers = slices.DeleteFunc(s.Approvers, func(who string) bool { return !slices.Contains(q.Approvers, who) })
+			if len(s.Approvers) == 0 {
+				s.Approvers = []string{nobody}
+			}
+		}
+	}
+	s.Ahead = s.Ahead && s.Signers >= minSigners
 }
 
 // blockID is the phase's number, with the way's letter.

@@ -86,3 +86,32 @@ func TestABlockHasItsPhasesNumberAndTheRiskOfItsPhase(t *testing.T) {
 		}
 	}
 }
+
+// TestABlockAsksWhatItsStepsAsk: as many signatures as the strictest of them, by
+// people whom each of them takes, and ahead only if none is against it.
+func TestABlockAsksWhatItsStepsAsk(t *testing.T) {
+	step := func(change func(*Step)) Step {
+		s := Step{ID: "5.1", From: "blue", To: "green"}
+		change(&s)
+		return s
+	}
+	two := step(func(s *Step) { s.Signers, s.Ahead, s.Approvers = 2, true, []string{"bob", "carl"} })
+	for name, row := range map[string]struct {
+		other Step
+		want  string
+	}{
+		"nothing more":   {step(func(*Step) {}), "2 true [bob carl] "},
+		"not ahead":      {step(func(s *Step) { s.Signers = 3 }), "3 false [bob carl] "},
+		"fewer people":   {step(func(s *Step) { s.Signers, s.Ahead, s.Approvers = 2, true, []string{"carl"} }), "2 true [carl] "},
+		"nobody is left": {step(func(s *Step) { s.Signers, s.Ahead, s.Approvers = 2, true, []string{"dan"} }), "2 true [-] "},
+		"anchored":       {step(func(s *Step) { s.Anchor = Before }), "2 true [bob carl] before"},
+	} {
+		s := Phase{Number: 5, Block: true, Steps: []Step{two, row.other}}.step()
+		if got := fmt.Sprint(s.Signers, " ", s.Ahead, " ", s.Approvers, " ", s.Anchor); got != row.want {
+			t.Errorf("%s: %s, want %s", name, got, row.want)
+		}
+	}
+	if s := (Phase{Number: 5, Block: true, Steps: []Step{step(func(*Step) {})}}).step(); s.Ahead {
+		t.Error("ahead without a signature")
+	}
+}

@@ -101,6 +101,9 @@ func stepShape() *shape {
 		field{"phrase", "what is typed for `no_return`", text(), false},
 		field{"word", "what is typed for `traffic`, if not the side", text(), false},
 		field{"break_glass", "may be run without its second signature, which is then owed", &shape{form: formBool}, false},
+		field{"ahead", "its second signature may be given before the session, over the whole runbook", &shape{form: formBool}, false},
+		field{"approvers", "persons who may sign, by their names in the signers file; default all but the operator", list(text()), false},
+		field{"anchor", "`before`: it sends nothing until somebody outside has taken its intent", enum(Async, Before), false},
 		field{"desks", "desks that must say go before it runs", list(text()), false})
 }
 

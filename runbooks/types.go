@@ -109,16 +109,25 @@ type Step struct {
 	UndoNone string   // reason why there is nothing to undo
 	Planned  time.Duration
 	Timeout  time.Duration
-	Signers  int
+	Signers  int    // persons that must sign, the operator included
 	Phrase   string // what is typed for NO RETURN
 	Word     string // what is typed for TRAFFIC if not the side of On
 	Line     int    // in the source
 
 	BreakGlass bool     // may be run without its second signature, which is then owed
+	Ahead      bool     // its second signature may be given before the session, over the whole runbook
+	Approvers  []string // who may give it, as the signers file names them; empty: all but the operator
+	Anchor     string   // Before: nothing is sent until somebody outside has taken its intent; else Async
 	Desks      []string // who must say go before the step runs, by desk
 
 	path string // of the step in the source, for findings of Lint
 }
+
+// When a step's intent has to lie with somebody outside.
+const (
+	Async  = "async"  // whenever they come to it
+	Before = "before" // before the step sends anything
+)
 
 // Phase groups steps. A Block is confirmed once and run back to back.
 type Phase struct {

@@ -2,10 +2,13 @@ package session
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/turquoise-db/turquoise/audit"
 	"github.com/turquoise-db/turquoise/audit/entries"
+	"github.com/turquoise-db/turquoise/engines"
+	"github.com/turquoise-db/turquoise/runbooks"
 	"github.com/turquoise-db/turquoise/steps"
 )
 
@@ -37,6 +40,65 @@ func (a anchored) Receipt(r entries.AnchorReceipt) {
 	a.write(audit.Meta{By: audit.System, Ref: audit.Ref(r.Size), OK: audit.OK(true)}, r)
 }
 
+// anchorLimit is what a step waits for a receipt where nothing else is configured.
+const anchorLimit = 10 * time.Second
+
+// awaitsAnchor says whether a step sends nothing until somebody outside has taken
+// its intent: because its runbook says so, or because it has no return and there
+// is somebody to ask. A rehearsal without anchors waits for nobody.
+func (s *Session) awaitsAnchor(st runbooks.Step) bool {
+	if s.anchors == nil {
+		return st.Anchor == runbooks.Before && !s.cfg.Scripted
+	}
+	return st.Anchor == runbooks.Before || st.Risk == runbooks.NoReturn && st.Anchor != runbooks.Async
+}
+
+// anchorMissing refuses to arm a step that could only wait in vain.
+func (s *Session) anchorMissing() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	it, ok := s.state.Current()
+	if !ok || s.anchors != nil || !s.awaitsAnchor(it.Step) {
+		return nil
+	}
+	return &steps.Refusal{Why: "step " + string(it.Step.ID) + " waits until somebody outside has taken its intent, and this session has no anchor",
+		Next: "leave with q, then turquoise resume with --anchor-witness, --anchor-tsa or --anchor-s3"}
+}
+
+// anchored waits for a receipt that covers the intent. Nothing was sent before it,
+// so a step that waited in vain is unsent and may be armed again.
+func (x *execution) anchored(ctx context.Context) *failure {
+	s := x.s
+	if !s.awaitsAnchor(x.it.Step) {
+		return nil
+	}
+	limit := s.cfg.AnchorLimit
+	if limit == 0 {
+		limit = anchorLimit
+	}
+	x.say(false, "waits up to %s until somebody outside has taken entry %d", limit, x.sealed.Seq())
+	patience := time.NewTimer(limit)
+	defer patience.Stop()
+	for {
+		s.mu.Lock()
+		taken, ch, why := s.taken, s.stepCh, s.untaken
+		s.mu.Unlock()
+		if taken > x.sealed.Seq() {
+			return nil
+		}
+		select {
+		case <-ch:
+		case <-ctx.Done():
+			return &failure{engines.Unsent, 1, "interrupted before somebody outside had taken its intent"}
+		case <-patience.C:
+			if why != "" {
+				why = ": " + why
+			}
+			return &failure{engines.Unsent, 1, fmt.Sprintf("nobody outside took its intent within %s%s", limit, why)}
+		}
+	}
+}
+
 // Failed says in the record that an anchor did not answer. Nothing stops for it.
 func (a anchored) Failed(since time.Time, err error) {
 	a.write(audit.Meta{By: audit.System}, entries.LogFault{Kind: "anchor", Cause: err.Error(),
@@ -55,7 +117,17 @@ func (a anchored) write(m audit.Meta, b audit.Body) {
 	if s.closed || s.leaving != "" || s.state.Result != "" || s.log.Fault() != nil {
 		return
 	}
-	_, _ = s.commit(steps.Event{Meta: m, Body: b}) // a fault of the record is told by commit
+	if f, ok := b.(entries.LogFault); ok {
+		s.untaken = f.Cause
+	}
+	if _, err := s.commit(steps.Event{Meta: m, Body: b}); err != nil {
+		return // a fault of the record is told by commit
+	}
+	if r, ok := b.(entries.AnchorReceipt); ok {
+		s.taken, s.untaken = max(s.taken, r.Size), ""
+		close(s.stepCh) // commit woke them before it counted
+		s.stepCh = make(chan struct{})
+	}
 }
 
 // settleAnchors waits for receipts, so that they stand in the record when it is

@@ -3,12 +3,16 @@ package session_test
 import (
 	"context"
 	"errors"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/turquoise-db/turquoise/anchors"
 	"github.com/turquoise-db/turquoise/audit"
 	"github.com/turquoise-db/turquoise/audit/entries"
+	"github.com/turquoise-db/turquoise/engines"
+	"github.com/turquoise-db/turquoise/runbooks"
 	"github.com/turquoise-db/turquoise/session"
 	"github.com/turquoise-db/turquoise/steps"
 )
@@ -16,8 +20,9 @@ import (
 // outsider refuses its first head and takes the others; one that hangs answers
 // nothing at all.
 type outsider struct {
-	asked int
-	hangs bool
+	asked   int
+	hangs   bool
+	refuses bool
 }
 
 func (*outsider) Kind() string { return audit.AnchorWitness }
@@ -27,23 +32,28 @@ func (o *outsider) Take(ctx context.Context, p anchors.Point) (anchors.Receipt, 
 		<-ctx.Done()
 		return anchors.Receipt{}, ctx.Err()
 	}
-	if o.asked++; o.asked == 1 {
+	if o.asked++; o.asked == 1 || o.refuses {
 		return anchors.Receipt{}, errors.New("not now")
 	}
 	return anchors.Receipt{Kind: audit.AnchorWitness, Name: "w", Size: p.Head.Size, At: time.Now()}, nil
+}
+
+// outside starts what takes the heads of a record to o.
+func outside(t *testing.T, dir string, v *servers, sid string, o *outsider) func(session.Anchored) session.Anchors {
+	return func(to session.Anchored) session.Anchors {
+		return anchors.Run(t.Context(), anchors.RunnerOptions{Dir: dir, Sid: sid, Limit: 50 * time.Millisecond, Now: v.now,
+			Got: func(r anchors.Receipt) {
+				to.Receipt(entries.AnchorReceipt{Kind: r.Kind, Name: r.Name, Size: r.Size, At: r.At.UTC().Format(time.RFC3339)})
+			},
+			Failed: func(_ anchors.Anchor, since time.Time, err error) { to.Failed(since, err) }}, o)
+	}
 }
 
 func anchoredNight(t *testing.T, o *outsider) []audit.Entry {
 	t.Helper()
 	v, dir := newServers(), t.TempDir()
 	cfg := config(v, dir)
-	cfg.Anchor = func(to session.Anchored) session.Anchors {
-		return anchors.Run(t.Context(), anchors.RunnerOptions{Dir: dir, Sid: cfg.Sid, Limit: 50 * time.Millisecond, Now: v.now,
-			Got: func(r anchors.Receipt) {
-				to.Receipt(entries.AnchorReceipt{Kind: r.Kind, Name: r.Name, Size: r.Size, At: r.At.UTC().Format(time.RFC3339)})
-			},
-			Failed: func(_ anchors.Anchor, since time.Time, err error) { to.Failed(since, err) }}, o)
-	}
+	cfg.Anchor = outside(t, dir, v, cfg.Sid, o)
 	n := begin(t, v, cfg)
 	n.run("1.1", steps.Done)
 	n.run("2", steps.Done)
@@ -90,4 +100,62 @@ func TestAnAnchorThatHangsHoldsNothing(t *testing.T) {
 			t.Errorf("a receipt of nobody: %s", e.Body)
 		}
 	}
+}
+
+// TestAStepWaitsForAReceipt: what asks for it, and what has no return, sends
+// nothing before somebody outside has taken its intent; in vain it is unsent.
+func TestAStepWaitsForAReceipt(t *testing.T) {
+	for _, row := range []struct {
+		name  string
+		o     *outsider
+		phase steps.Phase
+		why   string
+	}{
+		{"taken", &outsider{asked: 1}, steps.Done, ""},
+		{"in vain", &outsider{hangs: true}, steps.Failed, "nobody outside took its intent within 100ms"},
+		{"refused", &outsider{refuses: true}, steps.Failed, "not now"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			v, dir := newServers(), t.TempDir()
+			cfg := config(v, dir)
+			cfg.Book.Phases[0].Steps[0].Anchor = runbooks.Before
+			cfg.AnchorLimit = 100 * time.Millisecond
+			cfg.Anchor = outside(t, dir, v, cfg.Sid, row.o)
+			n := begin(t, v, cfg)
+			x := n.run("1.1", row.phase)
+			sent := slices.Contains(v.texts(), "CREATE x")
+			if sent != (row.phase == steps.Done) || !strings.Contains(x.Why, row.why) {
+				t.Errorf("sent %v, %q", sent, x.Why)
+			}
+			if row.phase == steps.Done {
+				n.run("2", steps.Done) // asks for nothing, and goes on whatever the anchor says
+			} else if x.Outcome != engines.Unsent {
+				t.Errorf("outcome %s", x.Outcome)
+			}
+			if err := n.do(session.Intent{Command: steps.End{Reason: "end"}}); err != nil {
+				t.Fatal(err)
+			}
+			if err := n.s.Close(); err != nil {
+				t.Fatal(err)
+			}
+			if r := entries.Verify(dir, audit.VerifyOptions{}); len(r.Findings) != 0 {
+				t.Error(r.Findings)
+			}
+		})
+	}
+}
+
+// TestAStepThatCouldOnlyWaitInVainIsNotArmed.
+func TestAStepThatCouldOnlyWaitInVainIsNotArmed(t *testing.T) {
+	v := newServers()
+	cfg := config(v, t.TempDir())
+	cfg.Book.Phases[0].Steps[0].Anchor = runbooks.Before
+	n := begin(t, v, cfg)
+	if err := n.do(session.Intent{Command: steps.Arm{Step: "1.1"}}); err == nil || !strings.Contains(err.Error(), "this session has no anchor") {
+		t.Errorf("armed: %v", err)
+	}
+	// A rehearsal waits for nobody.
+	cfg = config(v, t.TempDir())
+	cfg.Book.Phases[0].Steps[0].Anchor, cfg.Scripted = runbooks.Before, true
+	begin(t, v, cfg).run("1.1", steps.Done)
 }

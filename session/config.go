@@ -30,6 +30,8 @@ type Config struct {
 	// Anchor starts what takes the heads of the record outside; nil: nobody outside
 	// sees them.
 	Anchor func(Anchored) Anchors
+	// AnchorLimit is what a step that waits for a receipt waits at most; 0: ten seconds.
+	AnchorLimit time.Duration
 	// Emergency is a folder, best on another file system, for what must be written
 	// when the record cannot be; empty: none.
 	Emergency string

@@ -58,6 +58,10 @@ func (x *execution) run(ctx context.Context) {
 			x.settle(engines.Unclear, fmt.Sprintf("panic: %v", r))
 		}
 	}()
+	if f := x.anchored(ctx); f != nil {
+		x.settle(f.outcome, f.why)
+		return
+	}
 	f := x.actions(ctx, x.plan.Parts.Actions)
 	if f == nil {
 		f = x.after(ctx)

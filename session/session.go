@@ -69,6 +69,8 @@ type Session struct {
 
 	sampler *sampler
 	anchors Anchors         // nil: none
+	taken   int64           // entries that somebody outside has taken, by the receipts in the record; guarded by mu
+	untaken string          // why the newest attempt failed, empty after a receipt; guarded by mu
 	begun   chan struct{}   // closed when the session stands and may be told of anchors
 	deadman Deadman         // nil until the first window is armed, and when it is gone
 	asking  atomic.Int64    // until when, in Unix nanoseconds, a key that is asked to sign may hold mu; 0: none is
@@ -225,6 +227,9 @@ func (s *Session) act(ctx context.Context, who Person, in Intent) error {
 		s.settleAnchors()
 	}
 	if _, ok := in.Command.(steps.Arm); ok {
+		if err := s.anchorMissing(); err != nil {
+			return s.denyAlone(who, in, err)
+		}
 		if err := s.prewarm(ctx); err != nil {
 			return err
 		}

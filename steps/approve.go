@@ -152,8 +152,12 @@ func (s State) session() string { return s.Origin[strings.LastIndexByte(s.Origin
 // Policy is what a step asks of people: for policy.set, for the plan's line and
 // for the request, from one place.
 func Policy(st runbooks.Step) entries.Needs {
-	n := entries.Needs{Anchor: "async", BreakGlass: st.BreakGlass, Need: int64(need(st)), From: []string{}, Not: []string{}}
+	n := entries.Needs{Anchor: runbooks.Async, BreakGlass: st.BreakGlass, Need: int64(need(st)), From: []string{}, Not: []string{}}
+	if st.Anchor == runbooks.Before {
+		n.Anchor = runbooks.Before
+	}
 	if n.Need > 0 {
+		n.From, n.Ahead = append(n.From, st.Approvers...), st.Ahead && st.Risk != runbooks.NoReturn
 		n.FreshS, n.Not = int64(approvalFresh/time.Second), []string{"operator"}
 	}
 	return n
@@ -162,7 +166,7 @@ func Policy(st runbooks.Step) entries.Needs {
 // request asks for signatures for the act on a step. The session points it at
 // the line before it in its batch.
 func request(it runbooks.Item, attempt int, act, digest string, needed int, now time.Time) Event {
-	return event(audit.System, it.Step.ID, attempt, entries.ApprovalRequested{Act: act, From: []string{},
+	return event(audit.System, it.Step.ID, attempt, entries.ApprovalRequested{Act: act, From: Policy(it.Step).From,
 		Need: int64(needed), PlanSHA256: digest, ValidUntil: stamp(now.Add(approvalFresh))})
 }
 

@@ -70,6 +70,8 @@ type rules struct {
 	doubt    map[string]int64 // step: attempt that is open or unclear
 	ran      map[ran]bool     // plans that an intent stands for
 	standby  bool             // a standby's key opened this segment
+	taken    int64            // entries that an anchor has taken, by the receipts so far
+	rehearse bool             // nobody has to be asked
 	found    []audit.Finding
 }
 
@@ -103,13 +105,15 @@ func (r *rules) Line(e audit.Entry, b audit.Body, sealed int64) []audit.Finding 
 	case audit.Withheld:
 		r.withheld[e.Seq] = true
 	case SessionOpen:
-		r.origin, r.sid = b.Origin, e.Sid
+		r.origin, r.sid, r.rehearse = b.Origin, e.Sid, b.Mode == "rehearsal"
 	case RunbookLoaded:
 		r.loaded(b)
 	case PolicySet:
 		r.policySet(b)
 	case TargetChanged:
 		r.changed[e.Target] = e.Seq
+	case AnchorReceipt:
+		r.taken = max(r.taken, b.Size)
 	case CheckResult:
 		r.checks[e.Seq] = check{name: b.Check, is: b.Is, pass: e.OK != nil && *e.OK, fast: b.Kind == KindPreflight && b.Waive != WaiveSecond}
 	case CheckOverride:

@@ -76,6 +76,9 @@ func (r *rules) begin(e audit.Entry, b StmtBegin, sealed int64) {
 	if in.abort && b.Part != PartAbort && b.Part != PartProof {
 		r.find(audit.Rule, "R34-approval-missing", "step %s ran again under an intent that names no approval and may only take back", e.Step)
 	}
+	if b.Part == PartMain && r.policy[e.Step].Anchor == "before" && r.taken <= ref && !r.rehearse {
+		r.find(audit.Rule, "R49-anchor", "step %s was to wait until somebody outside has taken its intent, and no receipt stands before its first command", e.Step)
+	}
 	if ref >= sealed {
 		r.find(audit.Rule, "R38-not-sealed", "command sent before its intent was sealed")
 	}

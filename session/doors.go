@@ -2,7 +2,7 @@ package session
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"sync"
 
 	"github.com/turquoise-db/turquoise/engines"
@@ -47,7 +47,7 @@ func (d *doors) conn(ctx context.Context, t engines.TargetID, session string, bo
 		is, err := c.Identify(ctx)
 		switch {
 		case err == nil && bound.System != "" && !is.Same(bound):
-			return nil, &engines.Error{Op: "check identity", Object: string(t), Err: fmt.Errorf("%s", difference(bound, is)), Next: "find out which server answers there"}
+			return nil, &engines.Error{Op: "check identity", Object: string(t), Err: another(difference(bound, is)), Next: "find out which server answers there"}
 		case err == nil:
 			return c, nil
 		}
@@ -58,6 +58,14 @@ func (d *doors) conn(ctx context.Context, t engines.TargetID, session string, bo
 		old = false
 	}
 }
+
+// errAnother is what another answers to errors.Is: asking again does not help.
+var errAnother = errors.New("another server answers")
+
+type another string
+
+func (e another) Error() string   { return string(e) }
+func (another) Is(err error) bool { return err == errAnother }
 
 // drop closes a connection nobody can trust any more.
 func (d *doors) drop(t engines.TargetID, session string) {

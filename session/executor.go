@@ -35,6 +35,7 @@ type execution struct {
 	start   time.Time
 	pending []steps.Event // outcome of the last action, written with the next intent of one
 	proofs  []int64
+	lost    lost // what the newest action lost
 }
 
 func newExecution(s *Session, it runbooks.Item, p steps.Plan, sealed audit.Sealed) *execution {
@@ -80,27 +81,6 @@ func (x *execution) run(ctx context.Context) {
 	x.settle(f.outcome, f.why)
 }
 
-// abort runs the confirmed abort plan by itself. It is not bound to the
-// operator's interrupt: traffic is waiting.
-func (x *execution) abort(f failure) {
-	ctx := context.WithoutCancel(x.s.ctx)
-	x.say(true, "%s: the abort plan runs", f.why)
-	x.part = entries.PartAbort
-	for i, a := range x.plan.Parts.Abort {
-		if a.Undoes > 0 && !x.begun[a.Undoes] {
-			continue
-		}
-		if g := x.act(ctx, i+1, a); g != nil {
-			if err := x.flush(); err != nil {
-				return
-			}
-			x.settle(engines.Unclear, fmt.Sprintf("%s; the abort plan stopped at its action %d: %s", f.why, i+1, g.why))
-			return
-		}
-	}
-	x.settle(engines.Refused, steps.AbortedWhy+f.why)
-}
-
 func (x *execution) actions(ctx context.Context, as []engines.Action) *failure {
 	for i, a := range as {
 		if err := ctx.Err(); err != nil {
@@ -124,8 +104,10 @@ func (x *execution) act(ctx context.Context, n int, a engines.Action) *failure {
 		limit = x.plan.Limit
 	}
 	bound := x.s.bound(a.Target)
+	x.lost = lost{}
 	conn, err := x.s.conns.conn(ctx, a.Target, a.Session, bound)
 	if err != nil {
+		x.lost.line = !errors.Is(err, errAnother)
 		return &failure{engines.Unsent, n, fmt.Sprintf("action %d on %s: %v", n, a.Target, err)}
 	}
 	args, binds, err := x.binds(a.Binds)
@@ -157,36 +139,11 @@ func (x *execution) act(ctx context.Context, n int, a engines.Action) *failure {
 	x.crash("after-send", n)
 	if out == engines.Unclear {
 		x.s.conns.drop(a.Target, a.Session)
-		x.departed(ctx, conn, a, limit)
+		x.lost = lost{line: true, conn: conn}
+		x.lost.gone = x.departed(ctx, a, limit)
 	}
+	x.lost.line = x.lost.line || out == engines.Unsent
 	return x.ended(n, a, seq, res, err, out)
-}
-
-// departed waits until the session whose answer was lost is gone from the
-// server: a proof asked while its statement still runs would lie.
-func (x *execution) departed(ctx context.Context, old engines.Conn, a engines.Action, limit time.Duration) {
-	d, ok := old.(engines.Departure)
-	if !ok {
-		return
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
-	defer cancel()
-	t := time.NewTicker(20 * time.Millisecond)
-	defer t.Stop()
-	for {
-		if c, err := x.s.conns.conn(ctx, a.Target, a.Session, x.s.bound(a.Target)); err == nil {
-			if now, ok := c.(engines.Departure); ok {
-				if gone, err := now.Gone(ctx, d.Session()); err == nil && gone {
-					return
-				}
-			}
-		}
-		select {
-		case <-t.C:
-		case <-ctx.Done():
-			return
-		}
-	}
 }
 
 // ended keeps the answer and decides, by proof where there is one, whether the
@@ -240,6 +197,7 @@ func (x *execution) proven(n int, a engines.Action, err error, out engines.Outco
 	case ok:
 		return nil
 	case perr != nil && out != engines.Refused && out != engines.Unsent:
+		x.lost.line, x.lost.answered = !errors.Is(perr, errAnother), out == engines.Done
 		return &failure{engines.Unclear, n, fmt.Sprintf("action %d (%s): its proof could not be asked: %v", n, a.Title, perr)}
 	case out == engines.Unclear:
 		return &failure{engines.Unclear, n, fmt.Sprintf("action %d (%s): %v; its proof says: %s, want %s", n, a.Title, err, is, a.Proof.Want)}

@@ -29,13 +29,14 @@ var (
 // act; it says nothing of what a real server would do.
 type servers struct {
 	mu     sync.Mutex
-	sent   []string                                  // texts of Do, in order
-	on     map[string]func() (engines.Result, error) // what a text is answered; default: done, row "t"
-	flight func(tag string) bool                     // whether a statement still runs; nil: none does
-	gauge  float64                                   // green/lag_seconds
-	slot   string                                    // green/rev_slot_state; empty: never read
-	found  []engines.Finding                         // of the preflight, each on its target
-	late   time.Duration                             // added to the clock
+	sent   []string                                         // texts of Do, in order
+	on     map[string]func() (engines.Result, error)        // what a text is answered; default: done, row "t"
+	flight func(tag string) bool                            // whether a statement still runs; nil: none does
+	gauge  float64                                          // green/lag_seconds
+	who    func(engines.TargetID) (engines.Identity, error) // nil: everybody is who they were
+	slot   string                                           // green/rev_slot_state; empty: never read
+	found  []engines.Finding                                // of the preflight, each on its target
+	late   time.Duration                                    // added to the clock
 	start  time.Time
 }
 
@@ -56,7 +57,7 @@ func (v *servers) texts() []string {
 }
 
 func (v *servers) engine() engines.Engine {
-	return engines.Engine{Name: "fake", Planner: planner{},
+	return engines.Engine{Name: "fake", Planner: planner{}, Names: engines.Names{WayBack: "rev_slot_state"},
 		Open:       func(o engines.OpenRequest) (engines.Conn, error) { return door{v, o.Target}, nil },
 		OpenReader: func(o engines.OpenRequest) (engines.Reader, error) { return door{v, o.Target}, nil }}
 }
@@ -72,6 +73,16 @@ type door struct {
 }
 
 func (d door) Identify(context.Context) (engines.Identity, error) {
+	d.v.mu.Lock()
+	who := d.v.who
+	d.v.mu.Unlock()
+	if who != nil {
+		return who(d.id)
+	}
+	return d.same()
+}
+
+func (d door) same() (engines.Identity, error) {
 	return engines.Identity{Engine: "fake", Version: "1", System: string(d.id), Host: "127.0.0.1", Port: 1, Lab: "lab", Started: "s", Writable: true}, nil
 }
 

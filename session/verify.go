@@ -281,16 +281,19 @@ func judge(p steps.Plan, it runbooks.Item, w world) (verdict, next, why string) 
 	if len(found) == 0 {
 		return "not_done", steps.NextRunAgain, "nothing was sent: the step may be confirmed again"
 	}
-	open, openedBegun := 0, false
+	var open *finding // the first that nobody can decide
+	openedBegun := false
 	for _, f := range found {
-		if f.open() || it.Step.Kind == "sql" && !f.asked && !f.ended {
-			open++
+		if open == nil && (f.open() || it.Step.Kind == "sql" && !f.asked && !f.ended) {
+			open = &f
 		}
 		openedBegun = openedBegun || p.Parts.Actions[f.n-1].Starts == engines.OpensGreen
 	}
 	switch last := found[len(found)-1]; {
-	case open > 0:
-		return "", "", "a proof could not be asked or there is none: decide with d"
+	case open != nil && open.err != nil:
+		return "", "", fmt.Sprintf("the proof of action %d could not be asked: mend the way to %s and press v again, or decide with d", open.n, open.proof.Target)
+	case open != nil:
+		return "", "", fmt.Sprintf("action %d has no proof and its answer is lost: decide with d", open.n)
 	case p.Block && openedBegun && last.there():
 		return "done", steps.NextDone, "writes are open on the other side: done"
 	case p.Block:

@@ -102,6 +102,28 @@ func TestGoldenPlans(t *testing.T) {
 	}
 }
 
+// TestEachEffectCanBeSeen: after a crash nothing but a proof says whether a
+// statement took effect. One without a proof, that asks for nothing either, would
+// leave its step unclear until a person decides.
+func TestEachEffectCanBeSeen(t *testing.T) {
+	in := catalogueInputs(t)
+	for dir, items := range walks(in.Book) {
+		for _, it := range items {
+			p, err := steps.Make(in, it)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for part, as := range map[string][]engines.Action{"action": p.Parts.Actions, "abort": p.Parts.Abort, "undo": p.Parts.Undo} {
+				for i, a := range as {
+					if a.Verb != engines.Manual && a.Verb != engines.Compare && a.Proof == nil && len(a.Captures) == 0 {
+						t.Errorf("%s/%s: %s %d (%s) has neither proof nor capture:\n%s", dir, it.Step.ID, part, i+1, a.Title, a.Text)
+					}
+				}
+			}
+		}
+	}
+}
+
 func golden(t *testing.T, file, got string) {
 	t.Helper()
 	if *update {

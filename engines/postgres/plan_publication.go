@@ -171,7 +171,9 @@ func (p plan) reversePublish() (engines.Parts, error) {
 	stuck := checked(l.from, "tables that cannot leave out what "+string(l.to)+" lacks", columnsStuck(p, major), "0")
 	stuck.Binds, stuck.Proof.Binds = binds, binds
 	hand := act(l.from, "hand the columns to this session", `SELECT length(set_config('`+columnsSetting+`', $1, false))`)
-	hand.Binds = binds
+	// Of this one the record decides, as of a question: the effect is gone with
+	// the session, and no later one could be asked for it.
+	hand.Binds, hand.Captures = binds, []engines.Capture{{Var: "rev_columns_length"}}
 	pub := proven(act(l.from, "publication "+l.pub, p.publishShared(l)), published(l))
 	known := *ask(l.from, "published columns that "+string(l.to)+" does not have", columnsUnknown(l, major), "0")
 	known.Binds = binds

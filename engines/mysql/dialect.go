@@ -109,10 +109,6 @@ func (d dialect) threads() []string {
 	return []string{d.pick("Replica_IO_Running", "Slave_IO_Running"), d.pick("Replica_SQL_Running", "Slave_SQL_Running")}
 }
 
-func (d dialect) applied() []string {
-	return []string{d.pick("Relay_Source_Log_File", "Relay_Master_Log_File"), d.pick("Exec_Source_Log_Pos", "Exec_Master_Log_Pos")}
-}
-
 // ownPosition is where a server's own log stands: file and position in the
 // first two columns.
 func (d dialect) ownPosition() string {

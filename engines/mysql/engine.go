@@ -14,5 +14,8 @@ func Engine() engines.Engine {
 		OpenReader: func(o engines.OpenRequest) (engines.Reader, error) {
 			return OpenReader(o)
 		},
+		Names: engines.Names{Title: "MySQL", Link: "worker_state", LinkBack: "rev_worker_state", WayBack: "rev_log_state",
+			Room: "log_room_minutes", Position: varPosition},
+		Forms: sqlForm,
 	}
 }

@@ -117,7 +117,7 @@ const headBytes = 1 << 20
 
 var (
 	dumpFile = regexp.MustCompile(`(?:MASTER|SOURCE)_LOG_FILE='([^']+)', (?:MASTER|SOURCE)_LOG_POS=([0-9]+)`)
-	dumpIDs  = regexp.MustCompile(`(?s)GTID_PURGED=(?:/\*.*?\*/ ?)?'([^']*)'|gtid_slave_pos='([^']*)'`)
+	dumpIDs  = regexp.MustCompile(`(?s)GTID_PURGED=(?:/\*.*?\*/ ?)?'([^']*)'`)
 )
 
 // copy hands the dump on and reads its head.
@@ -147,7 +147,7 @@ func (k *coordinates) read(head string) {
 		k.file, k.pos = m[1], m[2]
 	}
 	if m := dumpIDs.FindStringSubmatch(head); m != nil {
-		k.ids = strings.Join(strings.Fields(m[1]+m[2]), "")
+		k.ids = strings.Join(strings.Fields(m[1]), "")
 	}
 }
 

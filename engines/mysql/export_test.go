@@ -2,7 +2,9 @@ package mysql
 
 import (
 	"context"
+	"maps"
 	"slices"
+	"strings"
 
 	"github.com/turquoise-db/turquoise/engines"
 )
@@ -20,3 +22,19 @@ func CheckIDs() []string {
 	}
 	return out
 }
+
+// Requests are requests for every kind and stage, in both directions, on both
+// products.
+func Requests() []engines.Request {
+	var out []engines.Request
+	for _, v := range slices.Sorted(maps.Keys(variants)) {
+		for _, k := range slices.Sorted(maps.Keys(kinds())) {
+			kind, stage, _ := strings.Cut(k, "/")
+			out = append(out, request(v, kind, stage, "blue", "blue", "green"), request(v, kind, stage, "green", "green", "blue"))
+		}
+	}
+	return out
+}
+
+// Reads tells actions that change nothing.
+func Reads(a engines.Action) bool { return reads(a) }

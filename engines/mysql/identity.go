@@ -66,7 +66,7 @@ func (l *link) identify(ctx context.Context) (engines.Identity, error) {
 		Engine: Name, Version: d.v.String(), Major: d.v[0], System: clean(text(row, colSystem)), Host: host, Port: number,
 		Database: text(row, colDatabase), Login: clean(text(row, colLogin)), Started: text(row, colStarted), Writable: off(text(row, colReadOnly)),
 		Lab: l.lab,
-		Extra: map[string]string{extraProduct: d.product(), extraServerID: text(row, colServerID), extraGTID: text(row, colGTID),
+		Extra: map[string]string{engines.ExtraTitle: d.title(), extraProduct: d.product(), extraServerID: text(row, colServerID), extraGTID: text(row, colGTID),
 			"hostname": clean(text(row, colHostname)), "port": text(row, colPort), "log_bin": text(row, colLogBin),
 			engines.ExtraClock: text(row, colClock), engines.ExtraLogged: log},
 	}, nil

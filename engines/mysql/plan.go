@@ -29,6 +29,15 @@ type planFunc func(p plan) (engines.Parts, error)
 // kinds is the table of what is planned: one row per kind and stage.
 func kinds() map[string]planFunc {
 	return map[string]planFunc{
+		"control/create": plan.controlCreate, "control/drop": plan.controlDrop,
+		"role/create": plan.roleCreate, "role/drop": plan.roleDrop,
+		"retain/": plan.retain, "seed/copy": plan.seed, "attach/start": plan.attach, "attach/drop": plan.attachDrop,
+		"steady/on": plan.steady, "guard/on": plan.guardOn, "guard/off": plan.guardOff,
+		"reverse/define": plan.reverseDefine, "reverse/start": plan.reverseStart, "reverse/drop": plan.reverseDrop,
+		"quiet/on": plan.quietOn, "quiet/off": plan.quietOff,
+		"capture/": plan.capture, "freeze/": plan.freeze, "catchup/": plan.catchup, "sequences/": plan.sequences,
+		"route/": plan.route, "open/": plan.open, "lock/": plan.lock, "persist/": plan.persist,
+		"detach/drop": plan.detach, "close/": plan.closeWay,
 		"hold/": nothing, "probe/": nothing, "preflight/": nothing,
 	}
 }

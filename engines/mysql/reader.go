@@ -11,8 +11,6 @@ import (
 	"github.com/turquoise-db/turquoise/engines"
 )
 
-var errBlind = errors.New("our account cannot see other accounts' sessions")
-
 // Reader asks one server read-only questions over a connection of its own. A
 // broken connection is made again with the next question; every question may be
 // repeated, for none changes anything.

@@ -1,0 +1,246 @@
+package mysql
+
+import (
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/turquoise-db/turquoise/engines"
+)
+
+// drainSQL ends every session that is not spared, again and again until none is
+// left: the list of sessions is not known when the plan is made. SYSDATE moves
+// inside a routine, NOW does not.
+const drainSQL = `CREATE PROCEDURE tqctl.drain(IN spared VARCHAR(2000), IN limit_s DECIMAL(6,2))
+BEGIN
+  DECLARE victim BIGINT;
+  DECLARE left_n INT DEFAULT 1;
+  DECLARE deadline DATETIME(6) DEFAULT DATE_ADD(SYSDATE(6), INTERVAL limit_s * 1000000 MICROSECOND);
+  DECLARE EXIT HANDLER FOR SQLEXCEPTION BEGIN DO RELEASE_LOCK('` + procLock + `'); RESIGNAL; END;
+  IF GET_LOCK('` + procLock + `', 0) <> 1 THEN
+    SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'turquoise: another procedure of turquoise runs';
+  END IF;
+  drain: LOOP
+    BEGIN
+      DECLARE fin INT DEFAULT 0;
+      DECLARE cur CURSOR FOR SELECT id FROM information_schema.processlist WHERE id <> CONNECTION_ID() AND FIND_IN_SET(user, spared) = 0
+        AND user NOT IN ('system user', 'event_scheduler', 'mysql.session', 'rdsadmin', 'unauthenticated user')
+        AND command NOT IN ('Binlog Dump', 'Binlog Dump GTID', 'Daemon');
+      DECLARE CONTINUE HANDLER FOR NOT FOUND SET fin = 1;
+      DECLARE CONTINUE HANDLER FOR 1094 BEGIN END;
+      SET left_n = 0;
+      OPEN cur;
+      sessions: LOOP
+        FETCH cur INTO victim;
+        IF fin THEN LEAVE sessions; END IF;
+        SET left_n = left_n + 1;
+        KILL CONNECTION victim;
+      END LOOP;
+      CLOSE cur;
+    END;
+    IF left_n = 0 THEN LEAVE drain; END IF;
+    IF SYSDATE(6) > deadline THEN
+      SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'turquoise: sessions are left';
+    END IF;
+    DO SLEEP(0.002);
+  END LOOP;
+  DO RELEASE_LOCK('` + procLock + `');
+END`
+
+// controlCreate makes the table that carries the fence token, and the procedures
+// of the window. They exist before the copy, so that both sides have them.
+func (p plan) controlCreate() (engines.Parts, error) {
+	count := func(what, where string) string {
+		return "SELECT COUNT(*) FROM information_schema." + what + " WHERE " + where
+	}
+	as := []engines.Action{
+		proven(act(p.On, "schema of the control objects", "CREATE DATABASE IF NOT EXISTS tqctl"),
+			ask(p.On, "the schema is there", count("schemata", "schema_name = 'tqctl'"), "1")),
+		proven(act(p.On, "control table tqctl.fence", "CREATE TABLE IF NOT EXISTS tqctl.fence (token VARCHAR(64) PRIMARY KEY, "+
+			"at TIMESTAMP(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6)) ENGINE = InnoDB"),
+			ask(p.On, "tqctl.fence is there", count("tables", "table_schema = 'tqctl' AND table_name = 'fence'"), "1")),
+	}
+	for _, r := range []struct{ name, what, text string }{{"drain", "ends sessions", drainSQL}, {"raise_counters", "raises AUTO_INCREMENT", raiseSQL}} {
+		there := count("routines", "routine_schema = 'tqctl' AND routine_name = "+lit(r.name))
+		as = append(as, proven(act(p.On, "no old procedure tqctl."+r.name, "DROP PROCEDURE IF EXISTS tqctl."+r.name), ask(p.On, "it is gone", there, "0")),
+			proven(act(p.On, "procedure tqctl."+r.name+": "+r.what, r.text), ask(p.On, "it is there", there, "1")))
+	}
+	return engines.Parts{Actions: as, Undo: undoes(1, p.dropControl())}, nil
+}
+
+func (p plan) dropControl() engines.Action {
+	return proven(act(p.On, "drop the control objects", "DROP DATABASE IF EXISTS tqctl"),
+		ask(p.On, "no control objects", "SELECT COUNT(*) FROM information_schema.schemata WHERE schema_name = 'tqctl'", "0"))
+}
+
+func (p plan) controlDrop() (engines.Parts, error) {
+	return engines.Parts{Actions: p.openly(p.dropControl()), UndoNone: "the control objects hold nothing but tokens of past attempts"}, nil
+}
+
+// openly lets our own account write on a side that may be closed for everybody:
+// super_read_only is put back as it was read. read_only stays as it is.
+func (p plan) openly(as ...engines.Action) []engines.Action {
+	if p.of(p.On).maria {
+		return as // our account passes read_only
+	}
+	name := "super_" + string(p.On)
+	read := act(p.On, "whether the side is closed for everybody", "SELECT @@global.super_read_only")
+	read.Captures = []engines.Capture{{Var: name}}
+	open := proven(act(p.On, "let our own account write", "SET GLOBAL super_read_only = OFF"), ask(p.On, "it may", "SELECT @@global.super_read_only", "0"))
+	shut := act(p.On, "close it again as it was", "SET GLOBAL super_read_only = $1")
+	shut.Proof = ask(p.On, "it is as it was", "SELECT @@global.super_read_only = $1", "1")
+	shut = bound(shut, engines.Bind{Var: name, Why: "whether the side was closed for everybody, read before"})
+	return append(append([]engines.Action{read, open}, as...), shut)
+}
+
+// unlogged runs an action in the session whose changes are not logged. Accounts
+// are made and dropped on each side by itself: replicated, the second DROP USER
+// stopped a strict MariaDB.
+func unlogged(a engines.Action) engines.Action {
+	a.Session = sessionUnlogged
+	return a
+}
+
+// roleCreate makes the replication account, or gives an existing one the password
+// of this run.
+func (p plan) roleCreate() (engines.Parts, error) {
+	src, err := p.sourceOf(p.On)
+	if err != nil {
+		return engines.Parts{}, err
+	}
+	who := account(src.user, p.Param("repl_host", "%"))
+	require := "REQUIRE NONE"
+	if src.tls {
+		require = "REQUIRE SSL"
+	}
+	return engines.Parts{Actions: []engines.Action{
+		unlogged(proven(act(p.On, "replication account", "CREATE USER IF NOT EXISTS "+who+" IDENTIFIED BY ${secret:repl_sql}"), p.hasAccount(src.user, "1"))),
+		unlogged(proven(act(p.On, "password of the replication account", "ALTER USER "+who+" IDENTIFIED BY ${secret:repl_sql} "+require), p.hasAccount(src.user, "1"))),
+		unlogged(proven(act(p.On, "it may follow the log", "GRANT REPLICATION SLAVE ON *.* TO "+who), ask(p.On, "it may",
+			"SELECT COUNT(*) FROM information_schema.user_privileges WHERE privilege_type = 'REPLICATION SLAVE' AND grantee = "+lit(who), "1"))),
+	}, UndoNone: "the account may have served before; its own drop step removes it"}, nil
+}
+
+func (p plan) hasAccount(user, want string) *engines.Proof {
+	title := "the account is there"
+	if want == "0" {
+		title = "the account is gone"
+	}
+	return ask(p.On, title, "SELECT COUNT(*) FROM mysql.user WHERE user = "+lit(user)+" AND host = "+lit(p.Param("repl_host", "%")), want)
+}
+
+func (p plan) roleDrop() (engines.Parts, error) {
+	src, err := p.sourceOf(p.On)
+	if err != nil {
+		return engines.Parts{}, err
+	}
+	drop := unlogged(proven(act(p.On, "drop the replication account", "DROP USER IF EXISTS "+account(src.user, p.Param("repl_host", "%"))), p.hasAccount(src.user, "0")))
+	return engines.Parts{Actions: p.openly(drop), UndoNone: "no link uses the account any more"}, nil
+}
+
+// userTables counts the tables a copy brings.
+var userTables = "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema NOT IN (" + notUsers + ")"
+
+// Names of the values that a copy leaves behind.
+const (
+	varSeedFile = "seed_file"
+	varSeedPos  = "seed_position"
+	varSeedIDs  = "seed_ids"
+)
+
+// seed copies everything with the coordinates at which it was true. The side that
+// gets it must be empty; its own log is emptied, so that it begins with what the
+// other side has done.
+func (p plan) seed() (engines.Parts, error) {
+	from, d := p.Known[p.From], p.of(p.To)
+	count := act(p.From, "count the tables", userTables)
+	count.Captures = []engines.Capture{{Var: "seed_tables"}}
+	empty := proven(act(p.To, "empty the side's own log", d.emptyLogs()), ask(p.To, "it knows of no transaction",
+		d.pick("SELECT @@global.gtid_executed = ''", "SELECT @@global.gtid_binlog_pos = ''"), "1"))
+	databases := p.Lists["databases"]
+	if len(databases) == 0 {
+		databases = []string{p.Param("database", "app")}
+	}
+	words := []string{"MYSQL_PWD='${secret:dump}'", d.pick("mysqldump", "mariadb-dump"), "--host=" + from.Host, "--port=" + strconv.Itoa(from.Port),
+		"--user=" + p.Param("dump_user", p.own), "--single-transaction", "--routines", "--triggers", "--events", "--hex-blob", "--no-tablespaces"}
+	switch {
+	case d.maria:
+		words = append(words, "--master-data=2")
+	case p.byID():
+		words = append(words, "--source-data=2", "--set-gtid-purged=ON")
+	default:
+		words = append(words, "--source-data=2", "--set-gtid-purged=OFF")
+	}
+	words = append(words, "--databases")
+	for _, db := range append(append([]string(nil), databases...), "tqctl") { // ours come last: they say that all came
+		words = append(words, "'"+strings.ReplaceAll(db, "'", "")+"'")
+	}
+	load := engines.Action{Target: p.To, Verb: engines.Exec, Title: "copy everything, with coordinates",
+		Text: strings.Join(words, " ") + "\n| " + d.pick("mysql", "mariadb") + " '--init-command=SET SESSION sql_log_bin = 0'"}
+	load.Captures = []engines.Capture{{Var: varSeedFile}, {Var: varSeedPos, Column: 1}}
+	if p.byID() && !d.maria {
+		load.Captures = append(load.Captures, engines.Capture{Var: varSeedIDs, Column: 2})
+	}
+	load.Proof = ask(p.To, "as many tables on both sides, and the control objects",
+		"SELECT ("+userTables+") = $1, (SELECT COUNT(*) FROM information_schema.routines WHERE routine_schema = 'tqctl')", "1 / 2")
+	load.Proof.Binds = []engines.Bind{{Var: "seed_tables", Why: "number of tables on " + string(p.From) + ", counted before"}}
+	as := []engines.Action{count, checked(p.To, "the side is empty", userTables, "0"), empty, load}
+	if p.byID() && d.maria { // its dump names the ids behind the last table
+		ids := act(p.From, "transactions in the copy", "SELECT NULLIF(BINLOG_GTID_POS($1, $2), '')")
+		ids.Captures = []engines.Capture{{Var: varSeedIDs}}
+		as = append(as, bound(ids, engines.Bind{Var: varSeedFile, Why: "log file of the copy"}, engines.Bind{Var: varSeedPos, Why: "position of the copy"}))
+	}
+	return engines.Parts{Actions: as, UndoNone: "drop the databases of the new side and copy again"}, nil
+}
+
+// setting is one variable that is set and put back. value is an expression.
+type setting struct{ name, value, want string }
+
+// settings sets variables so that a restart keeps them where the product can,
+// and captures the old values for the undo.
+func (p plan) settings(on engines.TargetID, title string, ss []setting) engines.Parts {
+	var out engines.Parts
+	d := p.of(on)
+	for _, s := range ss {
+		old := s.name + "_" + string(on)
+		read := act(on, s.name+" as it is", "SELECT @@global."+s.name)
+		read.Captures = []engines.Capture{{Var: old}}
+		set := proven(act(on, title+": "+s.name, d.keep()+" "+s.name+" = "+s.value), ask(on, s.name, "SELECT "+s.want, "1"))
+		out.Actions = append(out.Actions, read, set)
+		back := act(on, s.name+" as it was", d.keep()+" "+s.name+" = $1")
+		back.Proof = ask(on, s.name, "SELECT @@global."+s.name+" = $1", "1")
+		back = bound(back, engines.Bind{Var: old, Why: s.name + " on " + string(on) + ", read before it was set"})
+		out.Undo = append(undoes(len(out.Actions), back), out.Undo...)
+	}
+	return out
+}
+
+func (p plan) exactly(name, v string) setting {
+	return setting{name, v, "@@global." + name + " = " + v}
+}
+
+// steady shortens the catch-up and keeps a dead link from looking alive: a single
+// applier fell behind 16 clients, and a link is given up after ten seconds of
+// silence instead of sixty. By position the server's own checkpoint decides how
+// late it knows what it has applied.
+func (p plan) steady() (engines.Parts, error) {
+	d := p.of(p.On)
+	ss := []setting{p.exactly(d.pick(d.variable("parallel_workers"), "slave_parallel_threads"), strconv.Itoa(applyWorkers)),
+		p.exactly(d.variable("net_timeout"), "10")}
+	if !p.byID() && !d.maria {
+		ss = append(ss, p.exactly(d.variable("checkpoint_period"), "10"))
+	}
+	return p.settings(p.On, "applier", ss), nil
+}
+
+// applyWorkers of a link; commits stay in the source's order.
+const applyWorkers = 8
+
+// retain keeps the log for as long as the copy, the rehearsal and the way back
+// may need it. A longer time, or for ever, is left alone.
+func (p plan) retain() (engines.Parts, error) {
+	s := strconv.FormatInt(int64(p.duration("keep_logs", 7*24*time.Hour)/time.Second), 10)
+	const name = "binlog_expire_logs_seconds"
+	return p.settings(p.On, "keep the binary log", []setting{{name,
+		"CAST(IF(@@global." + name + " = 0, 0, GREATEST(@@global." + name + ", " + s + ")) AS UNSIGNED)", "@@global." + name + " = 0 OR @@global." + name + " >= " + s}}), nil
+}

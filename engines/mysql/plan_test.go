@@ -1,0 +1,244 @@
+package mysql
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/turquoise-db/turquoise/engines"
+)
+
+var update = flag.Bool("update", false, "write the golden plans anew")
+
+// variants are the pairs of servers that plans are made for.
+var variants = map[string]engines.Identity{
+	"mysql":            identityOf(productMySQL, "9.7.4", "1"),
+	"mysql-position":   identityOf(productMySQL, "8.0.36", "0"),
+	"mariadb":          identityOf(productMariaDB, "10.11.19", "1"),
+	"mariadb-position": identityOf(productMariaDB, "11.4.3", "0"),
+}
+
+func identityOf(product, v, gtid string) engines.Identity {
+	return engines.Identity{Engine: Name, Version: v, Host: "10.0.0.5", Port: 3306, Extra: map[string]string{extraProduct: product, extraGTID: gtid}}
+}
+
+func request(variant, kind, stage string, on, from, to engines.TargetID) engines.Request {
+	blue, green := variants[variant], variants[variant]
+	green.Host = "10.0.0.6"
+	return engines.Request{Kind: kind, Stage: stage, Run: "s7f2", Attempt: 3, On: on, From: from, To: to,
+		Params: map[string]string{"blue_conninfo": "host=orders-blue port=3306", "green_conninfo": "host=orders-green port=3307 ssl=off"},
+		Lists:  map[string][]string{"databases": {"shop"}},
+		Known:  map[engines.TargetID]engines.Identity{"blue": blue, "green": green}}
+}
+
+// TestGoldenPlans shows a reviewer what each kind and stage would send, in both
+// directions, on both products. A kind without a file fails here; by position
+// only what differs has one.
+func TestGoldenPlans(t *testing.T) {
+	for _, variant := range slices.Sorted(maps.Keys(variants)) {
+		for _, k := range slices.Sorted(maps.Keys(kinds())) {
+			kind, stage, _ := strings.Cut(k, "/")
+			for _, dir := range []struct {
+				name     string
+				from, to engines.TargetID
+			}{{"there", "blue", "green"}, {"back", "green", "blue"}} {
+				name := strings.TrimSuffix(kind+"-"+stage, "-") + "." + dir.name + ".txt"
+				t.Run(variant+"/"+name, func(t *testing.T) {
+					goldenPlan(t, variant, name, request(variant, kind, stage, dir.from, dir.from, dir.to))
+				})
+			}
+		}
+	}
+}
+
+func goldenPlan(t *testing.T, variant, name string, r engines.Request) {
+	p, err := Planner{}.Plan(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, _ := Planner{}.Plan(r)
+	got := show(p)
+	if got != show(again) {
+		t.Error("the same request gave other bytes")
+	}
+	sound(t, p)
+	file := filepath.Join("testdata", "plans", variant, name)
+	main, byPosition := strings.CutSuffix(variant, "-position")
+	if *update {
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if same, err := os.ReadFile(filepath.Join("testdata", "plans", main, name)); byPosition && err == nil && string(same) == got {
+			_ = os.Remove(file)
+		}
+		return
+	}
+	want, err := os.ReadFile(file)
+	if errors.Is(err, os.ErrNotExist) && byPosition {
+		want, err = os.ReadFile(filepath.Join("testdata", "plans", main, name))
+	}
+	if err != nil || got != string(want) {
+		t.Errorf("%v: differs from %s; look at the change, then write it with -update:\n%s", err, file, got)
+	}
+}
+
+// sound holds what is true of every plan: an undo or the reason for none, a
+// proof behind everything that changes something, aborts that name their action.
+func sound(t *testing.T, p engines.Parts) {
+	t.Helper()
+	if (len(p.Undo) == 0) == (p.UndoNone == "") {
+		t.Error("neither an undo nor a reason for none, or both")
+	}
+	for _, as := range [][]engines.Action{p.Actions, p.Undo, p.Abort} {
+		for _, a := range as {
+			if a.Proof == nil && !reads(a) {
+				t.Errorf("%s changes something and has no proof", a.Title)
+			}
+			if a.Undoes > len(p.Actions) {
+				t.Errorf("%s takes back action %d of %d", a.Title, a.Undoes, len(p.Actions))
+			}
+			if n := strings.Count(a.Text, "${secret:"); n != strings.Count(a.Text, "${secret:repl_sql}")+strings.Count(a.Text, "${secret:dump}") {
+				t.Errorf("%s: an unknown secret", a.Title)
+			}
+			whole := a.Text
+			if a.Proof != nil {
+				whole += a.Proof.Text
+			}
+			for i := range 9 {
+				if strings.Contains(whole, fmt.Sprintf("$%d", i+1)) && !strings.Contains(whole, "'$[") && len(a.Binds) <= i && (a.Proof == nil || len(a.Proof.Binds) <= i) {
+					t.Errorf("%s: nothing is bound to $%d", a.Title, i+1)
+				}
+			}
+		}
+	}
+}
+
+// reads tells actions that change nothing.
+func reads(a engines.Action) bool {
+	return strings.HasPrefix(a.Text, "SELECT") || strings.HasPrefix(a.Text, "SHOW")
+}
+
+func show(p engines.Parts) string {
+	var b strings.Builder
+	for _, l := range []struct {
+		name string
+		as   []engines.Action
+	}{{"action", p.Actions}, {"abort", p.Abort}, {"undo", p.Undo}} {
+		for i, a := range l.as {
+			fmt.Fprintf(&b, "%s %d: %s on %s by %s", l.name, i+1, a.Title, a.Target, a.Verb)
+			if a.Undoes > 0 {
+				fmt.Fprintf(&b, ", if action %d began", a.Undoes)
+			}
+			if a.Session != "" {
+				fmt.Fprintf(&b, ", session %s", a.Session)
+			}
+			if a.Starts != engines.NoClock {
+				fmt.Fprintf(&b, ", clock %d", a.Starts)
+			}
+			fmt.Fprintf(&b, "\n%s\n", a.Text)
+			for n, v := range a.Binds {
+				fmt.Fprintf(&b, "  $%d := %s (%s)\n", n+1, v.Var, v.Why)
+			}
+			for _, c := range a.Captures {
+				fmt.Fprintf(&b, "  %s := column %d\n", c.Var, c.Column+1)
+			}
+			if a.Limit > 0 {
+				fmt.Fprintf(&b, "  limit %s\n", a.Limit)
+			}
+			if a.Proof != nil {
+				showProof(&b, *a.Proof)
+			}
+		}
+	}
+	if p.UndoNone != "" {
+		fmt.Fprintf(&b, "no undo: %s\n", p.UndoNone)
+	}
+	return b.String()
+}
+
+func showProof(b *strings.Builder, p engines.Proof) {
+	fmt.Fprintf(b, "  proof on %s: %s = %q every %s at most %s\n  %s\n", p.Target, p.Title, p.Want, p.Every, p.Limit,
+		strings.ReplaceAll(p.Text, "\n", "\n  "))
+}
+
+// TestUnknownServersAreNotPlannedFor: the words depend on the product, and two
+// products do not understand each other's ids.
+func TestUnknownServersAreNotPlannedFor(t *testing.T) {
+	mixed := request("mysql", "freeze", "", "blue", "blue", "green")
+	mixed.Known["green"] = variants["mariadb"]
+	unknown := request("mysql", "freeze", "", "blue", "blue", "green")
+	unknown.Known = nil
+	for name, r := range map[string]engines.Request{"mixed": mixed, "unknown": unknown} {
+		if p, err := (Planner{}).Plan(r); err == nil {
+			t.Errorf("%s: planned %s", name, show(p))
+		}
+	}
+	for name, r := range map[string]engines.Request{"mixed": mixed, "unknown": unknown} {
+		r.Kind = "hold"
+		if _, err := (Planner{}).Plan(r); err != nil {
+			t.Errorf("%s: a planned stop: %v", name, err)
+		}
+	}
+}
+
+// TestConninfoIsRead refuses what would put a password into a plan, and what
+// nobody can read.
+func TestConninfoIsRead(t *testing.T) {
+	for _, bad := range []string{"", "port=3306", "host=x password=hunter2", "mysql://u:hunter2@x/app", "host=x port=0", "host=x ssl=maybe", "host=", "host=x hunter2"} {
+		r := request("mysql", "attach", "start", "green", "blue", "green")
+		r.Params["blue_conninfo"] = bad
+		if _, err := (Planner{}).Plan(r); err == nil || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%q: %v", bad, err)
+		}
+	}
+	r := request("mysql", "attach", "start", "green", "blue", "green")
+	r.Params["blue_conninfo"] = "host=b port=3310 user=copy ssl=on ca=/etc/ca.pem"
+	p, err := Planner{}.Plan(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"SOURCE_HOST = 'b'", "SOURCE_PORT = 3310", "SOURCE_USER = 'copy'", "SOURCE_SSL = 1", "SOURCE_SSL_CA = '/etc/ca.pem'"} {
+		if !strings.Contains(show(p), want) {
+			t.Errorf("%s is missing:\n%s", want, show(p))
+		}
+	}
+}
+
+// TestTheAbortClosesGreenBeforeItTurnsTheLinkBack: the order in which nothing
+// written on either side is lost.
+func TestTheAbortClosesGreenBeforeItTurnsTheLinkBack(t *testing.T) {
+	for _, variant := range []string{"mysql", "mariadb", "mysql-position", "mariadb-position"} {
+		var whole engines.Parts
+		for _, k := range []string{"freeze/", "catchup/", "reverse/start", "sequences/", "route/"} {
+			kind, stage, _ := strings.Cut(k, "/")
+			p, err := Planner{}.Plan(request(variant, kind, stage, "blue", "blue", "green"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			whole.Append(p)
+		}
+		var order []string
+		for _, a := range whole.Abort {
+			for _, w := range []struct{ text, on, name string }{
+				{"read_only = ON", "green", "close green"}, {"_WAIT(", "blue", "tokens on blue"}, {"WAIT_FOR", "blue", "tokens on blue"},
+				{"STOP", "blue", "reverse off"}, {"START", "green", "forward on"}, {"read_only = OFF", "blue", "open blue"},
+			} {
+				if strings.Contains(a.Text, w.text) && string(a.Target) == w.on && !slices.Contains(order, w.name) {
+					order = append(order, w.name)
+				}
+			}
+		}
+		if want := []string{"close green", "tokens on blue", "reverse off", "forward on", "open blue"}; !slices.Equal(order, want) {
+			t.Errorf("%s: %v, want %v", variant, order, want)
+		}
+	}
+}

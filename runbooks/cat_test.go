@@ -8,12 +8,13 @@ import "slices"
 func testCatalog() Catalog {
 	kinds := []KindInfo{{Name: "preflight"}, {Name: "probe"}, {Name: "hold"},
 		{Name: "control", Stages: []string{"create", "drop"}}, {Name: "role", Stages: []string{"create", "drop"}},
-		{Name: "publish", Stages: []string{"create", "drop"}}, {Name: "seed", Stages: []string{"schema"}},
-		{Name: "attach", Stages: []string{"copy", "define", "drop"}}, {Name: "steady", Stages: []string{"on"}},
-		{Name: "guard", Stages: []string{"on", "off"}}, {Name: "reverse", Stages: []string{"publish", "define", "slot", "enable", "drop"}},
+		{Name: "publish", Stages: []string{"create", "drop"}}, {Name: "seed", Stages: []string{"schema", "copy"}},
+		{Name: "attach", Stages: []string{"copy", "define", "start", "drop"}}, {Name: "steady", Stages: []string{"on"}},
+		{Name: "guard", Stages: []string{"on", "off"}}, {Name: "reverse", Stages: []string{"publish", "define", "slot", "start", "enable", "drop"}},
 		{Name: "capture"}, {Name: "freeze"}, {Name: "catchup"}, {Name: "sequences", Stages: []string{"", "margin"}},
 		{Name: "compare", Stages: []string{"track", "prove", "drop"}},
 		{Name: "route"}, {Name: "open"}, {Name: "detach", Stages: []string{"disable", "drop"}}, {Name: "lock"}, {Name: "close"},
+		{Name: "retain"}, {Name: "quiet", Stages: []string{"on", "off"}}, {Name: "persist"},
 		{Name: "sql", Needs: []string{"text"}}}
 	reads := []string{"preflight", "probe", "hold", "sql"}
 	pg := EngineInfo{Name: "postgres", Supports: func(k, _ string) bool { return !slices.Contains(reads, k) && k != "open" },
@@ -22,5 +23,13 @@ func testCatalog() Catalog {
 			"rev_lag_seconds", "rev_slot_state", "rev_worker_state", "rev_apply_errors_count"}}
 	pool := EngineInfo{Name: "pgbouncer", Supports: func(k, _ string) bool { return slices.Contains([]string{"freeze", "route", "open", "capture"}, k) },
 		Gauges: []string{"paused_count", "query_wait_seconds"}}
-	return Catalog{Kinds: kinds, Engines: []EngineInfo{pg, pool}}
+	binlog := EngineInfo{Name: "mysql", Supports: func(k, stage string) bool {
+		return !slices.Contains(append(reads, "publish", "compare"), k) && !(k == "reverse" && slices.Contains([]string{"slot", "publish", "enable"}, stage)) &&
+			!(k == "seed" && stage == "schema") && !(k == "attach" && stage == "copy") && !(k == "sequences" && stage == "margin")
+	}, Gauges: []string{"lag_seconds", "link_seconds", "log_state", "worker_state", "apply_errors_count", "oldest_writer_seconds", "prepared_count", "app_sessions_count",
+		"rev_lag_seconds", "rev_link_seconds", "rev_log_state", "rev_worker_state", "rev_apply_errors_count"}}
+	proxy := EngineInfo{Name: "haproxy", Supports: func(k, _ string) bool {
+		return slices.Contains([]string{"freeze", "route", "open", "capture", "persist"}, k)
+	}, Gauges: []string{"serves_side", "paused_count"}}
+	return Catalog{Kinds: kinds, Engines: []EngineInfo{pg, pool, binlog, proxy}}
 }

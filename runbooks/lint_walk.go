@@ -89,6 +89,8 @@ func (l *linter) order(steps []Step) {
 			l.step(s, "kind", "put it after catchup; use stage margin to raise them ahead of the window", "sequences before catchup: numbers could be handed out twice")
 		case s.Kind == "reverse" && s.Stage == "slot" && !caught:
 			l.step(s, "stage", "put it after freeze and catchup", "the reverse slot before freeze and catchup: the way back would send rows that %s already has", s.From)
+		case s.Kind == "reverse" && s.Stage == "start" && !caught:
+			l.step(s, "stage", "put it after freeze and catchup", "the way back is started before freeze and catchup: it would miss what %s has not applied yet", s.To)
 		case (s.Kind == "route" || s.Kind == "open") && !caught:
 			why := "nothing proves that " + string(s.To) + " has everything"
 			if gatedOnLag(s) {
@@ -128,13 +130,24 @@ func (l *linter) dropped(steps []Step) {
 
 // returns asks that the way back begins before writes open.
 func (l *linter) returns(steps []Step) {
-	slot := false
+	begun := false
 	for _, s := range steps {
-		slot = slot || s.Kind == "reverse" && s.Stage == "slot"
-		if s.Kind == "open" && !slot && s.Risk != NoReturn {
-			l.step(s, "kind", "put reverse with stage slot before it, or write risk: no_return in a phase without block", "open without a reverse slot: there is no way back from the first write on")
+		begun = begun || s.Kind == "reverse" && (s.Stage == "slot" || s.Stage == "start")
+		if s.Kind == "open" && !begun && s.Risk != NoReturn {
+			l.step(s, "kind", "put reverse with stage "+l.beginsWith(s)+" before it, or write risk: no_return in a phase without block",
+				"open without a reverse "+l.beginsWith(s)+": there is no way back from the first write on")
 		}
 	}
+}
+
+// beginsWith is the stage by which the way back begins on the engine of the side
+// that had the writes: a slot that keeps them, or a link that runs.
+func (l *linter) beginsWith(s Step) string {
+	t, _ := l.book.Target(s.From)
+	if e, ok := l.cat.engine(t.Engine); ok && e.Supports != nil && !e.Supports("reverse", "slot") && e.Supports("reverse", "start") {
+		return "start"
+	}
+	return "slot"
 }
 
 // cover asks that from the first change to the point of no return some way back

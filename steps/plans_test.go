@@ -73,30 +73,31 @@ func walks(b *runbooks.Runbook) map[string][]runbooks.Item {
 // TestGoldenPlans shows in a diff what a change of the program would send to a
 // server. A file of a step that is not in the runbook any more fails too.
 func TestGoldenPlans(t *testing.T) {
-	in := catalogueInputs(t)
-	for dir, items := range walks(in.Book) {
-		want := map[string]bool{}
-		for _, it := range items {
-			t.Run(dir+"/"+string(it.Step.ID), func(t *testing.T) {
-				p, err := steps.Make(in, it)
-				if err != nil {
-					t.Fatal(err)
+	for name, in := range catalogueBooks(t) {
+		for dir, items := range walks(in.Book) {
+			want := map[string]bool{}
+			for _, it := range items {
+				t.Run(name+"/"+dir+"/"+string(it.Step.ID), func(t *testing.T) {
+					p, err := steps.Make(in, it)
+					if err != nil {
+						t.Fatal(err)
+					}
+					again, err := steps.Make(in, it)
+					if err != nil || again.Text != p.Text || again.Digest != p.Digest {
+						t.Errorf("the same inputs gave another plan (%v)", err)
+					}
+					golden(t, filepath.Join("testdata", "plans", name, dir, string(it.Step.ID)+".txt"), p.Text)
+				})
+				want[string(it.Step.ID)+".txt"] = true
+			}
+			files, err := os.ReadDir(filepath.Join("testdata", "plans", name, dir))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, f := range files {
+				if !want[f.Name()] {
+					t.Errorf("%s/%s/%s is of a step that does not exist", name, dir, f.Name())
 				}
-				again, err := steps.Make(in, it)
-				if err != nil || again.Text != p.Text || again.Digest != p.Digest {
-					t.Errorf("the same inputs gave another plan (%v)", err)
-				}
-				golden(t, filepath.Join("testdata", "plans", "postgres-logical", dir, string(it.Step.ID)+".txt"), p.Text)
-			})
-			want[string(it.Step.ID)+".txt"] = true
-		}
-		files, err := os.ReadDir(filepath.Join("testdata", "plans", "postgres-logical", dir))
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, f := range files {
-			if !want[f.Name()] {
-				t.Errorf("%s/%s is of a step that does not exist", dir, f.Name())
 			}
 		}
 	}
@@ -106,22 +107,30 @@ func TestGoldenPlans(t *testing.T) {
 // statement took effect. One without a proof, that asks for nothing either, would
 // leave its step unclear until a person decides.
 func TestEachEffectCanBeSeen(t *testing.T) {
-	in := catalogueInputs(t)
-	for dir, items := range walks(in.Book) {
-		for _, it := range items {
-			p, err := steps.Make(in, it)
-			if err != nil {
-				t.Fatal(err)
-			}
-			for part, as := range map[string][]engines.Action{"action": p.Parts.Actions, "abort": p.Parts.Abort, "undo": p.Parts.Undo} {
-				for i, a := range as {
-					if a.Verb != engines.Manual && a.Verb != engines.Compare && a.Proof == nil && len(a.Captures) == 0 {
-						t.Errorf("%s/%s: %s %d (%s) has neither proof nor capture:\n%s", dir, it.Step.ID, part, i+1, a.Title, a.Text)
+	for name, in := range catalogueBooks(t) {
+		for dir, items := range walks(in.Book) {
+			for _, it := range items {
+				p, err := steps.Make(in, it)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for part, as := range map[string][]engines.Action{"action": p.Parts.Actions, "abort": p.Parts.Abort, "undo": p.Parts.Undo} {
+					for i, a := range as {
+						if a.Verb != engines.Manual && a.Verb != engines.Compare && a.Proof == nil && len(a.Captures) == 0 {
+							t.Errorf("%s/%s/%s: %s %d (%s) has neither proof nor capture:\n%s", name, dir, it.Step.ID, part, i+1, a.Title, a.Text)
+						}
 					}
 				}
 			}
 		}
 	}
+}
+
+// catalogueBooks are the runbooks that ship, each for the servers that it serves.
+func catalogueBooks(t *testing.T) map[string]steps.Inputs {
+	t.Helper()
+	return map[string]steps.Inputs{"postgres-logical": catalogueInputs(t),
+		"mysql-binlog-mysql": binlogInputs(t, "mysql", "9.7.4"), "mysql-binlog-mariadb": binlogInputs(t, "mariadb", "10.11.19")}
 }
 
 func golden(t *testing.T, file, got string) {
@@ -143,9 +152,11 @@ func golden(t *testing.T, file, got string) {
 // TestEachKindHasAPlan: a kind that no runbook uses has never been looked at.
 func TestEachKindHasAPlan(t *testing.T) {
 	used := map[string]bool{"sql": true} // the author's own statement: TestAnAuthorsStatement
-	for _, items := range walks(catalogueInputs(t).Book) {
-		for _, it := range items {
-			used[it.Step.Kind] = true
+	for _, in := range catalogueBooks(t) {
+		for _, items := range walks(in.Book) {
+			for _, it := range items {
+				used[it.Step.Kind] = true
+			}
 		}
 	}
 	for _, k := range steps.Kinds() {

@@ -58,7 +58,7 @@ func (p plan) unreverse(sent, started, defined int) []engines.Action {
 	limit := p.duration("token_limit", threadLimit)
 	wait := p.waitFor(p.From, varBackPosition, "position of "+string(p.To)+", read before", limit)
 	if !p.of(p.From).maria && p.byID() {
-		wait.Proof = nil
+		wait.Proof, wait.Captures = nil, []engines.Capture{{Var: "taken_back_timed_out"}}
 	}
 	out = append(out, undoes(sent, wait)...)
 	out = append(out, undoes(started, p.halt(p.From))...)

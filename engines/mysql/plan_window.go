@@ -89,7 +89,10 @@ func (p plan) unmoved() engines.Action {
 	var text string
 	switch {
 	case !p.byID():
-		return act(p.From, "where "+string(p.From)+" stands now", kept(d.ownPosition(), "File", "Position"))
+		// Nothing compares a position on the server; what is read is on record.
+		a := act(p.From, "where "+string(p.From)+" stands now", kept(d.ownPosition(), "File", "Position"))
+		a.Captures = []engines.Capture{{Var: "frozen_position"}, {Var: "frozen_offset", Column: 1}}
+		return a
 	case d.maria:
 		text = "SELECT " + sameIDs("@@global.gtid_binlog_pos", "$1")
 	default:

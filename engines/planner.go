@@ -74,6 +74,9 @@ type Names struct {
 	// Room is a gauge of the side with the writes: minutes until what the way back
 	// still needs is thrown away.
 	Room string
+	// Refuses says of a router that it cannot make clients wait: while no side has
+	// them it turns them away.
+	Refuses bool
 	// Position is the captured value that holds the freeze position.
 	Position string
 }

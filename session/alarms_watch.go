@@ -2,12 +2,14 @@ package session
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/turquoise-db/turquoise/audit"
 	"github.com/turquoise-db/turquoise/audit/entries"
 	"github.com/turquoise-db/turquoise/checks"
 	"github.com/turquoise-db/turquoise/engines"
+	"github.com/turquoise-db/turquoise/runbooks"
 	"github.com/turquoise-db/turquoise/steps"
 )
 
@@ -73,8 +75,12 @@ func (s *Session) watchTargets(now time.Time) {
 func (s *Session) watchFreeze(now time.Time) {
 	f := s.state.Freeze
 	el, budget := now.Sub(f.Since), s.budget()
+	clients := "CLIENTS WAIT"
+	if slices.ContainsFunc(s.state.Book.Targets, func(t runbooks.Target) bool { return s.names(t.ID).Refuses }) {
+		clients = "CLIENTS ARE TURNED AWAY"
+	}
 	s.alarm(now, f.On && budget > 0 && el > budget*7/10, Alarm{ID: "freeze", Level: WarningLevel,
-		Text: fmt.Sprintf("CLIENTS WAIT SINCE %s, BUDGET %s", el.Round(time.Second), budget), Consequence: "back out or finish"})
+		Text: fmt.Sprintf("%s SINCE %s, BUDGET %s", clients, el.Round(time.Second), budget), Consequence: "back out or finish"})
 	since := f.Since
 	if !f.On {
 		since = f.Ended

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/turquoise-db/turquoise/engines"
 	"github.com/turquoise-db/turquoise/runbooks"
@@ -75,4 +76,31 @@ func TestTheCockpitReadsTheGaugesThatTheEngineNames(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+// Where the router cannot make clients wait, nothing says that they do.
+func TestTheAlarmOfALongFreezeSaysWhatClientsMeet(t *testing.T) {
+	for refuses, want := range map[bool]string{false: "CLIENTS WAIT SINCE", true: "CLIENTS ARE TURNED AWAY SINCE"} {
+		dir := t.TempDir()
+		synctest.Test(t, func(t *testing.T) {
+			v := newServers()
+			cfg := config(v, dir)
+			cfg.Stepwise = true
+			e := v.engine()
+			e.Names = engines.Names{Refuses: refuses}
+			cfg.Engines["fake"] = e
+			n := begin(t, v, cfg)
+			n.run("1.1", steps.Done)
+			n.run("2.1", steps.Done)
+			v.mu.Lock()
+			v.late = 18 * time.Second
+			v.mu.Unlock()
+			sub, stop := n.h.Subscribe()
+			defer stop()
+			await(t, sub, func(s session.Snapshot) bool { return alarmed(s, want) })
+			if err := n.s.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
 }

@@ -88,7 +88,8 @@ type RouterTile struct {
 	Side
 	Writes  engines.TargetID // side that the newest proof showed to have the writes
 	Paused  bool
-	Clients int // connected, waiting ones among them
+	Refuses bool // while paused clients are turned away; they do not wait
+	Clients int  // connected, waiting ones among them
 	Waiting int
 	Servers int // its connections to the database
 	MaxWait time.Duration

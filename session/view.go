@@ -260,11 +260,11 @@ func (s *Session) router(id engines.TargetID, snap *Snapshot) RouterTile {
 	if _, ok := snap.Gauges[engines.Gauge(id, "paused_count")]; ok {
 		r.Stale = false
 	}
-	r.Paused = read("paused_count") > 0
+	r.Paused, r.Refuses = read("paused_count") > 0, s.names(id).Refuses
 	r.Clients, r.Waiting, r.Servers = int(read("client_connections_count")), int(read("waiting_clients_count")), int(read("server_connections_count"))
 	r.MaxWait = time.Duration(read("max_wait_seconds") * float64(time.Second))
 	if r.Paused && !r.Stale {
-		r.Badge = "paused"
+		r.Badge = map[bool]string{false: "paused", true: "refuses"}[r.Refuses]
 	}
 	return r
 }

@@ -28,6 +28,8 @@ func routerHead(s session.Snapshot, w int) line {
 	switch {
 	case r.Stale:
 		return line{{amber | bold, "? "}, {amber, "unknown now"}}
+	case r.Paused && r.Refuses:
+		return pick(w, line{{fillAmber, " REFUSES "}, {text, " clients are turned away"}}, line{{fillAmber, " REFUSES "}})
 	case r.Paused:
 		return pick(w, line{{fillAmber, " PAUSED "}, {text, " " + strconv.Itoa(r.Waiting) + " clients wait"}}, line{{fillAmber, " PAUSED "}})
 	}

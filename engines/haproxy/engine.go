@@ -14,5 +14,6 @@ func Engine() engines.Engine {
 		OpenReader: func(o engines.OpenRequest) (engines.Reader, error) {
 			return OpenReader(o)
 		},
+		Names: engines.Names{Refuses: true},
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"github.com/turquoise-db/turquoise/engines/mysql"
 	"github.com/turquoise-db/turquoise/engines/pgbouncer"
 	"github.com/turquoise-db/turquoise/engines/postgres"
+	"github.com/turquoise-db/turquoise/engines/varnish"
 	"github.com/turquoise-db/turquoise/runbooks"
 	"github.com/turquoise-db/turquoise/session"
 	"github.com/turquoise-db/turquoise/steps"
@@ -19,6 +20,7 @@ func registry() map[string]engines.Engine {
 		mysql.Engine(),
 		pgbouncer.Engine(),
 		haproxy.Engine(),
+		varnish.Engine(),
 	} {
 		out[e.Name] = e
 	}

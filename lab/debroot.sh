@@ -97,7 +97,7 @@ while read -r program; do
   old=$(edit --print-rpath "$program" | tr ':' '\n' | sed -n "s#^/#$dest/#p" | paste -sd:)
   # RPATH, not RUNPATH: it must also hold for libraries of libraries and for modules loaded later.
   edit --set-interpreter "$loader" --force-rpath --set-rpath "${old:+$old:}$libs" "$program"
-done < <(find "$dest"/usr/lib/postgresql/*/bin "$dest"/usr/{bin,sbin} -maxdepth 1 -type f -perm -u+x 2>/dev/null)
+done < <(find "$dest"/usr/lib/postgresql/*/bin "$dest"/usr/lib/gcc/*/* "$dest"/usr/{bin,sbin} -maxdepth 1 -type f -perm -u+x 2>/dev/null)
 # A library with a RUNPATH of its own (libLLVM) hides the program's RPATH from what it needs: it would take the machine's
 # libraries, which are absent or of another age. Without one it inherits.
 while read -r library; do

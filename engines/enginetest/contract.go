@@ -48,6 +48,10 @@ type Subject struct {
 	Client func(t *testing.T, name string)
 	// Nameless: the server knows its clients by address alone.
 	Nameless bool
+	// Clientless: the server keeps no list of clients, and the reader says so.
+	Clientless bool
+	// Serial: the server does one thing at a time, and a reader waits with everybody.
+	Serial bool
 	// Passwordless: the server takes no password. A connection string with one in
 	// it is then one nobody can read, and stands in Bad.
 	Passwordless bool

@@ -76,7 +76,12 @@ func names(t *testing.T, gs []engines.Reading) []engines.GaugeID {
 
 // clients: an application's session is listed, its name cleaned.
 func clients(t *testing.T, s Subject) {
-	if s.Nameless {
+	switch {
+	case s.Clientless:
+		_, err := s.reader(t, s.Addr).Clients(within(t), s.Scopes[0])
+		s.spoken(t, "a list of clients that nobody keeps", err)
+		return
+	case s.Nameless:
 		nameless(t, s)
 		return
 	}
@@ -168,7 +173,38 @@ func readerAlone(t *testing.T, s Subject) {
 	run, look := NewWire(t, s.Addr), NewWire(t, s.Addr)
 	c, r, in := s.conn(t, run.Addr), s.reader(t, look.Addr), s.Scopes[0]
 
-	// A statement lasts: who the server is and its gauges are there all the same.
+	if !s.Serial {
+		s.besides(t, run, c, r)
+	}
+
+	// The reader hangs: statements go on.
+	c = s.conn(t, run.Addr)
+	look.Hold("")
+	asked := make(chan time.Duration, 1)
+	began := time.Now()
+	go func() { r.Gauges(within(t), in); asked <- time.Since(began) }()
+	if got, err := outcome(within(t), c, s.Reads); got != engines.Done {
+		t.Errorf("a statement while the reader hangs: %v, %v", got, err)
+	}
+	if took := <-asked; took > hanging {
+		t.Errorf("the gauges of a server that says nothing took %s: every tick after it waits", took)
+	}
+	look.Down()
+	if got, err := outcome(within(t), c, s.Reads); got != engines.Done {
+		t.Errorf("a statement after the reader's line was cut: %v, %v", got, err)
+	}
+	run.Down()
+	look.Up()
+	if _, err := again(r, within(t)); err != nil {
+		t.Errorf("the reader after the executor's line was cut: %v", err)
+	}
+}
+
+// besides: while a statement lasts, who the server is and its gauges are there all
+// the same.
+func (s Subject) besides(t *testing.T, run *Wire, c engines.Conn, r engines.Reader) {
+	t.Helper()
+	in := s.Scopes[0]
 	ctx, cancel := context.WithCancel(within(t))
 	defer cancel()
 	sent, ended := run.Watch(s.Lasts.Text), make(chan error, 1)
@@ -194,28 +230,6 @@ func readerAlone(t *testing.T, s Subject) {
 	cancel()
 	<-ended
 	s.after(t)
-
-	// The reader hangs: statements go on.
-	c = s.conn(t, run.Addr)
-	look.Hold("")
-	asked := make(chan time.Duration, 1)
-	began := time.Now()
-	go func() { r.Gauges(within(t), in); asked <- time.Since(began) }()
-	if got, err := outcome(within(t), c, s.Reads); got != engines.Done {
-		t.Errorf("a statement while the reader hangs: %v, %v", got, err)
-	}
-	if took := <-asked; took > hanging {
-		t.Errorf("the gauges of a server that says nothing took %s: every tick after it waits", took)
-	}
-	look.Down()
-	if got, err := outcome(within(t), c, s.Reads); got != engines.Done {
-		t.Errorf("a statement after the reader's line was cut: %v, %v", got, err)
-	}
-	run.Down()
-	look.Up()
-	if _, err := again(r, within(t)); err != nil {
-		t.Errorf("the reader after the executor's line was cut: %v", err)
-	}
 }
 
 // again asks until a reader has found its line lost and made another one.

@@ -1,0 +1,28 @@
+package labtest
+
+import (
+	"context"
+	"testing"
+
+	"github.com/turquoise-db/turquoise/lab"
+)
+
+// Web starts an application in two versions behind Varnishes of the test's own,
+// and stops them when it ends.
+func Web(t testing.TB, o lab.WebOptions) *lab.WebLab {
+	t.Helper()
+	skipShort(t)
+	if o.Log == nil {
+		o.Log = t.Output()
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), startTimeout)
+	defer cancel()
+	l, err := lab.Web(ctx, o)
+	need(t, err)
+	t.Cleanup(func() {
+		if err := l.Close(); err != nil {
+			t.Errorf("stop the lab: %v", err)
+		}
+	})
+	return l
+}

@@ -80,6 +80,9 @@ func (s *Session) budget() time.Duration {
 
 // ack acknowledges an alarm. s.mu is held.
 func (s *Session) ack(who Person, a steps.Ack) error {
+	if !s.holdsToken(who) {
+		return &steps.Refusal{Why: who.Name + " does not hold the operator token", Next: "ask the operator"}
+	}
 	for i := range s.alarms.all {
 		if al := &s.alarms.all[i]; al.ID == a.Alarm && !al.Acked {
 			al.Acked = true

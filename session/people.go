@@ -181,11 +181,10 @@ func (s *Session) handOver(evs []steps.Event, key ssh.Signer) error {
 	return nil
 }
 
-// holdsToken says whether a person operates: who has handed the session over does
-// not, whatever screen is still open. s.mu is held.
+// holdsToken says whether a person operates: the one whom the record names and
+// nobody else, whatever screen is open. s.mu is held.
 func (s *Session) holdsToken(who Person) bool {
-	gone := who.Name != s.state.Operator && contains(s.state.Operators, who.Name)
-	return who.Role == "operator" && !gone
+	return who.Role == "operator" && who.Name == s.state.Operator
 }
 
 // signHandover completes a hand-over with the signatures of both.

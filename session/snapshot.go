@@ -111,7 +111,8 @@ type Freeze struct {
 	Since    time.Time
 	Elapsed  time.Duration
 	Budget   time.Duration
-	Position string // freeze LSN
+	Position string    // freeze LSN
+	Reached  time.Time // when the other side was proven to have everything up to Position; zero: not yet
 }
 
 // PhaseRow is one phase in the runbook pane.

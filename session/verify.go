@@ -25,7 +25,7 @@ func (s *Session) verify(ctx context.Context, who Person, v steps.Verify) error 
 		s.mu.Unlock()
 		return nil
 	}
-	if who.Role != "operator" {
+	if !s.holdsToken(who) {
 		s.mu.Unlock()
 		return &steps.Refusal{Why: who.Name + " does not hold the operator token", Next: "ask the operator"}
 	}

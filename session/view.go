@@ -71,6 +71,7 @@ func (s *Session) freezeView(now time.Time) Freeze {
 	switch {
 	case f.On:
 		v.State, v.Elapsed = "frozen", now.Sub(f.Since)
+		v.Reached = s.state.Drained(s.names("blue").Position)
 	case !f.Ended.IsZero():
 		v.State = "open"
 	}

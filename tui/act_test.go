@@ -285,6 +285,33 @@ func TestA9AQuietSessionGetsNoConfirm(t *testing.T) {
 	r.shows("no news from the session: nothing has run")
 }
 
+// A10: a screen of anybody but the operator is read-only: no key that acts is on
+// its key line, none opens a box or sends anything, and the help says why.
+func TestA10ASecondScreenIsReadOnly(t *testing.T) {
+	for _, role := range []string{session.RoleViewer, "observer", "approver"} {
+		r := newRig(t, clientsHeld(2), 120, 40)
+		r.m.me.Role, r.m.look.me.Role = role, role
+		for _, b := range keyTable() {
+			if b.effect != acts {
+				continue
+			}
+			r.pass(deadFor)
+			for _, k := range []tea.KeyPressMsg{keyOf([]rune(string(b.id))[0]), {Code: 'c', Mod: tea.ModCtrl}} {
+				r.key(k)
+			}
+			if len(r.sess.got) != 0 || r.m.mode != looking {
+				t.Errorf("%s: %s acted: %+v", role, b.id, r.sess.got)
+			}
+		}
+		r.pass(time.Minute)
+		r.snap(clientsHeld(2))
+		r.showsNot("x run…", "b back out…", "h hold")
+		r.shows(role + ": you see what ada sees; no keys act")
+		r.typed("?")
+		r.shows("off: you are " + role)
+	}
+}
+
 // A12: another digest closes the box.
 func TestA12AMovedPlanClosesTheBox(t *testing.T) {
 	r := newRig(t, ready(), 120, 40)

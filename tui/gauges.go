@@ -94,6 +94,9 @@ func value(g session.Gauge) string {
 // mainLag is the gauge whose value and history the tile shows: the gated one first.
 func mainLag(s session.Snapshot) (head, other session.Gauge, ok bool) {
 	b, c, ok := lagGauges(s)
+	if b.ID != "" && drains(s) {
+		return b, session.Gauge{}, ok // the distance to the position, in bytes
+	}
 	if b.ID == "" || (b.Gate == "" && c.Gate != "") {
 		return c, b, ok
 	}
@@ -112,6 +115,9 @@ func lagTile(th *Theme, s session.Snapshot, w, h int, focus bool) []line {
 	}
 	head := line{{text | bold, value(g)}}
 	right := one(dim, value(o))
+	if drains(s) {
+		right = one(dim, "to the position")
+	}
 	if g.Stale {
 		head = one(amber|bold, "was "+value(g))
 		right = one(amber, "unknown")
@@ -162,10 +168,42 @@ func levelsOf(g session.Gauge) ([]float64, []bool) {
 	return levels, over
 }
 
+// drains says that a freeze position is known: then lag that reads zero means
+// nothing, and the proof of the position everything.
+func drains(s session.Snapshot) bool { return s.Freeze.State == "frozen" && s.Freeze.Position != "" }
+
+// drainSegs say that position, and whether the side that gets the writes has been
+// proven to have everything up to it, the longest form first.
+func drainSegs(s session.Snapshot) (at []string, is []line) {
+	for _, sd := range s.Sides {
+		if sd.Badge == "waiting" {
+			at = append(at, strings.ToUpper(string(sd.Target))+" ≥ "+s.Freeze.Position)
+		}
+	}
+	at = append(at, "≥ "+s.Freeze.Position)
+	if s.Freeze.Reached.IsZero() {
+		return at, []line{one(amber|bold, "not yet")}
+	}
+	return at, []line{one(text|bold, "✓ reached "+utc(s.Freeze.Reached)), one(text|bold, "✓ "+utc(s.Freeze.Reached)), one(text|bold, "✓")}
+}
+
+// drainLine is the longest form that fits.
+func drainLine(s session.Snapshot, w int) line {
+	ats, iss := drainSegs(s)
+	for _, is := range iss {
+		for _, at := range ats {
+			if width(at)+is.width() < w {
+				return spread(one(text, at), is, w)
+			}
+		}
+	}
+	return append(append(line{}, iss[len(iss)-1]...), seg{text, " " + ats[len(ats)-1]}).fit(w)
+}
+
 // gateLine is the condition that watches the gauge, and how long it has held.
 func gateLine(s session.Snapshot, g session.Gauge, w int) line {
-	if s.Freeze.State == "frozen" && s.Freeze.Position != "" {
-		return spread(one(dim, "≥ "+s.Freeze.Position), one(text, ""), w)
+	if drains(s) {
+		return drainLine(s, w)
 	}
 	if g.Gate == "" {
 		return one(dim, "no gate here")

@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"maps"
 	"math"
 	"strings"
 	"testing"
@@ -9,6 +10,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/x/ansi"
 
+	"github.com/turquoise-db/turquoise/checks"
 	"github.com/turquoise-db/turquoise/engines"
 	"github.com/turquoise-db/turquoise/runbooks"
 	"github.com/turquoise-db/turquoise/session"
@@ -68,6 +70,35 @@ func TestK5LateOnlyAbove30Seconds(t *testing.T) {
 	newRig(t, s, 120, 40).showsNot("late")
 	s.Late = 31 * time.Second
 	newRig(t, s, 120, 40).shows("late 00:31")
+}
+
+// K9: in the drain the tile shows the position that must be reached, and whether a
+// proof has said so; a lag of zero is not told as if it meant that.
+func TestK9TheDrainIsShownAgainstAPosition(t *testing.T) {
+	drain := func(reached time.Time) session.Snapshot {
+		s := frozen()
+		s.Freeze.Reached = reached
+		for _, g := range []session.Gauge{{ID: "blue/behind_bytes", Unit: engines.Bytes}, {ID: "blue/lag_seconds", Unit: engines.Seconds, Gate: "< 2s", Verdict: checks.Pass, Held: time.Minute}} {
+			g.At, g.Age, g.History = night, time.Second, []float64{4, 0}
+			s.Gauges = maps.Clone(s.Gauges)
+			s.Gauges[g.ID] = g
+		}
+		return s
+	}
+	for _, size := range [][2]int{{100, 32}, {120, 40}, {170, 46}} {
+		r := newRig(t, drain(time.Time{}), size[0], size[1])
+		r.shows("≥ 4A/9C01F2B8", "not yet")
+		r.showsNot("0.00 s", "held 01:00", "✓ reached")
+		r = newRig(t, drain(night.Add(-2*time.Second)), size[0], size[1])
+		r.shows("≥ 4A/9C01F2B8", "✓")
+		r.showsNot("not yet", "0.00 s")
+	}
+	newRig(t, drain(time.Time{}), 170, 46).shows("GREEN ≥ 4A/9C01F2B8")
+	newRig(t, drain(night.Add(-2*time.Second)), 170, 46).shows("GREEN ≥ 4A/9C01F2B8  ✓ 03:14:05Z")
+	// In the line of the small screen too.
+	r := newRig(t, drain(time.Time{}), 80, 24)
+	r.shows("≥ 4A/9C01F2B8", "not yet")
+	r.showsNot("lag 0")
 }
 
 // K6: the freeze clock is amber from the start and red from 70 % of its budget.

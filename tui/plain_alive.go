@@ -47,7 +47,10 @@ func aliveLine(s session.Snapshot, c session.Card) string {
 	if running(c) {
 		parts[0] += fmt.Sprintf(" for %s of %s planned", clock(c.Elapsed), clock(c.Planned))
 	}
-	if g, _, ok := mainLag(s); ok && !g.Never {
+	if g, _, ok := mainLag(s); drains(s) {
+		at, is := drainSegs(s)
+		parts = append(parts, at[0]+" "+is[0].plain())
+	} else if ok && !g.Never {
 		lag := "lag " + value(g)
 		if g.Stale {
 			lag = "lag unknown for " + age(g.Age)

@@ -122,6 +122,10 @@ func strip(s session.Snapshot, w int) line {
 	g, _, ok := mainLag(s)
 	lag := line{{dim, " lag "}}
 	switch {
+	case drains(s):
+		at, is := drainSegs(s)
+		lag = append(line{{text, " " + at[len(at)-1] + " "}}, is[len(is)-1]...)
+		g.Stale = true // no sparkline
 	case !ok:
 		lag = append(lag, seg{amber, "unknown"})
 	case g.Never:

@@ -123,7 +123,8 @@ type Side struct {
 type Strength int
 
 // The strengths. Sum64 adds a 64-bit hash of each row: a differing part is
-// missed with a chance of 1 in 2^64. Cryptographic hashes the rows of a part in
+// missed with a chance of about 1 in 2^64, and of 1 in 2^50 at worst, where two
+// columns of one row exchange their values. Cryptographic hashes the rows of a part in
 // the order of their keys with SHA-256, which nobody can forge.
 const (
 	Sum64 Strength = iota

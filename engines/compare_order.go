@@ -104,7 +104,7 @@ func (s Strength) Chance() string {
 	if s == Cryptographic {
 		return "SHA-256 over the rows of each part in the order of their keys: nobody can make two parts that agree"
 	}
-	return "64-bit hash of each row under its key: a difference is missed with a chance of 1 in 2^64; whoever forges rows on purpose needs sha256"
+	return "64-bit hash of each row with its key: a difference is missed with a chance of about 1 in 2^64; against rows forged on purpose take sha256"
 }
 
 var errOrder = errors.New("not a comparison this program knows")

@@ -79,7 +79,8 @@ func numbered(vs []string) []string {
 // SelfTest hashes literals of the types. A type this server lacks, or cannot
 // hash, is left out, and so is compared in a lesser way.
 func (c *Comparer) SelfTest(ctx context.Context, types []string) (map[string]string, error) {
-	ask := testable(types)
+	// Every hash of a row ends with one of integers.
+	ask := testable(append([]string{"int4", "int8"}, types...))
 	sends, err := c.query(ctx, "read how types are sent", `SELECT t.typname, format('%I.%I', n.nspname, p.proname), current_setting('server_version_num')::int < 140000
  FROM pg_type t JOIN pg_proc p ON p.oid = t.typsend JOIN pg_namespace n ON n.oid = p.pronamespace
  WHERE t.typnamespace = 'pg_catalog'::regnamespace AND t.typname = ANY ($1::name[]) ORDER BY 1`, arrayText(ask))

@@ -49,7 +49,7 @@ func (p *pairing) pair(b, g engines.TableShape) (engines.TableDigest, bool) {
 			return engines.TableDigest{}, false
 		}
 	}
-	f := form{raw: b.Encoding == g.Encoding, arrays: min(p.blue.Who.Major, p.green.Who.Major) < 14, crypto: p.strength == engines.Cryptographic}
+	f := form{sha: p.differs("hash int4") || p.differs("hash int8"), raw: b.Encoding == g.Encoding, arrays: min(p.blue.Who.Major, p.green.Who.Major) < 14, crypto: p.strength == engines.Cryptographic}
 	cols, ok := p.columns(b, g, &f)
 	if !ok {
 		return engines.TableDigest{}, false
@@ -135,6 +135,13 @@ func (p *pairing) columns(b, g engines.TableShape, f *form) ([]engines.ColumnSha
 		}
 	}
 	return out, true
+}
+
+// differs reports whether both sides gave an answer, and not the same.
+func (p *pairing) differs(test string) bool {
+	b, ok := p.blue.Tests[test]
+	g, also := p.green.Tests[test]
+	return ok && also && b != g
 }
 
 // tested holds a type to what both servers answered: the same hash, else the

@@ -216,11 +216,14 @@ func TestEveryMutationIsSeen(t *testing.T) {
 func TestChangesThatCancelAreSeen(t *testing.T) {
 	w := newTwin(t, [2]int{15, 17}, [2]string{}, `CREATE TABLE t (id bigint PRIMARY KEY, status text, n bigint, v numeric, a text, b text);
  CREATE TABLE c (region text, no int, n bigint, status text, PRIMARY KEY (region, no)); CREATE TABLE k (n bigint, status text, v numeric);
- CREATE TABLE nulls (id bigint PRIMARY KEY, v text); CREATE TABLE lonely (id bigint PRIMARY KEY)`)
+ CREATE TABLE nulls (id bigint PRIMARY KEY, v text); CREATE TABLE lonely (id bigint PRIMARY KEY);
+ CREATE TABLE link (a bigint, b bigint, PRIMARY KEY (a, b)); CREATE TABLE many (id bigint PRIMARY KEY, x bigint, y bigint, p numeric, q numeric, at timestamptz, z timestamptz)`)
 	for _, s := range []string{"INSERT INTO t SELECT g, CASE WHEN g % 2 = 0 THEN 'N' ELSE 'Y' END, g * 10, g, 'ab', 'c' FROM generate_series(1, 100) g",
 		"INSERT INTO c SELECT 'r' || g % 3, g, g * 10, CASE WHEN g % 2 = 0 THEN 'N' ELSE 'Y' END FROM generate_series(1, 100) g",
 		"INSERT INTO k SELECT g * 10, CASE WHEN g % 2 = 0 THEN 'N' ELSE 'Y' END, g FROM generate_series(1, 100) g",
-		"INSERT INTO nulls SELECT g, NULL FROM generate_series(1, 10) g", "INSERT INTO lonely SELECT generate_series(1, 10)"} {
+		"INSERT INTO nulls SELECT g, NULL FROM generate_series(1, 10) g", "INSERT INTO lonely SELECT generate_series(1, 10)",
+		"INSERT INTO link SELECT g, g * 100 FROM generate_series(1, 10) g",
+		"INSERT INTO many SELECT g, g * 10, g * 100, g, g * 7, timestamptz '2026-01-01' + g * interval '1 h', timestamptz '2026-02-01' + g * interval '1 h' FROM generate_series(1, 50) g"} {
 		w.both(s)
 	}
 	for _, tt := range []struct{ table, name, change string }{
@@ -240,6 +243,14 @@ func TestChangesThatCancelAreSeen(t *testing.T) {
 		{"k", "no key, two rows swap a value", "UPDATE k SET n = CASE n WHEN 10 THEN 20 ELSE 10 END WHERE n IN (10, 20)"},
 		{"k", "no key, two rows become equal", "DELETE FROM k WHERE n IN (10, 30); INSERT INTO k VALUES (50, 'Y', 5), (50, 'Y', 5)"},
 		{"nulls", "a row of nothing but NULL has another key", "UPDATE nulls SET id = 99 WHERE id = 3"},
+		{"link", "two rows of nothing but a key swap halves of it", "UPDATE link SET b = 300 - b WHERE a IN (1, 2)"},
+		{"link", "the halves of a key change places", "UPDATE link SET a = b, b = a WHERE a = 3"},
+		{"many", "two columns of a row change places", "UPDATE many SET x = y, y = x WHERE id = 5"},
+		{"many", "two numbers of a row change places", "UPDATE many SET p = q, q = p WHERE id = 5"},
+		{"many", "the same two columns of all rows change places", "UPDATE many SET p = q, q = p"},
+		{"many", "two rows swap all but the key", "UPDATE many m SET x = o.x, y = o.y, p = o.p, q = o.q, at = o.at, z = o.z FROM many o WHERE m.id IN (1, 2) AND o.id = 3 - m.id"},
+		{"many", "two rows swap a time", "UPDATE many SET at = CASE id WHEN 1 THEN timestamptz '2026-01-01 02:00' ELSE timestamptz '2026-01-01 01:00' END WHERE id IN (1, 2)"},
+		{"many", "one more and one less in one row", "UPDATE many SET x = x + 1, y = y - 1 WHERE id = 9"},
 		{"lonely", "a table of keys", "UPDATE lonely SET id = 99 WHERE id = 3"},
 	} {
 		for _, strength := range []engines.Strength{engines.Sum64, engines.Cryptographic} {

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/turquoise-db/turquoise/lab"
 	"github.com/turquoise-db/turquoise/runbooks"
 )
 
@@ -28,6 +29,8 @@ type course struct {
 func courses() []course {
 	return []course{
 		{name: "postgres", book: "postgres-logical", engine: "postgres", window: "5", back: "6.2", home: "6.6", out: "4.5", outs: "A1.", least: 25},
+		{name: "mysql", book: "mysql-binlog", engine: "mysql", flavor: lab.FlavorMySQL, window: "5", back: "6.4", home: "6.8", out: "4.5", outs: "A1.", least: 25, cuts: true},
+		{name: "mariadb", book: "mysql-binlog", engine: "mysql", flavor: lab.FlavorMariaDB, window: "5", back: "6.4", home: "6.8", out: "4.5", outs: "A1.", least: 25, cuts: true},
 	}
 }
 

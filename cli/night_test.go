@@ -95,15 +95,17 @@ func (n *night) flows(what string) {
 
 // compare stops the clients and demands that nothing was lost or doubled, and
 // that no client met anything but what the way back to an older server costs.
-func (n *night) compare(s *session.Session) {
+func (n *night) compare(s *session.Session) lab.Report {
 	n.t.Helper()
 	serves, before := engines.TargetID("blue"), engines.TargetID("green")
 	if s.State().Writes == "green" {
 		serves, before = before, serves
 	}
-	if rep := n.reckon(serves, before); rep.Failed+rep.Refused > n.breaks || rep.Reconnected > n.parted {
+	rep := n.reckon(serves, before)
+	if rep.Failed+rep.Refused > n.breaks || rep.Reconnected > n.parted {
 		n.t.Fatalf("clients met errors: %+v", rep)
 	}
+	return rep
 }
 
 // reckon stops the clients and demands that nothing was lost or doubled.
@@ -183,7 +185,9 @@ func thereAndBack(t *testing.T, n *night, c course) {
 	if w := s.State().Writes; w != "blue" {
 		t.Fatalf("writes on %q after the way back", w)
 	}
-	n.compare(s)
+	if rep := n.compare(s); rep.WorstClient > 2 {
+		t.Errorf("%d transactions of one client failed in two windows; each may cut one", rep.WorstClient)
+	}
 	h := s.Handle(session.Person{Name: "script", Role: "operator"})
 	if err := h.Do(t.Context(), endIntent("done")); err != nil {
 		t.Fatal(err)

@@ -28,6 +28,7 @@ type WalkedStep struct {
 	Title   string          `json:"title"`
 	Outcome string          `json:"outcome"`
 	TookMS  int64           `json:"took_ms"`
+	Freeze  int64           `json:"freeze_ms,omitempty"` // how long clients were held or turned away, of the step that let them in
 	Why     string          `json:"why,omitempty"`
 }
 
@@ -63,6 +64,9 @@ func Walk(ctx context.Context, s *session.Session, o WalkOptions) ([]WalkedStep,
 		}
 		x := s.State().Step(id)
 		w := WalkedStep{ID: id, Title: it.Step.Title, Outcome: x.Phase.String(), TookMS: x.Ended.Sub(x.Started).Milliseconds(), Why: x.Why}
+		if f := s.State().Freeze; !f.On && f.Ended.After(x.Started) {
+			w.Freeze = f.Elapsed.Milliseconds()
+		}
 		done = append(done, w)
 		o.tell(w)
 		if x.Phase != steps.Done {

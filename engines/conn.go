@@ -44,6 +44,19 @@ func (i Identity) String() string {
 	return s + " id " + i.System + " as " + i.Login
 }
 
+// Place is where the server was dialled: "host:5432/app", "host:3306" where no
+// database was named, the path alone of a Unix socket.
+func (i Identity) Place() string {
+	s := i.Host
+	if i.Port != 0 {
+		s += ":" + itoa(i.Port)
+	}
+	if i.Database != "" {
+		s += "/" + i.Database
+	}
+	return s
+}
+
 func itoa(n int) string {
 	if n == 0 {
 		return "0"

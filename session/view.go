@@ -220,7 +220,7 @@ func (s *Session) side(id engines.TargetID, snap *Snapshot) Side {
 	who := s.known[id]
 	t, _ := s.state.Book.Target(id)
 	v := Side{Target: id, Name: string(id), Version: who.Version, Colour: t.Colour, Reached: s.sampler.lostWhy(id) == nil,
-		Login: fmt.Sprintf("%s @ %s:%d/%s", who.Login, who.Host, who.Port, who.Database)}
+		Login: who.Login + " @ " + who.Place()}
 	if title := s.title(id); title != "" {
 		v.Version = title + " " + who.Version
 	}

@@ -23,7 +23,7 @@ func (s *Session) card(it runbooks.Item, current bool, now time.Time) Card {
 		Expect: st.Expect, Block: len(it.Parts) > 0, Budget: it.Budget, Planned: st.Planned, Attempt: x.Attempt, Digest: x.Digest, PlanText: x.Text,
 		Started: x.Started, Elapsed: took(x, now), Outcome: outcome(x), Undo: undoLine(st), Need: max(0, st.Signers-1)}
 	who := s.known[st.On]
-	c.RunAs = fmt.Sprintf("%s @ %s:%d/%s", who.Login, who.Host, who.Port, who.Database)
+	c.RunAs = who.Login + " @ " + who.Place()
 	if !current {
 		return c
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/turquoise-db/turquoise/audit"
+	"github.com/turquoise-db/turquoise/engines"
 )
 
 // lineText is one line of the record in words.
@@ -36,6 +37,8 @@ func lineText(e audit.Entry) string {
 		return short(str("why"))
 	case "var.captured":
 		return str("name") + " captured"
+	case "clock.state":
+		return "clocks of this machine and of the servers"
 	case "gauge.sample":
 		return "sample of the gauges"
 	case "seal":
@@ -43,7 +46,11 @@ func lineText(e audit.Entry) string {
 	case "key.next":
 		return "key of the next seal"
 	case "target.bound":
-		return fmt.Sprintf("%s is %s %s at %s:%v, as %s", e.Target, str("engine"), str("version"), str("host"), b["port"], str("login"))
+		at := engines.Identity{Host: str("host")}
+		if n, ok := b["port"].(float64); ok {
+			at.Port = int(n)
+		}
+		return fmt.Sprintf("%s is %s %s at %s, as %s", e.Target, str("engine"), str("version"), at.Place(), str("login"))
 	case "runbook.loaded":
 		return fmt.Sprintf("runbook %s, digest %.8s", str("name"), str("sha256"))
 	case "param.set":

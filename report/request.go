@@ -203,7 +203,7 @@ func (n *Night) outcomeUnder(waiver int64) *Line {
 			if b.Waiver != nil && *b.Waiver == waiver {
 				intents[l.Seq] = true
 			}
-		case entries.StepOutcome:
+		case entries.StepOutcome, entries.StepReconciled:
 			if l.Ref != nil && intents[*l.Ref] {
 				out = &n.Entries[i]
 			}

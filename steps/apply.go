@@ -15,8 +15,10 @@ func Apply(s State, e Event) State {
 	s.Newest = e.Seq
 	switch b := e.Body.(type) {
 	case entries.SessionOpen:
-		s.Started, s.Origin, s.Signers = e.At, b.Origin, b.PeopleSHA256
+		s.Started, s.Origin, s.Signers, s.Change = e.At, b.Origin, b.PeopleSHA256, b.Change.Ticket
 		s = s.operates(e.By, b.Key)
+	case entries.RunbookLoaded:
+		s.Loaded = e.Seq
 	case entries.SessionResume:
 		s = applyResume(s, e, b)
 	case entries.SessionHandover:
@@ -38,7 +40,7 @@ func Apply(s State, e Event) State {
 	case entries.RollbackBegin:
 		s = applyBack(s, e)
 	default:
-		s = applyStep(applyPeople(s, e), e)
+		s = applyStep(applyPeople(s, e).waivedBy(e), e)
 	}
 	return s
 }

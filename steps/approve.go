@@ -182,18 +182,27 @@ func applyPeople(s State, e Event) State {
 		s = applyRequest(s, e, b)
 	case entries.ApprovalGranted:
 		s.Bearing = e.Seq
+		switch b.Way {
+		case WayAhead:
+			return s.applyAhead(e, b)
+		case WayLate:
+			return s.settledLate(e.Ref)
+		}
 		s = s.withRequest(e.Ref, func(r *Request) {
 			r.Grants = append(r.Grants[:len(r.Grants):len(r.Grants)], Grant{Seq: e.Seq, By: e.By, FP: b.Key.FP})
 		})
 	case entries.ApprovalDenied:
 		s.Bearing = e.Seq
+		if b.Statement != "" {
+			return s.settledLate(e.Ref)
+		}
 		s = s.withRequest(e.Ref, func(r *Request) { r.Denied = e.By + ": " + b.Reason })
 	case entries.ApprovalExpired:
 		s = s.withRequest(e.Ref, func(r *Request) { r.Over = "it ran out at " + stamp(r.Until) })
 	case entries.ApprovalWaived:
 		s.Bearing = e.Seq
 		s.Owed = append(s.Owed[:len(s.Owed):len(s.Owed)], e.Seq)
-		s = s.withRequest(e.Ref, func(r *Request) { r.Waiver = e.Seq })
+		s = s.applyWaived(e, b).withRequest(e.Ref, func(r *Request) { r.Waiver = e.Seq })
 	case entries.CheckOverride:
 		s = applyOverride(s, e, b)
 	case entries.PollAnswer:

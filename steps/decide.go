@@ -150,7 +150,7 @@ func decideArm(s State, c Arm, ev Evidence) ([]Event, error) {
 	out := []Event{event(audit.System, it.Step.ID, x.Attempt+1, entries.StepPlan{
 		Title: ev.Plan.Title, Risk: ev.Plan.Risk.String(), Plan: ev.Plan.Text, PlanSHA256: ev.Plan.Digest, Needs: Policy(it.Step),
 	})}
-	if n := need(it.Step); n > 0 {
+	if n := need(it.Step) - len(s.ahead(it.Step, ev.Now)); n > 0 {
 		out = append(out, request(it, x.Attempt+1, ActRun, ev.Plan.Digest, n, ev.Now))
 	}
 	return out, nil

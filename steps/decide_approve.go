@@ -30,6 +30,12 @@ func decideApprove(s State, c Approve, ev Evidence) ([]Event, error) {
 	if ev.Signed == nil {
 		return nil, refuse("start with --signers", "no file says who may sign in this session")
 	}
+	switch c.Way {
+	case WayAhead:
+		return decideAhead(s, c, ev)
+	case WayLate:
+		return decideLate(s, c, ev)
+	}
 	st, r, err := s.scope(c.Statement, ev)
 	if err != nil {
 		return nil, err
@@ -40,13 +46,8 @@ func decideApprove(s State, c Approve, ev Evidence) ([]Event, error) {
 	if text, err := ApprovalText(s, r, st.Values["approver"], st.Values["name"]); err != nil || text != c.Statement {
 		return nil, refuse("sign the file that was written for this request", "the signed text is not the one that was asked for")
 	}
-	who := ev.Signed.Who
-	var out []Event
-	if !slices.Contains(s.People, who) {
-		out = append(out, event(audit.System, "", 0, entries.IdentityBound{Person: who, Name: ev.Signed.Name, Role: "approver",
-			How: "signature", KeyFP: ev.Signed.Key.FP, KeyKind: ev.Signed.Key.Kind}))
-	}
-	e := event(who, r.Step, r.Attempt, entries.ApprovalGranted{InOperatorAgent: ev.Signed.InAgent, Key: ev.Signed.Key,
+	out := s.bindSigner(*ev.Signed)
+	e := event(ev.Signed.Who, r.Step, r.Attempt, entries.ApprovalGranted{InOperatorAgent: ev.Signed.InAgent, Key: ev.Signed.Key,
 		Statement: c.Statement, Signature: c.Signature, Way: c.Way})
 	e.Ref, e.OK = audit.Ref(r.Seq), audit.OK(true)
 	return append(out, e), nil
@@ -120,7 +121,7 @@ func (s State) mayApprove(st audit.Statement, r Request, g Signed) error {
 	case len(r.From) > 0 && !slices.Contains(r.From, who):
 		return refuse(other, "%s is not among those who may approve step %s", who, r.Step)
 	}
-	for _, have := range r.Grants {
+	for _, have := range append(s.ahead(s.stepOf(r.Step), r.At), r.Grants...) {
 		if have.By == who || have.FP == g.Key.FP {
 			return refuse(other, "%s has approved step %s already", who, r.Step)
 		}
@@ -222,7 +223,7 @@ func decideOverride(s State, c OverrideGate, ev Evidence) ([]Event, error) {
 	if !r.Enough() {
 		return nil, refuse("let a second person sign", "the override of %s waits for a second person's signature", c.Check)
 	}
-	e := event(ev.By, c.Step, attempt, entries.CheckOverride{Check: c.Check, Want: r.Check.Want, Is: r.Check.Is, Reason: c.Reason, Approvals: grantSeqs(r)})
+	e := event(ev.By, c.Step, attempt, entries.CheckOverride{Check: c.Check, Want: r.Check.Want, Is: r.Check.Is, Reason: c.Reason, Approvals: seqsOf(r.Grants)})
 	e.Ref, e.Target = audit.Ref(r.Checked), string(f.Target)
 	return []Event{e}, nil
 }
@@ -236,9 +237,9 @@ func gateOf(vs []checks.Verdict, name string) (checks.Verdict, bool) {
 	return checks.Verdict{}, false
 }
 
-func grantSeqs(r Request) []int64 {
-	out := make([]int64, 0, len(r.Grants))
-	for _, g := range r.Grants {
+func seqsOf(gs []Grant) []int64 {
+	out := make([]int64, 0, len(gs))
+	for _, g := range gs {
 		out = append(out, g.Seq)
 	}
 	return out
@@ -251,6 +252,10 @@ func (s State) approved(it runbooks.Item, ev Evidence) (grants []int64, waiver *
 		return []int64{}, nil, nil
 	}
 	id, x := it.Step.ID, s.Steps[it.Step.ID]
+	ahead := s.ahead(it.Step, ev.Now)
+	if len(ahead) >= n {
+		return seqsOf(ahead), nil, nil
+	}
 	r, ok := s.Request(id, ActRun)
 	if !ok || r.Attempt != x.Attempt {
 		return nil, nil, refuse("press x again", "step %s needs %d approval of a second person and none was asked for", id, n)
@@ -261,10 +266,24 @@ func (s State) approved(it runbooks.Item, ev Evidence) (grants []int64, waiver *
 	if r.Waiver != 0 {
 		return []int64{}, &r.Waiver, nil
 	}
-	if len(r.Grants) < n {
-		return nil, nil, refuse("let a second person sign", "step %s needs %d approval of a second person, %d stand", id, n, len(r.Grants))
+	all := append(ahead, s.notOperating(r.Grants)...)
+	if len(all) < n {
+		return nil, nil, refuse("let a second person sign", "step %s needs %d approval of a second person, %d stand", id, n, len(all))
 	}
-	return grantSeqs(r), nil, nil
+	return seqsOf(all), nil, nil
+}
+
+// notOperating leaves out who has taken the session over since he signed.
+func (s State) notOperating(gs []Grant) []Grant {
+	return slices.DeleteFunc(slices.Clone(gs), func(g Grant) bool { return slices.Contains(s.Operators, g.By) || slices.Contains(s.Keys, g.FP) })
+}
+
+// stepOf is a step of the walk, or of the block that holds it.
+func (s State) stepOf(id runbooks.StepID) runbooks.Step {
+	if i := s.place(id); i >= 0 {
+		return s.Walk[i].Step
+	}
+	return runbooks.Step{}
 }
 
 // ExpireApprovals ends requests that ran out. A step that waited for one is

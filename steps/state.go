@@ -84,6 +84,10 @@ type State struct {
 	Requests  []Request
 	Overrides []Override
 	Answers   []Said
+	Ahead     []GivenAhead
+	Waivers   []Waived
+	Change    string   // ticket of the change
+	Loaded    int64    // seq of the line that loaded the runbook
 	Owed      []int64  // waivers whose approval is still to come
 	Operators []string // everybody who operated this session
 	Keys      []string // fingerprints of their keys

@@ -49,6 +49,7 @@ type rules struct {
 	origin, sid string
 	runbook     string
 	author      string
+	change      string // ticket, "-" without one
 	operator    string
 	endorsed    bool
 	opKeys      []string // fingerprints
@@ -66,6 +67,7 @@ type rules struct {
 	requests map[int64]request
 	grants   map[int64]*grant
 	waived   map[int64]*waiver
+	came     map[int64]int64 // what became of an intent: its seq
 	changed  map[string]int64
 	doubt    map[string]int64 // step: attempt that is open or unclear
 	ran      map[ran]bool     // plans that an intent stands for
@@ -81,7 +83,7 @@ func NewRules(o audit.VerifyOptions, want Expected) audit.Judge {
 		o: o, want: want, bound: map[string]bool{}, leaves: map[int64]string{}, withheld: map[int64]bool{},
 		policy: map[string]StepPolicy{}, plans: map[int64]plan{}, intents: map[int64]*intent{}, stmts: map[int64]bool{},
 		checks: map[int64]check{}, over: map[int64]bool{}, requests: map[int64]request{}, grants: map[int64]*grant{},
-		waived: map[int64]*waiver{}, changed: map[string]int64{}, doubt: map[string]int64{}, ran: map[ran]bool{},
+		waived: map[int64]*waiver{}, came: map[int64]int64{}, changed: map[string]int64{}, doubt: map[string]int64{}, ran: map[ran]bool{},
 	}
 }
 
@@ -106,6 +108,9 @@ func (r *rules) Line(e audit.Entry, b audit.Body, sealed int64) []audit.Finding 
 		r.withheld[e.Seq] = true
 	case SessionOpen:
 		r.origin, r.sid, r.rehearse = b.Origin, e.Sid, b.Mode == "rehearsal"
+		if r.change = b.Change.Ticket; r.change == "" {
+			r.change = "-"
+		}
 	case RunbookLoaded:
 		r.loaded(b)
 	case PolicySet:

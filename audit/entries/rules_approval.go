@@ -26,14 +26,17 @@ type grant struct {
 	digest   string
 	approver string
 	key      string
+	from     time.Time // of an approval ahead: when its window begins
 	until    time.Time
 	used     int64 // seq of what used it, -1 while nothing has
 }
 
 type waiver struct {
 	step     string
+	attempt  int64
 	digest   string
 	operator string
+	intent   int64 // that used it, -1 while none has
 	settled  bool
 }
 
@@ -79,14 +82,29 @@ func (r *rules) granted(e audit.Entry, b ApprovalGranted) {
 	}
 	g := &grant{ahead: kind == audit.RunbookApproval, act: v["act"], step: v["step"], digest: v["plan-sha256"],
 		approver: e.By, key: s.Key.FP, until: until, used: -1, attempt: e.Attempt}
-	if v["runbook-sha256"] != r.runbook || !g.ahead && !r.requested(e, s.Statement) {
+	if v["runbook-sha256"] != r.runbook || g.ahead && v["change"] != r.change || !g.ahead && !r.requested(e, s.Statement) {
 		r.find(audit.Tampered, "E30-scope", scope, kind)
+		return
+	}
+	if g.ahead && !g.window(v) {
+		r.find(audit.Tampered, "E27-statement", "%s: its window is no time", kind)
 		return
 	}
 	if req, ok := r.requests[deref(e.Ref)]; ok {
 		g.attempt = req.attempt
 	}
 	r.grants[e.Seq] = g
+}
+
+// window reads when an approval ahead counts.
+func (g *grant) window(v map[string]string) bool {
+	from, err1 := time.Parse(time.RFC3339, v["window-from"])
+	to, err2 := time.Parse(time.RFC3339, v["window-to"])
+	g.from = from
+	if to.Before(g.until) {
+		g.until = to
+	}
+	return err1 == nil && err2 == nil
 }
 
 // tampered tells a text that is no approval from one whose signer is not known:
@@ -141,7 +159,7 @@ func (r *rules) approved(e audit.Entry, b StepIntent, p plan) {
 		return
 	}
 	if b.Waiver != nil {
-		r.usedWaiver(e, *b.Waiver, rule.BreakGlass)
+		r.usedWaiver(e, *b.Waiver, b.PlanSHA256, rule.BreakGlass)
 		return
 	}
 	have, withheld := r.count(e, ActRun, b.Approvals, b.PlanSHA256, rule)
@@ -194,6 +212,14 @@ func (r *rules) count(e audit.Entry, act string, approvals []int64, digest strin
 func (r *rules) fits(e audit.Entry, seq int64, g *grant, act, digest string, rule StepPolicy) bool {
 	before := len(r.found)
 	switch {
+	case slices.Contains(r.opKeys, g.key), g.approver == r.operator:
+		r.find(audit.Rule, "R33-four-eyes", "%s approved a step of their own, before they took the session over", g.approver)
+	case g.ahead && rule.Risk == "NO RETURN":
+		r.find(audit.Rule, "R35-approval-other", "the approval at seq %d is for the runbook, and step %s has no way back: it is never approved ahead", seq, e.Step)
+	case g.ahead && act != ActRun:
+		r.find(audit.Rule, "R35-approval-other", "the approval at seq %d is for the runbook, done was %s", seq, act)
+	case g.ahead && e.Time.Before(g.from):
+		r.find(audit.Rule, "R36-approval-expired", "the approval at seq %d counts from %s, step began at %s", seq, g.from.UTC().Format(time.RFC3339), e.Time.UTC().Format(time.RFC3339))
 	case g.ahead && !rule.Ahead:
 		r.find(audit.Rule, "R35-approval-other", "the approval at seq %d is for the runbook, the policy of step %s takes none ahead", seq, e.Step)
 	case g.ahead:
@@ -232,18 +258,25 @@ func (r *rules) waive(e audit.Entry, b ApprovalWaived) {
 		r.find(audit.Tampered, "E30-scope", scope, audit.Waiver)
 		return
 	}
-	r.waived[e.Seq] = &waiver{step: e.Step, digest: v["plan-sha256"], operator: e.By}
+	r.waived[e.Seq] = &waiver{step: e.Step, attempt: r.requests[deref(e.Ref)].attempt, digest: v["plan-sha256"], operator: e.By, intent: -1}
 }
 
-func (r *rules) usedWaiver(e audit.Entry, seq int64, permitted bool) {
+func (r *rules) usedWaiver(e audit.Entry, seq int64, digest string, permitted bool) {
 	w := r.waived[seq]
 	switch {
 	case r.withheld[seq]:
 		r.find(audit.Incomplete, "I57-withheld", "the approval of step %s is withheld", e.Step)
 	case w == nil || w.step != e.Step:
 		r.find(audit.Rule, "R34-approval-missing", "step %s needs an approval and none stands before it", e.Step)
+	case w.digest != digest || w.attempt != e.Attempt:
+		r.find(audit.Rule, "R35-approval-other", "the waiver at seq %d is for attempt %d plan %.12s…, executed was attempt %d plan %.12s…", seq, w.attempt, w.digest, e.Attempt, digest)
+	case w.intent >= 0:
+		r.find(audit.Rule, "R35-approval-other", "the waiver at seq %d was already used at seq %d", seq, w.intent)
 	case !permitted:
 		r.find(audit.Rule, "R34-approval-missing", "policy does not permit a waiver for step %s", e.Step)
+	}
+	if w != nil && w.intent < 0 {
+		w.intent = e.Seq
 	}
 }
 
@@ -269,7 +302,7 @@ func (r *rules) settle(s audit.Signed, seq int64) {
 	w := r.waived[seq]
 	outcome := seqOf(v["outcome"])
 	if w == nil || v["origin"] != r.origin || v["session"] != r.sid || v["waiver"] != r.line(seq) ||
-		v["outcome"] != r.line(outcome) || v["plan-sha256"] != w.digest || !slices.Contains([]string{"approved", "not approved"}, v["verdict"]) {
+		v["outcome"] != r.line(outcome) || w.intent < 0 || r.came[outcome] != w.intent || v["plan-sha256"] != w.digest || !slices.Contains([]string{"approved", "not approved"}, v["verdict"]) {
 		r.find(audit.Tampered, "E30-scope", scope, audit.LateApproval)
 		return
 	}

@@ -106,7 +106,7 @@ func (r *rules) stmtEnd(e audit.Entry) {
 
 func (r *rules) outcome(e audit.Entry) {
 	ref := deref(e.Ref)
-	r.leaves[e.Seq] = e.Leaf.String()
+	r.leaves[e.Seq], r.came[e.Seq] = e.Leaf.String(), ref
 	if e.OK != nil {
 		delete(r.doubt, e.Step)
 	}
@@ -127,6 +127,7 @@ func (r *rules) outcome(e audit.Entry) {
 // session whose operator has a key it must be signed.
 func (r *rules) reconciled(e audit.Entry, b StepReconciled) {
 	delete(r.doubt, e.Step)
+	r.leaves[e.Seq], r.came[e.Seq] = e.Leaf.String(), deref(e.Ref)
 	if b.How == ByPlan && b.Next != "roll_back" {
 		r.find(audit.Rule, "R34-approval-missing", "step %s went on with %q, and nobody decided that", e.Step, b.Next)
 	}

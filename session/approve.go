@@ -24,13 +24,17 @@ const requestsDir = "requests"
 
 // requestFile is the file of one person's text.
 func (s *Session) requestFile(r steps.Request, who string) string {
-	safe := strings.Map(func(c rune) rune {
+	return filepath.Join(s.cfg.Dir, requestsDir, fmt.Sprintf("%08d-%s.txt", r.Seq, fileWord(who)))
+}
+
+// fileWord makes a person's name a part of a file's.
+func fileWord(who string) string {
+	return strings.Map(func(c rune) rune {
 		if strings.ContainsRune("/\\ \x00", c) {
 			return '_'
 		}
 		return c
 	}, who)
-	return filepath.Join(s.cfg.Dir, requestsDir, fmt.Sprintf("%08d-%s.txt", r.Seq, safe))
 }
 
 // mayAsk lists the persons who may approve: all of the signers file but those who
@@ -164,6 +168,12 @@ func match(signers *audit.AllowedSigners, c steps.Approve, st steps.State) (step
 	if c.Statement != "" {
 		return c, sig.Key, nil
 	}
+	for _, who := range signers.Owners(sig.Key) {
+		if text, ok := matchLate(sig, who, st); ok {
+			c.Statement, c.Way = text, steps.WayLate
+			return c, sig.Key, nil
+		}
+	}
 	first := ""
 	for i := len(st.Requests) - 1; i >= 0; i-- {
 		for _, who := range signers.Owners(sig.Key) {
@@ -187,7 +197,21 @@ func match(signers *audit.AllowedSigners, c steps.Approve, st steps.State) (step
 	return c, sig.Key, nil
 }
 
-// signHere signs the open request with a key at this keyboard.
+// matchLate is match for a verdict on what ran under a waiver.
+func matchLate(sig *audit.SSHSignature, owner string, st steps.State) (string, bool) {
+	for _, w := range st.Late() {
+		for _, verdict := range []string{steps.Approved, steps.NotApproved} {
+			text, err := steps.LateText(st, w, verdict, owner, owner)
+			if err == nil && sig.Check(audit.NamespaceApproval, []byte(text)) == nil {
+				return text, true
+			}
+		}
+	}
+	return "", false
+}
+
+// signHere signs the open request, or a verdict that is owed, with a key at this
+// keyboard.
 func (s *Session) signHere(c steps.Approve, in Sign, st steps.State, people People) (steps.Approve, ssh.PublicKey, error) {
 	open := -1
 	for i, r := range st.Requests {
@@ -195,17 +219,22 @@ func (s *Session) signHere(c steps.Approve, in Sign, st steps.State, people Peop
 			open = i
 		}
 	}
-	if open < 0 {
+	if open < 0 && c.Way != steps.WayLate {
 		return c, nil, &steps.Refusal{Why: "nothing waits for an approval", Next: "press x or o first"}
 	}
 	key, who, err := people.pick(in, audit.NamespaceApproval, "", s.cfg.Now())
 	if err != nil {
 		return c, nil, err
 	}
-	if c.Statement, err = steps.ApprovalText(st, st.Requests[open], who, who); err != nil {
+	if c.Way == steps.WayLate {
+		c.Statement, err = lateText(st, c.Waiver, c.Verdict, who)
+	} else {
+		c.Way = "screen"
+		c.Statement, err = steps.ApprovalText(st, st.Requests[open], who, who)
+	}
+	if err != nil {
 		return c, nil, err
 	}
-	c.Way = "screen"
 	c.Signature, _, err = s.sign(key, audit.NamespaceApproval, c.Statement)
 	return c, key.PublicKey(), err
 }

@@ -18,7 +18,7 @@ const maxSig = 64 << 10
 // them, as `ssh-keygen -Y sign` does, and hands them in. The key decides who
 // signed, not who laid the file there. One that was refused is not tried again.
 func (s *Session) takeSigned() {
-	type text struct{ file, statement string }
+	type text struct{ file, statement, way string }
 	s.mu.Lock()
 	var texts []text
 	for _, r := range s.state.Requests {
@@ -27,11 +27,16 @@ func (s *Session) takeSigned() {
 		}
 		for _, who := range s.mayAsk(r) {
 			if t, err := steps.ApprovalText(s.state, r, who, who); err == nil {
-				texts = append(texts, text{s.requestFile(r, who), t})
+				texts = append(texts, text{s.requestFile(r, who), t, "carried"})
 			}
 		}
 	}
+	late := s.lateTexts()
 	s.mu.Unlock()
+	s.writeLate(late)
+	for _, t := range late {
+		texts = append(texts, text{t.File, t.Text, steps.WayLate})
+	}
 	for _, t := range texts {
 		info, err := os.Stat(t.file + ".sig")
 		if err != nil || info.Size() > maxSig {
@@ -43,13 +48,13 @@ func (s *Session) takeSigned() {
 		}
 		if sum := sha256.Sum256(armored); s.tried[t.file] != sum {
 			s.tried[t.file] = sum
-			s.handIn(t.statement, string(armored))
+			s.handIn(t.statement, string(armored), t.way)
 		}
 	}
 }
 
-func (s *Session) handIn(statement, armored string) {
-	in := Intent{Command: steps.Approve{Statement: statement, Signature: armored, Way: "carried"}}
+func (s *Session) handIn(statement, armored, way string) {
+	in := Intent{Command: steps.Approve{Statement: statement, Signature: armored, Way: way}}
 	err := s.do(s.ctx, Person{Name: audit.System, Role: "approver"}, in)
 	var r *steps.Refusal
 	if err != nil && !errors.As(err, &r) { // a refusal is on record and on the screens

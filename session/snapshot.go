@@ -60,6 +60,7 @@ type Snapshot struct {
 	Rows         RowTile
 	Outage       *Outage // client-side meter, where there is one
 	Way          WayBack
+	Owed         *Owed   // nil: no verdict is owed on what ran under a waiver
 	Taking       *Taking // nil: no window of single steps can be taken back
 	Alarms       []Alarm
 	Record       RecordTail

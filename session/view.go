@@ -21,7 +21,7 @@ func (s *Session) snapshot() Snapshot {
 		Seq: s.seq, Now: now, Started: s.started, Sid: s.cfg.Sid, Mode: s.mode(), Change: s.cfg.Change,
 		Book:     BookRef{Name: st.Book.Name, Title: st.Book.Title, Digest: st.Book.Digest},
 		Operator: s.cfg.Person, Finished: st.Result != "", Result: st.Result, Holding: st.Holding, Denied: s.denied,
-		Freeze: s.freezeView(now), Alarms: s.alarms.list(), Way: s.wayBack(), Taking: s.takingNow(),
+		Freeze: s.freezeView(now), Alarms: s.alarms.list(), Way: s.wayBack(), Taking: s.takingNow(), Owed: s.owed(),
 		Record: RecordTail{Count: int(st.Newest + 1), Head: s.headHash(), OK: s.logFault() == nil, State: "chain unbroken, synced", Path: s.cfg.Dir, Lines: s.lines[:len(s.lines):len(s.lines)]},
 		Cards:  map[runbooks.StepID]Card{}, Gauges: map[engines.GaugeID]Gauge{},
 	}

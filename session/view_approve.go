@@ -44,6 +44,10 @@ type Desk struct {
 // s.mu is held.
 func (s *Session) approval(it runbooks.Item, now time.Time) Approval {
 	a := Approval{Need: int(steps.Policy(it.Step).Need), Act: steps.ActRun, MayWaive: it.Step.BreakGlass && s.cfg.People.Key != nil, Hint: s.cfg.People.Hint}
+	for _, who := range s.state.ApprovedAhead(it.Step, now) {
+		a.Signed = append(a.Signed, who+" (ahead)")
+	}
+	a.Enough = a.Need > 0 && len(a.Signed) >= a.Need
 	r, ok := s.newest(it.Step.ID, now)
 	switch {
 	case s.cfg.People.Signers == nil:
@@ -56,6 +60,9 @@ func (s *Session) approval(it runbooks.Item, now time.Time) Approval {
 	}
 	a.Need, a.Act, a.Standing, a.Asked, a.Until = r.Need, r.Act, r.Open(now), r.At, r.Until
 	a.Denied, a.Waived, a.Enough, a.Plan = r.Denied, r.Waiver != 0, r.Enough(), r.Plan
+	if a.Act != steps.ActRun {
+		a.Signed = nil // what was approved ahead is the run
+	}
 	for _, g := range r.Grants {
 		a.Signed = append(a.Signed, g.By)
 	}

@@ -96,8 +96,13 @@ type (
 	// the whole window at once: Digest is what was shown; the dead-man gives none.
 	TakeBack struct{ Reason, Digest string }
 	// Approve hands in a second person's signature over the text of a request.
-	// Way says how it came: screen, command or carried.
-	Approve struct{ Statement, Signature, Way string }
+	// Way says how it came: screen, command or carried; WayAhead is an approval of the
+	// whole runbook, WayLate a Verdict on what ran under the waiver of entry Waiver.
+	Approve struct {
+		Statement, Signature, Way string
+		Waiver                    int64
+		Verdict                   string
+	}
 	// Deny is a second person's no.
 	Deny struct {
 		Step   runbooks.StepID

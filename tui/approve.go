@@ -80,7 +80,7 @@ func secondLine(s session.Snapshot, c session.Card) line {
 
 // signedText is the text the second person signs, for the person chosen.
 func (m Model) signedText() (session.ApprovalText, bool) {
-	ts := m.shown.Cards[m.shown.Current].Approval.Texts
+	ts := m.texts()
 	if len(ts) == 0 {
 		return session.ApprovalText{}, false
 	}
@@ -88,6 +88,9 @@ func (m Model) signedText() (session.ApprovalText, bool) {
 }
 
 func (m Model) approveParts(w int) (string, tok, []line, []line, []line) {
+	if m.box.kind == kindLate {
+		return m.lateParts(w)
+	}
 	c := m.shown.Cards[m.shown.Current]
 	a := c.Approval
 	title := "APPROVE " + string(c.ID) + "?"
@@ -120,6 +123,23 @@ func (m Model) approveTail(c session.Card, t session.ApprovalText, w int) []line
 			tail = append(tail, one(dim, l.s))
 		}
 	}
+	note := m.box.note
+	if note == "" { // what came from elsewhere is refused here, too
+		note = strings.TrimPrefix(m.shown.Denied, "not run: ")
+	}
+	tail = append(tail, m.keyField(w), line{{amber, note}})
+	keys := append(hint("enter", "signs"), hint("d", "deny…")...)
+	if len(a.Texts) > 1 {
+		keys = append(keys, hint("tab", "another person")...)
+	}
+	if a.MayWaive {
+		keys = append(keys, hint("w", "go on without…")...)
+	}
+	return append(tail, append(keys, hint("esc", "back, nothing is decided")...))
+}
+
+// keyField is where a path is typed, a passphrase hidden, or a signature pasted.
+func (m Model) keyField(w int) line {
 	ask := line{{text, "or a key file, an agent's socket, a pasted signature: "}}
 	switch {
 	case m.box.path != "":
@@ -134,19 +154,7 @@ func (m Model) approveTail(c session.Card, t session.ApprovalText, w int) []line
 		}
 		ask = append(ask, seg{text | bold, shown}, seg{turq, caret})
 	}
-	note := m.box.note
-	if note == "" { // what came from elsewhere is refused here, too
-		note = strings.TrimPrefix(m.shown.Denied, "not run: ")
-	}
-	tail = append(tail, ask, line{{amber, note}})
-	keys := append(hint("enter", "signs"), hint("d", "deny…")...)
-	if len(a.Texts) > 1 {
-		keys = append(keys, hint("tab", "another person")...)
-	}
-	if a.MayWaive {
-		keys = append(keys, hint("w", "go on without…")...)
-	}
-	return append(tail, append(keys, hint("esc", "back, nothing is decided")...))
+	return ask
 }
 
 // onApproveKey handles the keys of the box: the text scrolls, the field takes a
@@ -154,18 +162,20 @@ func (m Model) approveTail(c session.Card, t session.ApprovalText, w int) []line
 // path begins with it.
 func (m Model) onApproveKey(key string, k tea.KeyPressMsg) (tea.Model, tea.Cmd) {
 	a := m.shown.Cards[m.shown.Current].Approval
-	empty := m.box.typed == "" && m.box.path == ""
+	empty, late := m.box.typed == "" && m.box.path == "", m.box.kind == kindLate
 	switch {
-	case len(a.Texts) == 0:
+	case len(m.texts()) == 0:
 	case key == "enter":
 		return m.signHere()
 	case key == "tab":
 		m.box.who, m.box.scroll = m.box.who+1, 0
 	case scrolls(key) && len(key) > 1:
 		m.scrollApprove(key)
+	case empty && key == "d" && late:
+		m.box.against, m.box.scroll, m.box.seenEnd = !m.box.against, 0, false
 	case empty && key == "d":
 		m.reasonOver("deny")
-	case empty && key == "w" && a.MayWaive:
+	case empty && key == "w" && a.MayWaive && !late:
 		m.reasonOver("waive")
 	case empty && !strings.ContainsAny(k.Text, "/~.") && k.Text != "":
 		m.box.note = "type a path that begins with / ~ or ."
@@ -204,6 +214,9 @@ func (m Model) readsAll() bool {
 // after the text was on the screen to its end: what is signed is what was read.
 func (m Model) signHere() (tea.Model, tea.Cmd) {
 	in := session.Intent{Command: steps.Approve{Way: "screen"}}
+	if m.box.kind == kindLate && m.shown.Owed != nil {
+		in.Command = steps.Approve{Way: steps.WayLate, Waiver: m.shown.Owed.Waiver, Verdict: m.verdict()}
+	}
 	switch typed := m.box.typed; {
 	case m.box.path != "":
 		in.Sign = &session.Sign{Path: m.box.path, Passphrase: typed}
@@ -252,6 +265,10 @@ func (m *Model) approvedOrNot(in session.Intent, err error) {
 
 // followApprove closes the box when nothing waits any more.
 func (m *Model) followApprove() tea.Cmd {
+	if m.box.kind == kindLate {
+		m.followLate()
+		return nil
+	}
 	c := m.snap.Cards[m.snap.Current]
 	switch under := m.box.under; {
 	case under != nil && (c.ID != under.card.ID || c.Digest != under.card.Digest || !c.Armed):

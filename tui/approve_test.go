@@ -233,3 +233,42 @@ func TestTheHandOverBox(t *testing.T) {
 	}
 	r.shows("handed over to bo")
 }
+
+// What ran under a waiver is judged in the cockpit, also when the walk is over:
+// the verdict is chosen, read and signed.
+func TestAVerdictIsGivenInTheCockpit(t *testing.T) {
+	s := ready()
+	s.Owed = &session.Owed{Waiver: 212, Step: "7.1", Reason: "nobody was awake",
+		For:     []session.ApprovalText{{Who: "bo", File: "/r/late-ok.txt", Text: "turquoise late approval v1\nverdict: approved\n"}},
+		Against: []session.ApprovalText{{Who: "bo", File: "/r/late-no.txt", Text: "turquoise late approval v1\nverdict: not approved\n"}}}
+	for _, over := range []bool{false, true} {
+		if over {
+			s.Current, s.Seq = "", s.Seq+1
+		}
+		for _, size := range [][2]int{{120, 40}, {80, 24}} {
+			r := newRig(t, s, size[0], size[1])
+			r.pass(deadFor)
+			r.typed("A")
+			r.shows("VERDICT ON STEP 7.1?", "nobody was awake", "waiver at entry 212", "verdict: approved", "/r/late-ok.txt")
+			r.pass(deadFor)
+			r.typed("d")
+			r.shows("verdict: not approved", "/r/late-no.txt")
+			r.typed("/keys/bo")
+			r.enter()
+			in := r.last()
+			c, ok := in.Command.(steps.Approve)
+			if !ok || c.Way != steps.WayLate || c.Waiver != 212 || c.Verdict != steps.NotApproved || in.Sign == nil || in.Sign.Path != "/keys/bo" {
+				t.Fatalf("sent %+v", in)
+			}
+		}
+	}
+	r := newRig(t, s, 120, 40)
+	r.pass(deadFor)
+	r.typed("A")
+	r.pass(deadFor)
+	settled := s
+	settled.Owed, settled.Seq = nil, s.Seq+1
+	r.snap(settled)
+	r.showsNot("VERDICT ON STEP")
+	r.shows("nothing is owed any more")
+}

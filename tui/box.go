@@ -21,10 +21,11 @@ type box struct {
 	note     string    // one line of feedback
 	scroll   int
 	seenEnd  bool
-	kind     string // of a reason: skip, hold, note, back, interrupt, settle, end; of a confirm box: kindTaking
+	kind     string // of a reason: skip, hold, note, back, interrupt, settle, end; of a confirm box: kindTaking; of an approve box: kindLate
 	next     string // of a decision; the desk of a no go
 	under    *box   // the confirm box that an approve box lies over
 	path     string // of a key whose passphrase is asked
+	against  bool   // of a late verdict: not approved
 	who      int    // person of an approve box, desk of a poll
 }
 

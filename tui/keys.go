@@ -127,6 +127,9 @@ func whyOff(b binding, s session.Snapshot, k look) string {
 	if k.at != "" && k.at != s.Current {
 		return "you look at another step"
 	}
+	if b.id == "A" && waitsLate(s) {
+		return "" // what is judged is over, whatever the walk does
+	}
 	if walkOver(s) {
 		return "the walk is over"
 	}

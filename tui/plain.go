@@ -111,6 +111,7 @@ type plain struct {
 	pend   string // what the reason is for
 	next   string // of a decision; the gate of an override
 	desk   string // whose answer is asked
+	late   bool   // the key that is asked for signs a verdict on what ran under a waiver
 	menu   []choice
 	entry  int
 	last   string // state and step that were printed

@@ -216,8 +216,13 @@ func (p *plain) onChoice(txt string) {
 	case "g":
 		p.askDesks()
 	case "A":
+		if p.late = waitsLate(p.snap); p.late {
+			p.tellOwed()
+			p.ask(askKey, "key file or agent's socket of the second person, who signs that it is approved, or an empty line:")
+			return
+		}
 		p.tellApproval(p.snap.Cards[cur])
-		p.tellText(p.snap.Cards[cur])
+		p.tellText(p.snap.Cards[cur].Approval.Texts)
 		p.ask(askKey, "key file or agent's socket of the second person, or an empty line:")
 	case "ctrl+c":
 		p.say("STATE", "%s", meansStop(p.snap.Cards[cur]))

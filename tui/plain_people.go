@@ -27,13 +27,27 @@ func (p *plain) tellApproval(c session.Card) {
 }
 
 // tellText prints the text that is signed, for the first person who may.
-func (p *plain) tellText(c session.Card) {
-	if len(c.Approval.Texts) == 0 {
+func (p *plain) tellText(texts []session.ApprovalText) {
+	if len(texts) == 0 {
 		return
 	}
-	for _, l := range strings.Split(strings.TrimSuffix(c.Approval.Texts[0].Text, "\n"), "\n") {
+	for _, l := range strings.Split(strings.TrimSuffix(texts[0].Text, "\n"), "\n") {
 		p.say("TEXT", "%s", l)
 	}
+}
+
+// tellOwed says whose verdict is owed on what ran under a waiver, and how to give
+// it; a line here takes the path of a key and signs that it is approved.
+func (p *plain) tellOwed() {
+	o := p.snap.Owed
+	p.say("SIGN", "step %s ran under the waiver at entry %d (%s); a second person's verdict is owed", o.Step, o.Waiver, o.Reason)
+	if o.Why != "" {
+		p.say("SIGN", "%s", o.Why)
+	}
+	for _, t := range append(append([]session.ApprovalText(nil), o.For...), o.Against...) {
+		p.say("SIGN", "%s signs with: ssh-keygen -Y sign -n %s -f KEY %s", t.Who, audit.NamespaceApproval, t.File)
+	}
+	p.tellText(o.For)
 }
 
 // onKeyPath signs with a key at this keyboard. An encrypted one needs the full
@@ -44,7 +58,11 @@ func (p *plain) onKeyPath(path string) {
 		p.askMenu()
 		return
 	}
-	if p.send(session.Intent{Command: steps.Approve{Way: "screen"}, Sign: &session.Sign{Path: path}}) {
+	c := steps.Approve{Way: "screen"}
+	if o := p.snap.Owed; p.late && o != nil {
+		c = steps.Approve{Way: steps.WayLate, Waiver: o.Waiver, Verdict: steps.Approved}
+	}
+	if p.send(session.Intent{Command: c, Sign: &session.Sign{Path: path}}) {
 		p.say("STATE", "signed.")
 	}
 	p.askMenu()

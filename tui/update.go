@@ -189,6 +189,10 @@ func (m Model) onAct(id keyID) (tea.Model, tea.Cmd) {
 		}
 		m.openReason("back")
 	case "A":
+		if waitsLate(s) {
+			m.openOwed()
+			return m, nil
+		}
 		m.openApprove()
 	case "g":
 		m.open(polling)

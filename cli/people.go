@@ -21,11 +21,15 @@ import (
 )
 
 // identity is what the flags say about people and their keys.
-type identity struct{ key, signers, name string }
+type identity struct {
+	key, signers, name string
+	approvals          []string // files of texts that approve the runbook ahead
+}
 
 func (i *identity) flags(f *pflag.FlagSet) {
 	f.StringVar(&i.key, "key", "", "SSH key that you sign with: a private key file, the .pub of a key in your agent, or an agent's socket (default: the key in your agent that --signers allows)")
 	f.StringVar(&i.signers, "signers", "", "file of the people who may sign (ssh allowed_signers); without it nobody can approve")
+	f.StringArrayVar(&i.approvals, "approval", nil, "signed text that approves the runbook ahead, with its .sig beside it; turquoise plan --request writes it (repeatable)")
 	f.StringVar(&i.name, "name", "", "your printed name in what you sign (default: the operator)")
 }
 

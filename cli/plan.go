@@ -18,6 +18,7 @@ import (
 type planning struct {
 	cutover
 	offline, json bool
+	ask           asking
 }
 
 // planned is what plan reports; its JSON keys are part of the interface.
@@ -54,11 +55,16 @@ statement by statement, with proofs and the way to take it back. Nothing is
 changed and no record is written. A step that stands on values which an earlier
 step reads has no plan yet; the reason is printed.
 
+With --request no server is asked: the text is written by which a second person
+approves the runbook days before, for a change and a window. It counts for the
+steps that the runbook marks with ahead.
+
 Names that are built from the id of a session carry s0000 here, so the digests
 are not those that a session will show. With --offline no server is asked and
 the plans name none.`,
 		Example: `  turquoise plan postgres-logical --param blue_conninfo=… --param green_conninfo=…
   turquoise plan ./cutover.yaml --offline --window stepwise
+  turquoise plan ./cutover.yaml --request bob@bank.example --change CHG-4711 --from 2026-11-22T01:00:00Z --to 2026-11-22T05:00:00Z
   turquoise plan ./cutover.yaml --json | jq -r '.steps[] | select(.id == "5").plan'`,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: cobra.FixedCompletions(runbooks.Catalogue(), cobra.ShellCompDirectiveDefault),
@@ -72,12 +78,19 @@ the plans name none.`,
 	f.StringVar(&p.window, "window", "block", "block: the window as one plan; stepwise: a plan for each of its steps")
 	f.BoolVar(&p.offline, "offline", false, "ask no server")
 	f.BoolVar(&p.json, "json", false, "print the plans as JSON")
+	p.ask.flags(f)
 	return cmd
 }
 
 func (a *App) plan(ctx context.Context, p planning) error {
 	if err := p.checkWindow(); err != nil {
 		return err
+	}
+	switch {
+	case p.ask.who != "":
+		return a.askAhead(p.book, p.ask)
+	case p.ask.any():
+		return usage("add --request with the person who will sign", "--name, --change, --from, --to and --out belong to --request")
 	}
 	book, values, fs, err := p.load(os.LookupEnv)
 	if err != nil {

@@ -91,6 +91,9 @@ func (a *App) resume(ctx context.Context, name string, r resumption) error {
 		return err
 	}
 	a.compare(s)
+	if err := a.giveAhead(ctx, s, r.identity.approvals); err != nil {
+		return errors.Join(err, s.Suspend("an approval could not be read"))
+	}
 	if r.settle != "" {
 		out, err := r.decide(ctx, s, cfg.Person)
 		err = errors.Join(err, s.Suspend("settled without a screen"))

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"os"
 	"time"
 
@@ -64,6 +65,9 @@ func (a *App) run(ctx context.Context, c cutover, sc screen) error {
 	})
 	if err != nil {
 		return err
+	}
+	if err := a.giveAhead(ctx, s, c.identity.approvals); err != nil {
+		return errors.Join(err, s.Suspend("an approval could not be read"))
 	}
 	return a.cockpit(ctx, s, c.operator, sc)
 }

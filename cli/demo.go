@@ -61,6 +61,9 @@ func (a *App) demo(ctx context.Context, c cutover, sc screen, flavor string) (er
 	if err := sc.check(a); err != nil {
 		return err
 	}
+	if webBook(c.book) {
+		return a.demoWeb(ctx, c, sc)
+	}
 	profile, err := a.profileOf(c.book)
 	if err != nil {
 		return err

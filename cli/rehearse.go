@@ -68,6 +68,7 @@ The status is 0 only if nothing was lost or duplicated and the walk came to its 
   turquoise rehearse postgres-logical --clients 16 --json
   turquoise rehearse postgres-logical --verify none --json
   turquoise rehearse mysql-binlog --flavor mariadb --clients 8 --json
+  turquoise rehearse varnish-blue-green --back-out-from 3.1
   turquoise rehearse postgres-logical --back-out-from 6.2
   turquoise rehearse postgres-logical --window stepwise --until 5.4`,
 		Args:              cobra.ExactArgs(1),
@@ -100,6 +101,9 @@ func (a *App) rehearse(ctx context.Context, r rehearsal) error {
 	}
 	if r.verify != "" && r.verify != "none" && r.verify != "full" {
 		return usage("give full or none", "--verify %s: there is no such comparison", r.verify)
+	}
+	if webBook(r.book) {
+		return a.rehearseWeb(ctx, r)
 	}
 	ctx, forget := untilSignal(ctx)
 	defer forget()

@@ -15,6 +15,7 @@ func testCatalog() Catalog {
 		{Name: "compare", Stages: []string{"track", "prove", "drop"}},
 		{Name: "route"}, {Name: "open"}, {Name: "detach", Stages: []string{"disable", "drop"}}, {Name: "lock"}, {Name: "close"},
 		{Name: "retain"}, {Name: "quiet", Stages: []string{"on", "off"}}, {Name: "persist"},
+		{Name: "load", Stages: []string{"", "drop"}}, {Name: "switch"}, {Name: "flush"},
 		{Name: "sql", Needs: []string{"text"}}}
 	reads := []string{"preflight", "probe", "hold", "sql"}
 	pg := EngineInfo{Name: "postgres", Supports: func(k, _ string) bool { return !slices.Contains(reads, k) && k != "open" },
@@ -31,5 +32,9 @@ func testCatalog() Catalog {
 	proxy := EngineInfo{Name: "haproxy", Supports: func(k, _ string) bool {
 		return slices.Contains([]string{"freeze", "route", "open", "capture", "persist"}, k)
 	}, Gauges: []string{"serves_side", "paused_count"}}
-	return Catalog{Kinds: kinds, Engines: []EngineInfo{pg, pool, binlog, proxy}}
+	halves := EngineInfo{Name: "varnish", Supports: func(k, _ string) bool {
+		return slices.Contains([]string{"capture", "load", "switch", "flush", "persist", "close"}, k)
+	}, Gauges: []string{"active_side", "paused_count", "blue_sick_count", "green_sick_count", "green_unprobed_count", "blue_temperature", "green_temperature",
+		"blue_connections_count", "green_connections_count"}}
+	return Catalog{Kinds: kinds, Engines: []EngineInfo{pg, pool, binlog, proxy, halves}}
 }

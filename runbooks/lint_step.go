@@ -43,7 +43,7 @@ func (l *linter) stage(s Step, k KindInfo) {
 		l.step(s, "stage", suggest(s.Stage, k.Stages), "kind %s: unknown stage %q", s.Kind, s.Stage)
 		return
 	}
-	if !l.cat.planned(s.Kind, s.Stage) {
+	if idle(s.Kind) || !l.cat.planned(s.Kind, s.Stage) {
 		return // reads gauges, waits for a person, or brings its own statement
 	}
 	for _, t := range l.book.Targets {
@@ -54,6 +54,9 @@ func (l *linter) stage(s Step, k KindInfo) {
 	t, _ := l.book.Target(s.On)
 	l.step(s, "on", "name a target whose engine plans it", "engine %s of target %s does not plan %s", t.Engine, s.On, kindStage(s))
 }
+
+// idle kinds send nothing of their own; any target will do.
+func idle(kind string) bool { return slices.Contains([]string{"preflight", "probe", "hold"}, kind) }
 
 // composed kinds are planned by the router and the database together: it is
 // enough that one target of the book plans them.
@@ -86,7 +89,7 @@ func (l *linter) gauge(s Step, key string, g Gate) {
 // let a single letter confirm them.
 func leastRisk(kind string) Risk {
 	switch kind {
-	case "freeze", "route", "open":
+	case "freeze", "route", "open", "switch":
 		return Traffic
 	case "close":
 		return NoReturn

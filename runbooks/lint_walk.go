@@ -159,10 +159,10 @@ func (l *linter) cover() {
 			if s.Risk >= Change && first < 0 {
 				first = n
 			}
-			if s.Kind == "freeze" && freeze < 0 {
+			if (s.Kind == "freeze" || s.Kind == "switch") && freeze < 0 {
 				freeze = n
 			}
-			if s.Kind == "open" && open < 0 && s.Risk < NoReturn {
+			if (s.Kind == "open" || s.Kind == "switch") && open < 0 && s.Risk < NoReturn {
 				open = n
 			}
 			if s.Risk == NoReturn && end < 0 {

@@ -40,7 +40,7 @@ func (d *decoder) names(b *Runbook, v *value) {
 		letters[letter] = w.Name
 		d.bound(b, w, "after", w.After)
 		d.bound(b, w, "until", w.Until)
-		if _, ok := b.Target(engines.TargetID(w.Ends)); !ok && w.Ends != "" {
+		if !b.side(engines.TargetID(w.Ends)) && w.Ends != "" {
 			d.refuse(d.marks[w.path+".ends"], suggest(w.Ends, b.targetNames()), "way back %s: unknown target %q", w.Name, w.Ends)
 		}
 		d.walk(b, w.Phases, letter, ids, seen)
@@ -104,6 +104,13 @@ func (b *Runbook) param(name string) (Param, bool) {
 		return Param{}, false
 	}
 	return b.Params[i], true
+}
+
+// side reports whether traffic can be on it: a target, or blue and green as the
+// two halves behind a router in a book that binds no servers of them.
+func (b *Runbook) side(id engines.TargetID) bool {
+	_, ok := b.Target(id)
+	return ok || (id == "blue" || id == "green") && slices.ContainsFunc(b.Targets, func(t Target) bool { return t.Colour == "router" })
 }
 
 // targets fills engines named by a parameter and refuses passwords in settings.
@@ -175,7 +182,7 @@ func (d *decoder) stepNames(b *Runbook, p *Phase, s *Step, letter string, ids []
 		id  engines.TargetID
 	}{{"on", s.On}, {"from", s.From}, {"to", s.To}} {
 		at, given := d.marks[s.path+"."+k.key]
-		if _, ok := b.Target(k.id); !ok && given && k.id != "" {
+		if _, ok := b.Target(k.id); !ok && given && k.id != "" && (k.key == "on" || !b.side(k.id)) {
 			d.refuse(at, suggest(string(k.id), b.targetNames()), "step %s: unknown target %q", s.ID, k.id)
 		}
 	}

@@ -114,7 +114,7 @@ func word(it runbooks.Item) string {
 		if s.Word != "" {
 			return s.Word
 		}
-		if s.Kind == "route" || s.Kind == "open" || len(it.Parts) > 0 {
+		if s.Kind == "route" || opens(s.Kind) || len(it.Parts) > 0 {
 			return string(s.To)
 		}
 		return string(s.On)

@@ -130,7 +130,8 @@ func TestEachEffectCanBeSeen(t *testing.T) {
 func catalogueBooks(t *testing.T) map[string]steps.Inputs {
 	t.Helper()
 	return map[string]steps.Inputs{"postgres-logical": catalogueInputs(t),
-		"mysql-binlog-mysql": binlogInputs(t, "mysql", "9.7.4"), "mysql-binlog-mariadb": binlogInputs(t, "mariadb", "10.11.19")}
+		"mysql-binlog-mysql": binlogInputs(t, "mysql", "9.7.4"), "mysql-binlog-mariadb": binlogInputs(t, "mariadb", "10.11.19"),
+		"varnish-blue-green": varnishInputs(t)}
 }
 
 func golden(t *testing.T, file, got string) {

@@ -207,14 +207,17 @@ func (s State) place(id runbooks.StepID) int {
 	return -1
 }
 
+// opens reports whether steps of the kind let clients in to the other side.
+func opens(kind string) bool { return kind == "open" || kind == "switch" }
+
 // window is the index of the item that opens writes on the other side.
 func (s State) window() int {
 	for i, it := range s.Walk {
-		if it.Step.Kind == "open" {
+		if opens(it.Step.Kind) {
 			return i
 		}
 		for _, p := range it.Parts {
-			if p.Kind == "open" {
+			if opens(p.Kind) {
 				return i
 			}
 		}
@@ -239,7 +242,7 @@ func (s State) ClosesHere() bool {
 	x.Phase = Done
 	next := s.set(it.Step.ID, x)
 	for _, st := range append([]runbooks.Step{it.Step}, it.Parts...) {
-		next.Opened = next.Opened || st.Kind == "open"
+		next.Opened = next.Opened || opens(st.Kind)
 	}
 	_, open := next.fitting()
 	return !open

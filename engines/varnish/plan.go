@@ -18,6 +18,7 @@ import (
 const (
 	activeVar = "router_active_vcl"
 	linkVar   = "router_link"
+	cachedVar = "router_cached_before" // who answered the cached page right before the switch
 )
 
 const (
@@ -145,7 +146,9 @@ func (p Planner) Plan(r engines.Request) (engines.Parts, error) {
 	case "load/":
 		return planLoad(r, s, v), nil
 	case "load/drop":
-		return planDrop(r, v["green"], "load it again from "+s.green), nil
+		p := planDrop(r, v["green"], "load it again from "+s.green)
+		p.Actions = append([]engines.Action{cool(r, v["blue"])}, p.Actions...)
+		return p, nil
 	case "close/":
 		return planDrop(r, from, "the old half's VCL is gone; load it from its file to go back"), nil
 	case "switch/":
@@ -210,20 +213,27 @@ func planLoad(r engines.Request, s site, v map[engines.TargetID]string) engines.
 		return a
 	}
 	p := engines.Parts{Actions: []engines.Action{load, warm(green), warm(blue)}}
-	cool := action(r, "let "+blue+" cool again", "vcl.state "+blue+" auto")
-	cool.Undoes, cool.Proof = 3, proof(r, blue+" may cool", askState(blue), "auto warm")
-	p.Undo = append([]engines.Action{cool}, drop(r, green, 1)...)
+	back := cool(r, blue)
+	back.Undoes = 3
+	p.Undo = append([]engines.Action{back}, drop(r, green, 1)...)
 	return p
+}
+
+// cool leaves a VCL to Varnish's own judgement again.
+func cool(r engines.Request, name string) engines.Action {
+	a := action(r, "let "+name+" cool", "vcl.state "+name+" auto")
+	a.Proof = proof(r, name+" may cool", askState(name), "auto warm")
+	return a
 }
 
 // drop takes a VCL out of memory; Varnish refuses for the active one.
 func drop(r engines.Request, name string, undoes int) []engines.Action {
-	cool := action(r, "let "+name+" cool", "vcl.state "+name+" auto")
-	cool.Proof, cool.Undoes = proof(r, name+" may cool", askState(name), "auto warm"), undoes
+	off := cool(r, name)
+	off.Undoes = undoes
 	gone := action(r, "discard "+name, "vcl.discard "+name)
 	gone.Proof, gone.Undoes = proof(r, name+" is gone", askState(name), absent), undoes
 	gone.Proof.Every, gone.Proof.Limit = dropEvery, dropLimit
-	return []engines.Action{cool, gone}
+	return []engines.Action{off, gone}
 }
 
 func planDrop(r engines.Request, name, why string) engines.Parts {
@@ -259,16 +269,18 @@ func planSwitch(r engines.Request, s site, from, to string) engines.Parts {
 	healthy.Proof = &engines.Proof{Target: r.On, Verb: engines.VCL, Title: "all backends of " + to + " answer their probes", Text: askFailing(to), Want: none}
 	add(healthy)
 	if s.cached != "" { // so that an object of the old half is in the cache for certain
-		add(action(r, "see who answers "+s.cached+" from the cache", s.askCached()))
+		before := action(r, "see who answers "+s.cached+" from the cache", s.askCached())
+		before.Captures = []engines.Capture{{Var: cachedVar, Column: 0}}
+		add(before)
 	}
-	moved := add(use(r, s, to))
+	turn := use(r, s, to)
+	turn.Starts = engines.OpensGreen
+	moved := add(turn)
 	want := fmt.Sprintf("%d %s", s.requests, s.colours[r.To])
 	see := action(r, "see who answers new requests", s.askProbe())
 	see.Proof = proof(r, "the application of "+string(r.To)+" answers all of them", s.askProbe(), want)
 	add(see)
-	b := ban(r, s.ban, "ban what the cache holds of "+string(r.From))
-	b.Starts = engines.OpensGreen
-	add(b)
+	add(ban(r, s.ban, "ban what the cache holds of "+string(r.From)))
 	if s.cached != "" {
 		page := action(r, "see who answers "+s.cached+" now", s.askCached())
 		page.Proof = proof(r, "no object of "+string(r.From)+" is served", s.askCached(), want)

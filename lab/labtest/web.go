@@ -26,3 +26,16 @@ func Web(t testing.TB, o lab.WebOptions) *lab.WebLab {
 	})
 	return l
 }
+
+// HaveVarnish skips the test unless the programs of Varnish can be had, for tests
+// that start the lab by themselves.
+func HaveVarnish(t testing.TB) {
+	t.Helper()
+	skipShort(t)
+	ctx, cancel := context.WithTimeout(t.Context(), startTimeout)
+	defer cancel()
+	s, err := lab.OpenServers(t.Output())
+	need(t, err)
+	_, err = s.Varnish(ctx)
+	need(t, err)
+}

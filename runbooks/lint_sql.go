@@ -43,12 +43,13 @@ func (s Step) statement() string { return sqlComment.ReplaceAllString(s.Args["te
 
 // sql looks at the statements that an author wrote.
 func (l *linter) sql(s Step) {
+	rules := append(sqlRules(), binlogRules()...)
 	for _, arg := range []string{"text", "undo_text", "proof"} {
 		text := sqlComment.ReplaceAllString(s.Args[arg], " ")
 		if text == "" {
 			continue
 		}
-		for _, r := range sqlRules() {
+		for _, r := range rules {
 			if r.bad.MatchString(text) && (r.unless == nil || !r.unless.MatchString(text)) {
 				l.step(s, "args."+arg, r.next, "%s", r.message)
 			}

@@ -73,6 +73,15 @@ func kindStage(s Step) string {
 
 func (l *linter) gauge(s Step, key string, g Gate) {
 	id, name := g.Gauge.Split()
+	for part, why := range noGate() {
+		if strings.Contains(name, part) {
+			l.step(s, key, "gate on lag_seconds of the side with the writes and on link_seconds of the other", "gauge %q %s", g.Gauge, why)
+			return
+		}
+	}
+	if g.Op == Equal && strings.Contains(name, "lag_seconds") && strings.Trim(g.Want, "0ms") == "" {
+		l.step(s, key, "write op: \"<\", want: 2s", "a gate on a lag of exactly 0: it flickers, and never holds for long")
+	}
 	t, _ := l.book.Target(id)
 	e, ok := l.cat.engine(t.Engine)
 	if !ok || slices.Contains(e.Gauges, name) {

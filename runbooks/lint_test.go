@@ -14,11 +14,13 @@ func parsed(t *testing.T, src string) *Runbook {
 	return b
 }
 
-func shipped(t *testing.T) string {
+func shipped(t *testing.T) string { return shippedAs(t, "postgres-logical") }
+
+func shippedAs(t *testing.T, name string) string {
 	t.Helper()
-	src, ok := Builtin("postgres-logical")
+	src, ok := Builtin(name)
 	if !ok {
-		t.Fatal("postgres-logical does not ship")
+		t.Fatalf("%s does not ship", name)
 	}
 	return string(src)
 }
@@ -108,6 +110,38 @@ func TestLintRefusesWhatLosesDataInTheWalk(t *testing.T) {
 	}
 }
 
+func TestLintRefusesGatesThatProveNothing(t *testing.T) {
+	src := strings.Replace(shippedAs(t, "mysql-binlog"), "- {gauge: blue/lag_seconds, op: \"<\", want: 2s, for: 5s}", "- GATE", 1)
+	for _, r := range []struct{ gate, want string }{
+		{`{gauge: green/seconds_behind, op: "==", want: 0}`, "says 0 while the line is dead"},
+		{`{gauge: blue/lag_seconds, op: "==", want: 0s, for: 10m}`, "a lag of exactly 0"},
+	} {
+		fs := Lint(parsed(t, strings.Replace(src, "GATE", r.gate, 1)), testCatalog())
+		if len(fs) == 0 || !strings.Contains(fs[0].Message, r.want) || fs[0].Next == "" {
+			t.Errorf("%s: %v", r.gate, fs)
+		}
+	}
+}
+
+// TestLintRefusesWhatLosesDataOverABinaryLog: the same order as with slots.
+func TestLintRefusesWhatLosesDataOverABinaryLog(t *testing.T) {
+	src := shippedAs(t, "mysql-binlog")
+	for _, r := range []struct{ name, src, want, next string }{
+		{"no catchup", cut(t, src, "5.2"), "step 5.3: the way back is started before freeze and catchup", "put it after freeze"},
+		{"no way back", cut(t, src, "5.3"), "step 5.6: open without a reverse start", "put reverse with stage start"},
+		{"counters before catchup", cut(t, src, "5.2"), "step 5.4: sequences before catchup", "put it after catchup"},
+		{"forgotten before the switch", swap(t, src, "    kind: quiet\n    stage: \"on\"\n    on: blue", "    kind: detach\n    stage: drop\n    on: green"), "step 4.3: takes the replication down", "put it after step 5.6"},
+	} {
+		found := false
+		for _, f := range Lint(parsed(t, r.src), testCatalog()) {
+			found = found || strings.Contains(f.Message, r.want) && strings.Contains(f.Next, r.next)
+		}
+		if !found {
+			t.Errorf("%s: no finding %q in %v", r.name, r.want, Lint(parsed(t, r.src), testCatalog()))
+		}
+	}
+}
+
 func TestLintReadsTheAuthorsOwnStatements(t *testing.T) {
 	rows := []struct{ name, risk, text, more, want string }{
 		{"cancel unfiltered", "change", "SELECT pg_cancel_backend(pid) FROM pg_stat_activity", "", "ends every backend"},
@@ -117,6 +151,23 @@ func TestLintReadsTheAuthorsOwnStatements(t *testing.T) {
 		{"curly quote", "read", "SELECT \u2018x\u2019", "", "curly quote"},
 		{"written position", "read", "SELECT pg_current_wal_lsn()", "", "a committed row can lie behind it"},
 		{"password", "change", "CREATE ROLE x PASSWORD ''abc''", "", "holds a password"},
+		{"log of statements", "change", "SET GLOBAL binlog_format = ''MIXED''", "", "a log of statements"},
+		{"half rows", "change", "SET GLOBAL binlog_row_image = minimal", "", "a log without whole rows"},
+		{"skip an error", "change", "SET GLOBAL sql_replica_skip_counter = 1", "", "skips what replication stopped at"},
+		{"skip on RDS", "change", "CALL mysql.rds_skip_repl_error", "", "skips what replication stopped at"},
+		{"reset before the switch", "change", "RESET REPLICA ALL", "", "forgets where replication stands"},
+		{"reset on RDS", "change", "CALL mysql.rds_reset_external_master", "", "forgets where replication stands"},
+		{"log thrown away", "change", "RESET BINARY LOGS AND GTIDS", "", "throws the binary log away"},
+		{"read_only as a freeze", "change", "SET GLOBAL read_only = ON", "", "read_only alone is no freeze"},
+		{"read_only on RDS", "change", "CALL mysql.rds_set_read_only(1)", "", "read_only alone is no freeze"},
+		{"read_only off is none", "change", "SET GLOBAL read_only = OFF", "proof: SELECT @@read_only, want: '0'", ""},
+		{"lock of a connection", "change", "FLUSH TABLES WITH READ LOCK", "", "gone with the connection"},
+		{"empty wait", "read", "SELECT WAIT_FOR_EXECUTED_GTID_SET('''', 30)", "", "answers at once"},
+		{"counter set", "change", "ALTER TABLE t AUTO_INCREMENT = 7", "", "takes it down to the highest row"},
+		{"counter of a new table", "change", "CREATE TABLE t (a INT) AUTO_INCREMENT = 7", "proof: SELECT 1, want: '1'", ""},
+		{"unlogged", "change", "SET SESSION sql_log_bin = 0", "", "reaches no replica"},
+		{"drop without a host", "change", "DROP USER repl", "", "without a host"},
+		{"drop with a host", "change", "DROP USER IF EXISTS ''repl''@''10.0.%''", "proof: SELECT 1, want: '1'", ""},
 		{"change as read", "read", "DELETE FROM t", "", "READ with a statement that changes"},
 		{"no proof", "change", "CREATE INDEX i ON t (a)", "", "without a proof"},
 		{"proof that changes", "change", "CREATE INDEX i ON t (a)", "proof: DELETE FROM t, want: '1'", "the proof changes the server"},

@@ -9,8 +9,9 @@ import (
 )
 
 // drainSQL ends every session that is not spared, again and again until none is
-// left: the list of sessions is not known when the plan is made. SYSDATE moves
-// inside a routine, NOW does not.
+// left: the list of sessions is not known when the plan is made. Those of MySQL's
+// system accounts, which we may not end, stay; super_read_only shuts them out.
+// SYSDATE moves inside a routine, NOW does not.
 const drainSQL = `CREATE PROCEDURE tqctl.drain(IN spared VARCHAR(2000), IN limit_s DECIMAL(6,2))
 BEGIN
   DECLARE victim BIGINT;
@@ -28,6 +29,7 @@ BEGIN
         AND command NOT IN ('Binlog Dump', 'Binlog Dump GTID', 'Daemon');
       DECLARE CONTINUE HANDLER FOR NOT FOUND SET fin = 1;
       DECLARE CONTINUE HANDLER FOR 1094 BEGIN END;
+      DECLARE CONTINUE HANDLER FOR 1095 SET left_n = left_n - 1;
       SET left_n = 0;
       OPEN cur;
       sessions: LOOP

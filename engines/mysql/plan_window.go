@@ -25,8 +25,8 @@ func (p plan) drain(on engines.TargetID) engines.Action {
 	a.Limit = drainLimit + 2*time.Second
 	// A session leaves the list of sessions after its changes are taken back, so
 	// the procedure's answer is the proof for sessions; a client that comes again
-	// straight to the server cannot write. What is left to see are changes without
-	// a session, prepared by XA, and those of accounts that are kept.
+	// straight to the server cannot write. What is left to see are changes of
+	// accounts that are kept.
 	a.Proof = until(ask(on, "open transactions that have written", "SELECT COUNT(*) FROM information_schema.innodb_trx WHERE trx_rows_modified > 0", "0"),
 		writerEvery, writerLimit)
 	return a
@@ -42,7 +42,10 @@ func (p plan) freeze() (engines.Parts, error) {
 	if !p.routed() {
 		shut.Starts = engines.FreezeBegins
 	}
-	as := []engines.Action{shut, p.drain(p.From), p.write(p.From, p.token())}
+	// A prepared transaction outlives its session, and XA COMMIT goes through
+	// read_only on MySQL.
+	as := []engines.Action{shut, p.drain(p.From),
+		checked(p.From, "no prepared transaction", kept("XA RECOVER", "gtrid_length"), "none"), p.write(p.From, p.token())}
 	if !p.of(p.From).maria {
 		as = append(as, proven(act(p.From, "nobody can write on "+string(p.From), "SET GLOBAL super_read_only = ON"),
 			ask(p.From, "super_read_only is on", "SELECT @@global.super_read_only", "1")))

@@ -172,6 +172,7 @@ type Card struct {
 	After      []CheckRow
 	Found      []CheckRow // what the preflight of this step did not pass on, when it last asked
 	Against    []Against  // checks that were overridden and that this step relies on
+	NoSkip     bool       // a preflight: one of its checks may be overridden, it cannot be passed over
 	Expect     string
 	Undo       string // one line
 	Block      bool

@@ -21,7 +21,7 @@ func (s *Session) card(it runbooks.Item, current bool, now time.Time) Card {
 	st := it.Step
 	c := Card{ID: st.ID, Title: st.Title, Why: st.Why, Risk: st.Risk, Phase: x.Phase, PhaseName: it.PhaseName, On: st.On,
 		Expect: st.Expect, Block: len(it.Parts) > 0, Budget: it.Budget, Planned: st.Planned, Attempt: x.Attempt, Digest: x.Digest, PlanText: x.Text,
-		Started: x.Started, Elapsed: took(x, now), Outcome: outcome(x), Undo: undoLine(st), Need: max(0, st.Signers-1)}
+		Started: x.Started, Elapsed: took(x, now), Outcome: outcome(x), Undo: undoLine(st), NoSkip: st.Kind == steps.KindPreflight, Need: max(0, st.Signers-1)}
 	who := s.known[st.On]
 	c.RunAs = who.Login + " @ " + who.Place()
 	if !current {
@@ -50,6 +50,9 @@ func (s *Session) card(it runbooks.Item, current bool, now time.Time) Card {
 		}
 		if len(p.Parts.Undo) == 0 && len(st.Undo) == 0 && p.Parts.UndoNone != "" {
 			c.Undo = "none needed: " + p.Parts.UndoNone
+			if st.Risk == runbooks.NoReturn {
+				c.Undo = "none: " + p.Parts.UndoNone
+			}
 		}
 	}
 	for _, g := range it.Gates() {
@@ -194,7 +197,7 @@ func (s *Session) wayBack() WayBack {
 	case s.state.Back != "":
 		return WayBack{State: "OPEN", Name: s.state.Back, Now: "being walked", Loses: "nothing", Until: "-"}
 	case !ok && s.state.Opened:
-		return WayBack{State: "CLOSED", Now: "restore or export only" + since(s.state.ClosedSince()), Loses: "commits since the switch"}
+		return WayBack{State: "CLOSED", Now: "restore only" + since(s.state.ClosedSince()), Loses: "commits since the switch"}
 	case !ok:
 		return WayBack{State: "OPEN", Now: "nothing was changed yet", Loses: "nothing", Until: "the first change"}
 	}

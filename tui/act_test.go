@@ -154,7 +154,7 @@ func TestA4PasteNeverConfirms(t *testing.T) {
 // A5: esc means that nothing happens, in every box, and the box says so.
 func TestA5EscMeansNothingHappens(t *testing.T) {
 	for _, k := range []string{"s", "h", "n", "b", "?", "R", "L"} {
-		r := newRig(t, ready(), 120, 40)
+		r := newRig(t, withRisk(ready(), runbooks.Change, "3.2"), 120, 40)
 		r.pass(deadFor)
 		r.typed(k)
 		r.shows("esc")

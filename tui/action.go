@@ -37,6 +37,9 @@ func actionLine(s session.Snapshot, k look, c session.Card, w int) line {
 
 func phaseAction(s session.Snapshot, c session.Card) line {
 	skip, back := hint("s", "skip…"), hint("b", "back out…")
+	if whyNoSkip(c) != "" {
+		skip = nil
+	}
 	if s.Way.State == "CLOSED" {
 		back = nil
 	}
@@ -112,8 +115,10 @@ func summary(s session.Snapshot, w, h int) []line {
 	if o := s.Outage; o != nil {
 		out = append(out,
 			line{{dim, "clients saw "}, {text | bold, "longest gap " + brief(o.LongestGap)}, {dim, ", slowest answer "}, {text, brief(o.Worst)}},
-			line{{dim, "            "}, {text, count(o.Acked) + " acknowledged, " + count(o.Failed) + " failed, " + count(o.Unknown) + " unknown to the client"}},
-			append(line{{dim, "            "}}, lossLine(*o)...))
+			line{{dim, "            "}, {text, count(o.Acked) + " acknowledged, " + count(o.Failed) + " failed, " + count(o.Unknown) + " unknown to the client"}})
+		if o.Compared {
+			out = append(out, append(line{{dim, "            "}}, lossLine(*o)...))
+		}
 	}
 	out = append(out,
 		line{{dim, "way back    "}, {wayTok(s.Way.State), wayState(s.Way)}, {text, "  " + s.Way.Now}},

@@ -4,6 +4,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/turquoise-db/turquoise/runbooks"
 	"github.com/turquoise-db/turquoise/session"
@@ -174,7 +176,7 @@ func (m Model) confirmParts(w int) (string, tok, []line, []line, []line) {
 	}
 	if c.Risk == runbooks.NoReturn {
 		why := strings.TrimPrefix(strings.TrimPrefix(c.Undo, "none needed: "), "none: ")
-		tail = append(tail, line{{red | bold, "There is no undo. "}, {text, why}})
+		tail = append(tail, line{{red | bold, "There is no undo. "}, {text, sentence(why)}})
 	} else {
 		tail = append(tail, labelled("undo      ", c.Undo, w, maxUndoRows)...)
 	}
@@ -191,6 +193,15 @@ func (m Model) confirmParts(w int) (string, tok, []line, []line, []line) {
 	tail = append(tail, againstLines(m.shown.Cards[c.ID], maxAgainst, w)...)
 	tail = append(append(append(tail, nil), m.askLines(w)...), append(line{{turq | bold, "esc"}, {dim, " cancel, nothing has run   "}}, tabHint(m.shown.Cards[c.ID])...))
 	return title, riskTok(c.Risk), head, middle, tail
+}
+
+// sentence begins a clause with a capital.
+func sentence(s string) string {
+	r, n := utf8.DecodeRuneInString(s)
+	if n == 0 {
+		return s
+	}
+	return string(unicode.ToUpper(r)) + s[n:]
 }
 
 // maxUndoRows keeps the typed line on a small screen; the card has all of it.
@@ -229,6 +240,16 @@ func checksLine(c session.Card) line {
 // askLines are the typed line of the confirm box, and what a long phrase needs.
 func (m Model) askLines(w int) []line {
 	l := m.askLine()
+	if m.box.note != "" && m.box.typed == "" {
+		l = append(l, seg{amber | bold, "  " + m.box.note})
+		if l.width() > w { // never in the place of what is asked
+			return append([]line{{{amber | bold, m.box.note}}}, m.longAsk(l[:len(l)-1], w)...)
+		}
+	}
+	return m.longAsk(l, w)
+}
+
+func (m Model) longAsk(l line, w int) []line {
 	if l.width() <= w || len(l) < 4 || l[1].s != m.th.spelled(m.box.card.Word) {
 		return []line{l}
 	}
@@ -237,9 +258,6 @@ func (m Model) askLines(w int) []line {
 
 func (m Model) askLine() line {
 	c := m.box.card
-	if m.box.note != "" && m.box.typed == "" {
-		return line{{amber | bold, m.box.note}}
-	}
 	if byKey(c) {
 		return line{{text, "Press "}, {text | bold, "y"}, {text, " to run  "}, {turq, caret}}
 	}

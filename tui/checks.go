@@ -107,6 +107,9 @@ func checkLines(c session.Card, lv, w int) []line {
 	for _, r := range show {
 		out = append(out, checkLine(r, a, b, w, label == endsWhen))
 	}
+	if running(c) && label == "BEFORE" && bad > 0 {
+		return append(out[:min(len(out), 0)], line{{text, "✓ "}, {text, strconv.Itoa(len(rows)) + " passed when it was confirmed"}, {dim, "   " + strconv.Itoa(bad) + " moved since"}})
+	}
 	if hidden := bad - min(bad, len(show)); hidden > 0 {
 		out = append(out, one(red|bold, strconv.Itoa(hidden)+" more do not pass"))
 	}

@@ -24,6 +24,6 @@ func TestK8AClosedWayBackIsNotOffered(t *testing.T) {
 	}
 	r := newRig(t, edited(withRisk(s, runbooks.NoReturn, "drop it"), func(c *session.Card) { c.Undo = "none needed: the slot is gone" }), 120, 40)
 	r.openBox()
-	r.shows("There is no undo. the slot is gone")
+	r.shows("There is no undo. The slot is gone")
 	r.showsNot("none needed")
 }

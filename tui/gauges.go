@@ -111,7 +111,7 @@ func lagTile(th *Theme, s session.Snapshot, w, h int, focus bool) []line {
 	inner := w - 4
 	to := map[bool]string{true: "LAG blue→green", false: "LAG green→blue"}[s.Link.Forward]
 	if g.Never {
-		return tile(th, []string{to, "LAG"}, one(dim, age(g.Age)+" ago"), w, h, focus, neverRead(g, inner))
+		return tile(th, []string{to, "LAG"}, one(dim, age(g.Age)+" ago"), w, h, focus, neverRead(g, s.Freeze.State == "open", inner))
 	}
 	head := line{{text | bold, value(g)}}
 	right := one(dim, value(o))
@@ -141,8 +141,8 @@ func lagTile(th *Theme, s session.Snapshot, w, h int, focus bool) []line {
 
 // neverRead is a gauge that nobody could read yet: no link is no lag, and no
 // news of one that was there.
-func neverRead(g session.Gauge, w int) []line {
-	out := []line{{{text | bold, "-"}, {dim, "  not there yet"}}}
+func neverRead(g session.Gauge, moved bool, w int) []line {
+	out := []line{{{text | bold, "-"}, {dim, map[bool]string{true: "  no link any more", false: "  not there yet"}[moved]}}}
 	for _, l := range words(g.Err, w) {
 		out = append(out, one(dim, l))
 	}

@@ -192,9 +192,24 @@ func whyStep(id keyID, s session.Snapshot, c session.Card) string {
 			return "no proof to ask"
 		}
 	case "s":
+		if why := whyNoSkip(c); why != "" {
+			return why
+		}
 		if c.Phase != steps.Pending && c.Phase != steps.Failed && c.Phase != steps.Undone {
 			return "step is " + c.Phase.String()
 		}
+	}
+	return ""
+}
+
+// whyNoSkip says which steps nobody may pass over: what moves traffic or has no
+// return, and what asks whether anything may be changed at all.
+func whyNoSkip(c session.Card) string {
+	switch {
+	case c.Risk >= runbooks.Traffic:
+		return "a " + c.Risk.String() + " step is not skipped"
+	case c.NoSkip:
+		return "a preflight is not skipped; o overrides one check of it"
 	}
 	return ""
 }

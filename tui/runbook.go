@@ -213,14 +213,19 @@ func wayState(b session.WayBack) string {
 func wayTile(th *Theme, s session.Snapshot, w, h int) []line {
 	b := s.Way
 	first := line{{text, b.Now}}
-	if b.After != "" {
-		first = append(first, seg{dim, ", after " + b.After})
+	last := one(dim, until(b))
+	switch after := (seg{dim, ", after " + b.After}); {
+	case b.After == "":
+	case first.width()+width(after.s) <= w-4:
+		first = append(first, after)
+	default:
+		last = append(last, seg{dim, ", then " + strings.TrimPrefix(b.After, b.Until+" ")})
 	}
 	lose := loses(b)
 	if b.Takes > 0 {
 		lose = append(lose, seg{dim, ", planned "}, seg{text, clock(b.Takes)})
 	}
-	body := []line{first, lose, one(dim, until(b))}
+	body := []line{first, lose, last}
 	return panel{title: one(dim|bold, "WAY BACK"), right: one(wayTok(b.State), wayState(b))}.draw(th, w, h, body)
 }
 

@@ -115,6 +115,7 @@ func killWalk(t *testing.T, c course, seen []string, whole bool, back runbooks.S
 	n := newNightOn(t, c)
 	n.parted = max(n.parted, 50*nightClients) // each life of the way back may end them again
 	task := n.task()
+	task.EveryMS = c.everyMS
 	task.BackFrom, task.Only, task.Crash, task.Whole, task.End = back, only, true, whole, true
 	last := ""
 	for {

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"slices"
 	"strconv"
@@ -17,6 +18,7 @@ import (
 	"github.com/turquoise-db/turquoise/audit/entries"
 	"github.com/turquoise-db/turquoise/engines"
 	"github.com/turquoise-db/turquoise/report"
+	"github.com/turquoise-db/turquoise/session"
 )
 
 type export struct {
@@ -143,6 +145,9 @@ func (a *App) export(x export) error {
 	if err := x.write(n, &b, redact); err != nil {
 		return &engines.Error{Op: "export", Object: x.dir, Err: err}
 	}
+	if n.Close == nil {
+		a.leftOpen(x, fmt.Sprintf("%x", sha256.Sum256(b.Bytes())), redact)
+	}
 	if x.out == "" {
 		_, err := io.Copy(a.Out, &b)
 		return err
@@ -152,6 +157,21 @@ func (a *App) export(x export) error {
 	}
 	_, err = fmt.Fprintf(a.Err, "%s  %s, %d bytes, sha256 %x\nturquoise-head: %s\n", x.out, x.format, b.Len(), sha256.Sum256(b.Bytes()), n.FirstPage().HeadText)
 	return err
+}
+
+// leftOpen leaves a note of an export of an open session, which its cockpit writes
+// into the record.
+func (a *App) leftOpen(x export, sum string, redact map[int64]string) {
+	to := x.out
+	if to == "" {
+		to = "standard output"
+	}
+	note := session.Exported{By: osUser(), Format: x.format, SHA256: sum, To: to, Redacted: slices.Sorted(maps.Keys(redact))}
+	if err := session.LeaveExport(x.dir, note); err != nil {
+		a.tell("the session is open, and this export could not be noted for its record: %v", err)
+		return
+	}
+	a.tell("the session is open: its cockpit writes this export into the record; a suspended one when it is resumed")
 }
 
 func (x export) write(n *report.Night, w io.Writer, redact map[int64]string) error {

@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"bufio"
+	"compress/gzip"
 	"io"
 	"os"
 	"strings"
@@ -125,9 +127,22 @@ func readLog(file string, read func(io.Reader, string) (*reconcile.Log, error)) 
 		return nil, exit(ExitUsage, &engines.Error{Op: "open log", Object: file, Err: err, Next: "give a file, or TARGET=FILE with a target of the record"})
 	}
 	defer func() { _ = f.Close() }()
-	l, err := read(f, file)
+	plain, err := unzipped(f)
+	var l *reconcile.Log
+	if err == nil {
+		l, err = read(plain, file)
+	}
 	if err != nil {
 		return nil, exit(ExitUsage, &engines.Error{Op: "read log", Object: file, Err: err, Next: "check that the flag fits the kind of log, and --pg-prefix the server's log_line_prefix"})
 	}
 	return l, nil
+}
+
+// unzipped reads a log that was packed on its way, as CloudTrail's and rotated ones are.
+func unzipped(f io.Reader) (io.Reader, error) {
+	r := bufio.NewReader(f)
+	if magic, err := r.Peek(2); err != nil || magic[0] != 0x1f || magic[1] != 0x8b {
+		return r, nil // a file shorter than that is for its reader to judge
+	}
+	return gzip.NewReader(r)
 }

@@ -21,7 +21,7 @@ type verifying struct {
 	audit.VerifyOptions
 	dir, signers, runbook string
 	bundled, json         bool
-	heads, logs           []string
+	heads, logs, cloud    []string
 	outside               outside
 }
 
@@ -66,6 +66,7 @@ exit-codes.`,
 	v.outside.flags(f)
 	f.StringArrayVar(&v.logs, "pg-log", nil, "log of a PostgreSQL server, fetched by the auditor (repeatable)")
 	f.StringArrayVar(&v.logs, "mysql-log", nil, "general or audit log of a MySQL or MariaDB server (repeatable)")
+	f.StringArrayVar(&v.cloud, "cloudtrail", nil, "file of CloudTrail events, plain or gzip (repeatable)")
 	f.StringVar(&v.runbook, "runbook", "", "the runbook as it was approved; the record's must be the same")
 	f.IntVar(&v.Quorum, "quorum", 0, "anchors that must vouch for the record (default 1 with --signers)")
 	f.DurationVar(&v.MaxSkew, "max-skew", 500*time.Millisecond, "what the wall clock may move against the other one between two lines")
@@ -120,6 +121,17 @@ func (v *verifying) prepare(ctx context.Context) (entries.Expected, error) {
 		return want, err
 	}
 	v.Vouches, v.Skipped = append(v.Vouches, found.vouches...), found.skipped
+	if len(v.cloud) > 0 {
+		sid, err := sidOf(v.dir)
+		if err != nil {
+			return want, err
+		}
+		faults, told, err := cloudTrail(v.dir, sid, v.cloud)
+		if err != nil {
+			return want, err
+		}
+		v.Vouches, v.Skipped = append(v.Vouches, faults...), append(v.Skipped, told...)
+	}
 	if v.runbook != "" {
 		src, err := readBook(v.runbook)
 		if err != nil {

@@ -18,6 +18,8 @@ type Seen struct {
 	Login  string
 	Text   string // with its tag, if it has one
 	Failed bool
+
+	Call, Request, Agent string // of CloudTrail: the call, its request id, and who says to have made it
 }
 
 // Where is the place of a statement, for findings.

@@ -216,7 +216,8 @@ func (m *match) seen(l *Log, s Seen) {
 	if g := gauged.FindStringSubmatch(s.Text); g != nil && g[1] == m.n.Sid {
 		return
 	}
-	if l.Kind == "cloudtrail" && strings.Contains(s.Text, "turquoise-"+m.n.Sid) {
+	if l.Kind == "cloudtrail" && strings.Contains(s.Agent, "turquoise-"+m.n.Sid) {
+		m.ownCall(l, s)
 		return
 	}
 	m.offRecord(l, s)
@@ -253,6 +254,24 @@ func (m *match) ownTag(l *Log, s Seen, t []string) {
 		return
 	}
 	m.find("contradiction", s.Where(), n, "carries the tag of entry %d action %s, and the text is not the recorded one", n, t[3])
+}
+
+// ownCall looks for a call of the session by its request id.
+func (m *match) ownCall(l *Log, s Seen) {
+	for _, all := range m.ours {
+		for _, x := range all {
+			if x.Verb != "aws" || x.End == nil || x.End.RequestID == "" || x.End.RequestID != s.Request {
+				continue
+			}
+			if !x.found {
+				x.found = true
+				m.r.Found++
+			}
+			m.offsets[l.Target] = append(m.offsets[l.Target], s.At.Sub(x.At))
+			return
+		}
+	}
+	m.find("contradiction", s.Where(), 0, "%s under the name of this session, request %s, and the record has no such call", s.Call, s.Request)
 }
 
 // proof: questions behind an action carry its tag; their words stand in the plan.

@@ -97,14 +97,19 @@ func ReadCloudTrail(r io.Reader, name string) (*Log, error) {
 	if err := json.NewDecoder(r).Decode(&file); err != nil {
 		return nil, fmt.Errorf("read %s: %w", name, err)
 	}
+	if file.Records == nil {
+		return nil, fmt.Errorf("read %s: it holds no Records: not a file of CloudTrail events", name)
+	}
 	l := &Log{Name: name, Kind: "cloudtrail"}
 	for i, e := range file.Records {
 		l.cover(e.EventTime)
 		if e.ReadOnly {
 			continue
 		}
-		text := fmt.Sprintf("%s %s request %s agent %s", strings.TrimSuffix(e.EventSource, ".amazonaws.com"), e.EventName, e.RequestID, e.UserAgent)
-		l.Seen = append(l.Seen, Seen{Log: name, Line: i + 1, At: e.EventTime.UTC(), Login: e.UserIdentity.ARN, Text: text, Failed: e.ErrorCode != ""})
+		call := strings.TrimSuffix(e.EventSource, ".amazonaws.com") + " " + e.EventName
+		text := fmt.Sprintf("%s request %s agent %s", call, e.RequestID, e.UserAgent)
+		l.Seen = append(l.Seen, Seen{Log: name, Line: i + 1, At: e.EventTime.UTC(), Login: e.UserIdentity.ARN, Text: text, Failed: e.ErrorCode != "",
+			Call: call, Request: e.RequestID, Agent: e.UserAgent})
 	}
 	return l, nil
 }

@@ -41,6 +41,7 @@ func (s *Session) begin() {
 			case <-t.C:
 				if n%4 == 0 {
 					s.takeSigned()
+					s.takeExports()
 				}
 				s.mu.Lock()
 				if n%4 == 0 { // the screens' clock: at least one frame a second

@@ -224,6 +224,7 @@ func (s *Session) act(ctx context.Context, who Person, in Intent) error {
 		return s.verify(ctx, who, v)
 	}
 	if _, ok := in.Command.(steps.End); ok {
+		s.takeExports()
 		s.settleAnchors()
 	}
 	if _, ok := in.Command.(steps.Arm); ok {

@@ -27,7 +27,8 @@ type MySQL struct {
 	Socket    string // local socket
 	Root      string // folder of its programs, see Servers.MySQL
 	LogPath   string
-	cache     string // where a fresh data folder is kept for the next server
+	Options   []string // of the server program, behind the lab's own; they count from its next start
+	cache     string   // where a fresh data folder is kept for the next server
 	noGTID    bool
 	folder    string // data, socket; of the servers' user
 	passwords map[string]string
@@ -129,7 +130,7 @@ func (m *MySQL) start(ctx context.Context, as owner) error {
 	args := append(m.base(), "--port="+port, "--report-port="+port, "--server-id="+strconv.Itoa(m.ServerID),
 		"--socket="+m.Socket, "--pid-file="+filepath.Join(m.folder, "pid"), "--log-bin="+filepath.Join(m.folder, "data/binlog"),
 		"--init-file="+filepath.Join(m.folder, "accounts.sql"))
-	args = append(append(args, mysqlSettings...), m.flavorSettings()...)
+	args = append(append(append(args, mysqlSettings...), m.flavorSettings()...), m.Options...)
 	m.proc, err = start(k.title+" ("+m.Name+")", syscall.SIGTERM, as, m.folder, m.LogPath, m.program(k.server), args...)
 	if err != nil {
 		return err

@@ -161,7 +161,7 @@ func (l *MySQLPairLab) prepare(ctx context.Context, m *MySQL) error {
 // flavour. It is no SUPER, and applications are none either.
 var cutoverRights = map[string][]string{
 	FlavorMySQL: {RoleTurquoise + ": process, replication client, reload, create user on *.*", RoleTurquoise + ": replication slave on *.* with grant option",
-		RoleTurquoise + ": replication_slave_admin, connection_admin, system_variables_admin, xa_recover_admin on *.*"},
+		RoleTurquoise + ": replication_slave_admin, connection_admin, system_variables_admin, xa_recover_admin, show_routine on *.*"},
 	FlavorMariaDB: {RoleTurquoise + ": process, reload, create user on *.*", RoleTurquoise + ": replication slave on *.* with grant option",
 		RoleTurquoise + ": connection admin, read_only admin, replication slave admin, replication master admin, slave monitor, binlog monitor, binlog admin on *.*"},
 }

@@ -24,14 +24,18 @@ const (
 type need int
 
 const (
-	needProcess need = 1 << iota // other accounts' sessions: blind without
-	needStatus                   // state of the replication: blind without
-	needPeer                     // the other side: blind without
-	needTables                   // tables on this side: nothing to look at without
-	needBuilt                    // tables on both sides: nothing to compare without
-	needLink                     // this side follows the other: nothing to look at without
-	needMySQL                    // MySQL: MariaDB does not have it
-	needMaria                    // MariaDB: MySQL does not have it
+	needProcess  need = 1 << iota // other accounts' sessions: blind without
+	needStatus                    // state of the replication: blind without
+	needPeer                      // the other side: blind without
+	needTables                    // tables on this side: nothing to look at without
+	needBuilt                     // tables on both sides: nothing to compare without
+	needLink                      // this side follows the other: nothing to look at without
+	needMySQL                     // MySQL: MariaDB does not have it
+	needMaria                     // MariaDB: MySQL does not have it
+	needCatalog                   // every table's definition: blind without
+	needKeys                      // foreign keys and checks of every table: blind without
+	needCode                      // triggers, events and routines of every schema: blind without
+	needAccounts                  // accounts of the server: blind without
 )
 
 // answer is what a check found. next replaces the check's own next move.
@@ -59,7 +63,8 @@ type check struct {
 // checkTable lists what is looked at, in the order it is shown. A group of
 // checks is one function in a file check_<group>.go.
 func checkTable() []check {
-	return slices.Concat(settingChecks())
+	return slices.Concat(sightChecks(), rightChecks(), settingChecks(), equalChecks(), linkChecks(), freezeChecks(), tableChecks(),
+		schemaChecks(), accountChecks())
 }
 
 // Inspect asks every check of this side. A check that cannot look is blind, and
@@ -101,7 +106,7 @@ func (k *look) answer(ctx context.Context, c check, broken error) engines.Findin
 		var e *engines.Error
 		var se *ServerError
 		switch {
-		case errors.As(err, &se) && (se.Number == numDenied || se.Number == 1142):
+		case errors.As(err, &se) && denied(se.Number):
 			a.next = "grant {own} what {here} asks for, then look again"
 		case errors.As(err, &e) && e.Next != "":
 			a.next = e.Next
@@ -130,6 +135,8 @@ func (k *look) ready(c check) (answer, bool) {
 		return blind("{own} cannot see the state of the replication", k.grantStatus())
 	case n&(needPeer|needBuilt) != 0 && k.peerErr != nil:
 		return blind(k.peerErr.Error(), "make {there} answer, then look again")
+	case n&(needCatalog|needKeys|needCode|needAccounts) != 0 && k.unseen(n) != "":
+		return blind(k.unseen(n), k.grantSight(n))
 	case n&(needTables|needBuilt) != 0 && me.tables == 0:
 		return later("{here} has no tables yet")
 	case n&needBuilt != 0 && k.peer.tables == 0:
@@ -155,6 +162,17 @@ func (k *look) say(s string) string {
 	}
 	return replace(s, "{own}", own, "{here}", string(k.in.On), "{there}", string(k.other()))
 }
+
+// found passes if there is nothing, else it names what there is.
+func found(l engines.Level, names []string) answer {
+	if len(names) == 0 {
+		l = engines.Pass
+	}
+	return answer{level: l, is: few(names)}
+}
+
+// passed is an answer that needs no more words.
+func passed(is string) (answer, error) { return answer{level: engines.Pass, is: is}, nil }
 
 // few names the first of many.
 func few(names []string) string {

@@ -2,6 +2,10 @@ package mysql
 
 import (
 	"context"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
 
 	"github.com/turquoise-db/turquoise/engines"
 )
@@ -12,6 +16,15 @@ func settingChecks() []check {
 		{id: "MY01", title: "The binary log is on", want: "log_bin ON, and what is replicated is logged too",
 			cause: "Green reads blue's log, and on the way back blue reads green's; without it neither can begin.",
 			next:  "set log_bin on {here}, and restart it before the copy", ask: logged},
+		{id: "MY02", title: "Rows are logged, not statements", waive: engines.SecondPerson, want: "binlog_format ROW, and no application that could change it",
+			cause: "A logged statement with UUID(), NOW() or LIMIT may write other rows on the other side, without an error.",
+			next:  "SET GLOBAL binlog_format = 'ROW' on {here} and keep it in its option file; sessions keep the old format until they connect again", ask: rowFormat},
+		{id: "MY03", title: "Logged rows are complete", waive: engines.SecondPerson, want: "binlog_row_image FULL, binlog_row_value_options empty, binlog_order_commits ON",
+			cause: "A row that is logged in part cannot be looked for by all its columns, and cannot be compared.", ask: wholeRows},
+		{id: "MY05", title: "The servers are distinct", on: onTo, needs: needPeer, want: "another server_id and server_uuid on each side, none 0",
+			cause: "A replica throws away what bears its own number: it would take nothing, and say that all is well.", ask: distinct},
+		{id: "MY06", title: "Binary logs live long enough", waive: engines.SecondPerson, needs: needStatus, want: "as long as the copy, the rehearsal and the way back last",
+			cause: "A log that is purged before it was read cuts the link for good: the side must be copied again.", ask: logsKept},
 	}
 }
 
@@ -27,4 +40,142 @@ func logged(_ context.Context, k *look) (answer, error) {
 		return answer{engines.Block, is, "set " + k.me.l.d.pick("log_replica_updates", "log_slave_updates") + " = ON on {here}, and restart it before the copy"}, nil
 	}
 	return answer{level: engines.Pass, is: is}, nil
+}
+
+// formatRights let a session log in a format of its own.
+func formatRights() []string {
+	return []string{"SUPER", "SYSTEM_VARIABLES_ADMIN", "SESSION_VARIABLES_ADMIN", "BINLOG ADMIN"}
+}
+
+// rowFormat: a server that has no such setting any more logs rows alone.
+func rowFormat(ctx context.Context, k *look) (answer, error) {
+	is := k.me.variable("binlog_format")
+	if is != "ROW" && is != "" {
+		return answer{level: engines.Block, is: is}, nil
+	}
+	free, err := k.me.names(ctx, `SELECT DISTINCT grantee FROM information_schema.user_privileges WHERE privilege_type IN (`+list(formatRights())+`)
+ AND SUBSTRING_INDEX(SUBSTRING(grantee, 2), '''@', 1) IN (`+list(k.p.app)+`) ORDER BY 1`)
+	if err != nil {
+		return answer{}, err
+	}
+	if len(free) > 0 {
+		return answer{engines.Caution, "ROW; sessions may log otherwise, of " + few(free), "REVOKE " + strings.Join(formatRights()[:1], "") + " and the rights to set session variables from it on {here}"}, nil
+	}
+	return passed("ROW")
+}
+
+func wholeRows(_ context.Context, k *look) (answer, error) {
+	image, options := k.me.variable("binlog_row_image"), k.me.variable("binlog_row_value_options")
+	switch {
+	case image != "FULL":
+		return answer{engines.Block, "binlog_row_image " + image, "SET GLOBAL binlog_row_image = 'FULL' on {here} and keep it in its option file; sessions keep the old value until they connect again"}, nil
+	case options != "":
+		return answer{engines.Block, "binlog_row_value_options " + options, "SET GLOBAL binlog_row_value_options = '' on {here}; sessions keep the old value until they connect again"}, nil
+	case k.me.variable("binlog_order_commits") == "OFF":
+		return answer{engines.Caution, "binlog_order_commits OFF: rows become visible in another order than they are logged", "SET GLOBAL binlog_order_commits = ON on {here}"}, nil
+	}
+	return passed("FULL")
+}
+
+// distinct: a copied folder keeps the file auto.cnf and with it the name.
+func distinct(_ context.Context, k *look) (answer, error) {
+	me, peer := k.me.variable("server_id"), k.peer.variable("server_id")
+	uuid, theirs := k.me.variable("server_uuid", "server_uid"), k.peer.variable("server_uuid", "server_uid")
+	switch {
+	case uuid == theirs && uuid != "":
+		return answer{engines.Block, "the same server_uuid: {here} was copied with its name, or both are one server",
+			"stop {here}, remove auto.cnf from its data folder, and start it again"}, nil
+	case me == peer:
+		return answer{engines.Block, "server_id " + me + " on both sides", "SET GLOBAL server_id to a number of its own on {here}, and keep it in the option file"}, nil
+	case me == "0" || peer == "0":
+		return answer{engines.Block, "server_id 0", "SET GLOBAL server_id to a number of its own on the side that has 0"}, nil
+	}
+	return passed("server_id " + me + " here, " + peer + " there")
+}
+
+// Hours that a log must live. An hour is what a copy and a call take at least.
+const (
+	shortestLog = time.Hour
+	wantedLog   = 7 * 24 * time.Hour // as long as the step that keeps the log sets, unless keep_logs says otherwise
+)
+
+// logsKept: 0 is for ever. On RDS the server's own setting does not count.
+func logsKept(ctx context.Context, k *look) (answer, error) {
+	kept, is, err := k.me.retention(ctx)
+	if err != nil {
+		return answer{}, err
+	}
+	if lost, err := k.lostLog(ctx); err != nil || lost != "" {
+		return answer{engines.Block, lost, "copy {there} again: what it still needs is gone"}, err
+	}
+	next := "SET GLOBAL binlog_expire_logs_seconds = 604800 on {here} and keep it in its option file, or let the step that keeps the log do it"
+	if strings.Contains(is, "retention hours") {
+		next = "CALL mysql.rds_set_configuration('binlog retention hours', 168) on {here}"
+	}
+	want := k.p.duration("keep_logs", wantedLog)
+	switch {
+	case kept < 0:
+		return passed(is)
+	case kept < shortestLog:
+		return answer{engines.Block, is, next}, nil
+	case kept < want:
+		return answer{engines.Caution, is + ", less than the " + want.String() + " wanted", next}, nil
+	}
+	return passed(is)
+}
+
+// retention is how long the server keeps its log; negative is for ever.
+func (e *eye) retention(ctx context.Context) (time.Duration, string, error) {
+	rds, err := e.names(ctx, `SELECT table_name FROM information_schema.tables WHERE table_schema = 'mysql' AND table_name = 'rds_configuration'`)
+	if err != nil {
+		return 0, "", err
+	}
+	if len(rds) > 0 {
+		row, err := e.row(ctx, `SELECT COALESCE(MAX(value), '0'), MAX(value) IS NULL FROM mysql.rds_configuration WHERE name = 'binlog retention hours'`)
+		if err != nil {
+			return 0, "", err
+		}
+		hours, err := strconv.Atoi(text(row, 0))
+		if err != nil {
+			return 0, "", e.fail(errNumber)
+		}
+		if text(row, 1) == "1" {
+			return 0, "binlog retention hours NULL: logs are purged as soon as possible", nil
+		}
+		return time.Duration(hours) * time.Hour, "binlog retention hours " + text(row, 0), nil
+	}
+	secs, err := strconv.ParseFloat(e.variable("binlog_expire_logs_seconds"), 64)
+	if err != nil {
+		return 0, "", e.fail(errNumber)
+	}
+	if secs == 0 || off(e.variable("binlog_expire_logs_auto_purge")) {
+		return -1, "for ever", nil
+	}
+	kept := time.Duration(secs) * time.Second
+	return kept, kept.String(), nil
+}
+
+// lostLog names the file that the other side still reads and this one has not
+// got any more; empty if it has, or if nobody reads.
+func (k *look) lostLog(ctx context.Context) (string, error) {
+	if k.peerErr != nil || !k.peer.status || len(k.peer.links) == 0 {
+		return "", nil
+	}
+	reads := k.peer.links[0][k.me.l.d.pick("Source_Log_File", "Master_Log_File")]
+	if reads == "" || k.peer.byID(k.peer.links[0]) {
+		return "", nil // it asks by ids: the fit of positions tells
+	}
+	files, err := k.me.names(ctx, "SHOW BINARY LOGS")
+	if err != nil || slices.Contains(files, reads) {
+		return "", err
+	}
+	return reads + ", which {there} reads, is gone", nil
+}
+
+// byID reports whether a link counts by transaction ids.
+func (e *eye) byID(link map[string]string) bool {
+	if e.l.d.maria {
+		return link["Using_Gtid"] != "No" && link["Using_Gtid"] != ""
+	}
+	return link["Auto_Position"] == "1"
 }

@@ -20,8 +20,9 @@ type facts struct {
 	process, status bool // other accounts' sessions, the replication's state
 	tables          int
 	login           string
-	vars            map[string]string   // settings by name, in lower case
-	links           []map[string]string // rows of the replica's status, by column
+	sight
+	vars  map[string]string   // settings by name, in lower case
+	links []map[string]string // rows of the replica's status, by column
 }
 
 // eye is an inspection's own session on one side. The gauges' session is left
@@ -122,6 +123,9 @@ func (e *eye) learn(ctx context.Context) error {
 	e.vars = make(map[string]string, len(vars))
 	for _, v := range vars {
 		e.vars[text(v, 0)] = text(v, 1)
+	}
+	if err := e.learnSight(ctx); err != nil {
+		return err
 	}
 	return e.learnLinks(ctx)
 }

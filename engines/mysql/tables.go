@@ -10,9 +10,14 @@ import (
 // ControlSchema holds the tables and procedures of Turquoise on both sides.
 const ControlSchema = "tqctl"
 
-// notUsers are schemas whose tables do not move: the server's own, ours, and the
+// notUser are schemas whose tables do not move: the server's own, ours, and the
 // lab's marker.
-var notUsers = list([]string{"mysql", "sys", "performance_schema", "information_schema", ControlSchema, "tq_lab"})
+func notUser() []string {
+	return []string{"mysql", "sys", "performance_schema", "information_schema", ControlSchema, "tq_lab"}
+}
+
+// notUsers is the same for IN (…).
+var notUsers = list(notUser())
 
 // countersSQL lists AUTO_INCREMENT counters by table: the value handed out next.
 var countersSQL = `SELECT table_schema, table_name, auto_increment FROM information_schema.tables

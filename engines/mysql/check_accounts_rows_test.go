@@ -31,7 +31,7 @@ func freezeTroubles() []trouble {
 	const my, maria = lab.FlavorMySQL, lab.FlavorMariaDB
 	const onMy, onMaria = "grant connection_admin on *.* to ", "grant read_only admin on *.* to "
 	rows := []trouble{
-		{id: "MY11", on: "blue", lists: map[string][]string{"keep_users": nil}, level: caution, says: "root@127.0.0.1"},
+		{id: "MY11", on: "blue", lists: map[string][]string{"admins": nil}, level: caution, says: "root@127.0.0.1"},
 		{id: "MY12/xa", on: "blue", blue: []string{"xa start 'batch 7'", "insert into shop.notes (body) values ('x')", "xa end 'batch 7'", "xa prepare 'batch 7'"}, level: block, says: "1 prepared transactions", bundo: []string{"xa rollback 'batch 7'"}, wait: true},
 		{id: "MY13", on: "green", base: []string{"set global event_scheduler = on"}, green: []string{"create event shop.purge on schedule every 1 day do select 1"}, level: block, says: "these would run here too, 1: shop.purge", gundo: []string{"drop event shop.purge"}},
 		{id: "MY13", on: "green", base: []string{"set global event_scheduler = off"}, green: []string{"create event shop.purge on schedule every 1 day do select 1"}, level: pass, gundo: []string{"drop event shop.purge"}},

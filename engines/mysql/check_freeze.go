@@ -14,7 +14,7 @@ import (
 // freezeChecks look for what the freeze would not hold, or would wait for.
 func freezeChecks() []check {
 	return []check{
-		{id: "MY11", title: "read_only will hold", needs: needAccounts, waive: engines.SecondPerson, want: "nobody but {own} and keep_users passes read_only",
+		{id: "MY11", title: "read_only will hold", needs: needAccounts, waive: engines.SecondPerson, want: "nobody but {own} and admins passes read_only",
 			cause: "A privileged account writes on in spite of read_only.", ask: readOnlyHolds},
 		{id: "MY12", title: "Nothing long in flight", on: onFrom, needs: needProcess, waive: engines.SecondPerson, want: "no transaction older than 15 s",
 			cause: "SET GLOBAL read_only waits for a long statement, and every other writer waits behind it; a long transaction is rolled back at the freeze.",
@@ -109,11 +109,12 @@ func readOnlyHolds(ctx context.Context, k *look) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
+	known := append([]string{k.p.own, k.p.repl}, k.p.Lists["admins"]...)
 	var far, near []string
 	for _, a := range who {
 		user, host := splitAccount(a)
 		switch {
-		case slices.Contains(k.p.spared(), user):
+		case slices.Contains(known, user):
 		case host == "localhost" || host == "127.0.0.1" || host == "::1":
 			near = append(near, user+"@"+host)
 		default:
@@ -124,11 +125,11 @@ func readOnlyHolds(ctx context.Context, k *look) (answer, error) {
 	switch {
 	case len(far) > 0:
 		return answer{engines.Block, "may write in spite of read_only (" + right + "), " + few(far),
-			"REVOKE " + k.me.l.d.pick("CONNECTION_ADMIN, SUPER", "READ_ONLY ADMIN") + " ON *.* FROM it on {here}, or name its user in keep_users and stop it by hand"}, nil
+			"REVOKE " + k.me.l.d.pick("CONNECTION_ADMIN, SUPER", "READ_ONLY ADMIN") + " ON *.* FROM it on {here}, or name its user in admins and see that it stays away"}, nil
 	case len(near) > 0:
 		return answer{engines.Caution, "on the server itself only, " + few(near), "agree that nobody works with it on {here} during the window"}, nil
 	}
-	return passed("nobody but " + strings.Join(k.p.spared(), ", "))
+	return passed("nobody but " + strings.Join(known, ", "))
 }
 
 // splitAccount takes 'user'@'host' apart.

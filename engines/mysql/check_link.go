@@ -323,20 +323,21 @@ func workers(ctx context.Context, k *look) (answer, error) {
 	return found(engines.Block, bad), err
 }
 
-// coordinatesKept: they matter once the link stands still: the next thing done to it is
-// that it is forgotten.
+// coordinatesKept: they matter once the link stands still, for the next thing done
+// to it is that it is forgotten.
 func coordinatesKept(_ context.Context, k *look) (answer, error) {
 	s := k.me.linkOf()
 	if io, sql := k.me.halves(s); io != "No" || sql != "No" {
 		return passed("the link runs: nothing is forgotten yet")
 	}
 	var lack []string
-	for _, c := range []string{k.me.l.d.pick("Source_Host", "Master_Host"), k.me.l.d.applied()[0], k.me.l.d.applied()[1]} {
+	for _, c := range []string{k.me.l.d.pick("Source_Host", "Master_Host"), k.me.l.d.pick("Relay_Source_Log_File", "Relay_Master_Log_File"),
+		k.me.l.d.pick("Exec_Source_Log_Pos", "Exec_Master_Log_Pos")} {
 		if v := s[c]; v == "" || v == "0" {
 			lack = append(lack, c)
 		}
 	}
-	for _, name := range []string{keptFreeze, keptStart} {
+	for _, name := range []string{varPosition, varToFile} {
 		if k.in.Vars[name] == "" {
 			lack = append(lack, "the run's "+name)
 		}
@@ -347,10 +348,3 @@ func coordinatesKept(_ context.Context, k *look) (answer, error) {
 	}
 	return passed("the link stands still, its coordinates are recorded")
 }
-
-// Values that the window's steps record: where the side that had the writes stood
-// under the freeze, and where the other one stood before its first write.
-const (
-	keptFreeze = "freeze_position"
-	keptStart  = "reverse_position"
-)

@@ -139,7 +139,7 @@ func TestALinkIsJudgedByItsWords(t *testing.T) {
 	if a, _ := coordinatesKept(t.Context(), k); a.level != engines.Block || !strings.Contains(a.is, "freeze_position, the run's reverse_position") {
 		t.Errorf("%+v", a)
 	}
-	k.in.Vars = map[string]string{keptFreeze: "u:1-5", keptStart: "u:1-5"}
+	k.in.Vars = map[string]string{varPosition: "u:1-5", varToFile: "u:1-5"}
 	if a, _ := coordinatesKept(t.Context(), k); a.level != engines.Pass {
 		t.Errorf("%+v", a)
 	}

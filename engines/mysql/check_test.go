@@ -42,7 +42,7 @@ type pair struct {
 func newPair(t *testing.T, flavor string) *pair {
 	t.Helper()
 	p := &pair{t: t, l: labtest.MySQLPair(t, lab.MySQLOptions{Flavor: flavor}), maria: flavor == lab.FlavorMariaDB,
-		params: map[string]string{"automation": "none"}, lists: map[string][]string{"keep_users": {lab.MySQLRoot}}, vars: map[string]string{}, read: map[engines.TargetID]engines.Reader{}}
+		params: map[string]string{"automation": "none"}, lists: map[string][]string{"admins": {lab.MySQLRoot}}, vars: map[string]string{}, read: map[engines.TargetID]engines.Reader{}}
 	p.open("blue", p.l.BlueDSN())
 	p.open("green", p.l.GreenDSN())
 	return p

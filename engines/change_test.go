@@ -1,0 +1,61 @@
+package engines
+
+import "testing"
+
+func TestParseObject(t *testing.T) {
+	for in, want := range map[string]Object{
+		"column given_name":                     {"column", "given_name", ""},
+		"column given_name text not null":       {"column", "given_name", "text not null"},
+		" no  column name ":                     {"column", "name", ObjectAbsent},
+		"index customer_family_i valid":         {"index", "customer_family_i", "valid"},
+		"function tq.name_down(text, text)":     {"function", "tq.name_down(text, text)", ""},
+		"no function tq.customer_sync()":        {"function", "tq.customer_sync()", ObjectAbsent},
+		"constraint customer_name_nn not valid": {"constraint", "customer_name_nn", "not valid"},
+	} {
+		got, err := ParseObject(in)
+		if err != nil || got != want {
+			t.Errorf("%q: %+v, %v", in, got, err)
+			continue
+		}
+		if again, err := ParseObject(got.String()); err != nil || again != got {
+			t.Errorf("%q prints as %q", in, got)
+		}
+	}
+	for _, in := range []string{"", "column", "view v", "no column name text", "function f", "no"} {
+		if o, err := ParseObject(in); err == nil {
+			t.Errorf("%q reads as %+v", in, o)
+		}
+	}
+	if os, err := ParseObjects("column a; function f(int, int);"); err != nil || len(os) != 2 {
+		t.Errorf("%v, %v", os, err)
+	}
+	if _, err := ParseObjects(" ; "); err == nil {
+		t.Error("an empty list is a list")
+	}
+}
+
+// TestGeneration walks every state that one old and two new objects can have.
+func TestGeneration(t *testing.T) {
+	states := []ObjectReading{{}, {Present: true}, {Present: true, Valid: true}}
+	for i, old := range states {
+		for j, a := range states {
+			for k, b := range states {
+				want := ShapePartial
+				switch {
+				case i == 2 && j == 0 && k == 0:
+					want = ShapeOld
+				case i == 2 && j == 2 && k == 2:
+					want = ShapeBoth
+				case i == 0 && j == 2 && k == 2:
+					want = ShapeNew
+				}
+				if got := Generation([]ObjectReading{old}, []ObjectReading{a, b}); got != want {
+					t.Errorf("old %+v, new %+v %+v: want %s, got %s", old, a, b, want, got)
+				}
+			}
+		}
+	}
+	if got := Generation(nil, nil); got != ShapePartial {
+		t.Errorf("nothing was read, and it is called %s", got)
+	}
+}

@@ -52,3 +52,14 @@ type Flight interface {
 	// begins with this comment.
 	InFlight(ctx context.Context, tag string) (bool, error)
 }
+
+// Contention is the ability of a Conn to tell that a statement was refused
+// because a lock was not to be had, which proves that nothing was done, and to
+// say who holds it. A Conn without it is never sent the same statement twice.
+type Contention interface {
+	// LockRefused reports whether the error of the last Do says only that.
+	LockRefused(err error) bool
+	// Holders names the sessions that hold a lock on an object, the oldest first,
+	// one line each for a person.
+	Holders(ctx context.Context, object string) ([]string, error)
+}

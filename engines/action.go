@@ -59,8 +59,33 @@ type Action struct {
 	Proof    *Proof        // asked after Done where it is an effect that must be seen, and always after Unclear
 	Session  string        // connection to use; "" is the executor's, "hold" a second one that may be closed to break a PAUSE
 	Starts   Clock         // which clock the answer to this action moves
+	Lock     *Lock         // how it waits for locks; nil: as the connection does
+	Only     *Proof        // asked before: the action is sent only if it holds, else it is passed over
+	Repeat   *Repeat       // sent again and again until its answer has no row; nil: once
 	Undoes   int           // in an abort or undo list: number (from 1) of the main action this one takes back; run only if that was begun. 0: always
 }
+
+// Lock is the lock discipline of a statement: a short wait, given up and begun
+// again later, so that nobody queues behind a statement that waits itself.
+type Lock struct {
+	Wait     time.Duration // longest wait for a lock; 0: no limit
+	Attempts int           // how often it is sent; again only if the server says that the wait alone failed it
+	Pause    time.Duration // before the second attempt; half as long again before each further one
+	Object   string        // what is locked, for the list of who holds it
+}
+
+// Repeat makes an action a job of batches. The action binds BatchVar as its
+// first value, changes what it changes in one transaction of its own, and
+// answers with one row (checkpoint, rows done so far) until nothing is left,
+// then with none.
+type Repeat struct {
+	Most  int           // largest batch
+	Ratio float64       // pause after a batch, as a part of the time it took
+	Slow  time.Duration // a batch that takes longer is halved
+}
+
+// BatchVar is the value that a repeated action binds: how many rows it takes.
+const BatchVar = "batch_rows"
 
 // Clock says what the answer to an action means for the freeze clock.
 type Clock int

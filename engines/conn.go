@@ -91,6 +91,9 @@ type Statement struct {
 	Args  []string
 	Tag   string
 	Limit time.Duration
+	// LockWait is how long the server may wait for a lock: negative for ever, 0 as
+	// the connection usually does.
+	LockWait time.Duration
 }
 
 // Reader asks read-only questions. It has its own connection and never shares
@@ -146,6 +149,7 @@ type Scope struct {
 	Lists    map[string][]string
 	Vars     map[string]string
 	Peer     map[TargetID]Reader // the other sides, for checks that compare
+	Change   *SchemaChange       // of a shared database; nil: there is none
 }
 
 // Level of a finding.

@@ -1,5 +1,7 @@
 package engines
 
+import "time"
+
 // Planner is the pure half of an engine: it knows its dialect and no server. The
 // same kind name means the same thing on every engine.
 type Planner interface {
@@ -24,7 +26,9 @@ type Request struct {
 	Args        map[string]string
 	Vars        map[string]string // captured values
 	Known       map[TargetID]Identity
-	InBlock     bool // the plan is part of a block: unknown values must be binds
+	Change      *SchemaChange // of a shared database; nil: there is none
+	Limit       time.Duration // of the step; 0: it names none
+	InBlock     bool          // the plan is part of a block: unknown values must be binds
 }
 
 // Param returns a parameter or the fallback.

@@ -22,6 +22,7 @@ func (d *decoder) build(v *value) *Runbook {
 	for _, id := range keys(v.get("targets")) {
 		b.Targets = append(b.Targets, target(id, v.get("targets").get(id)))
 	}
+	b.Change = d.change(v)
 	b.Phases = d.phases(v.get("phases"))
 	for _, w := range items(v.get("ways_back")) {
 		b.Back = append(b.Back, WayBack{
@@ -137,6 +138,7 @@ func (d *decoder) phases(v *value) []Phase {
 		p := Phase{
 			Number: number(w.get("number")), Name: w.str("name"), Block: truth(w.get("block")), Budget: span(w.get("budget")),
 			Risk: risk(w.get("risk")), Word: w.str("word"), Title: w.str("title"), Why: w.str("why"), path: w.path,
+			Edge: Edge(w.str("edge")),
 		}
 		if p.Number == 0 {
 			p.Number = i + 1

@@ -72,6 +72,7 @@ func Lint(b *Runbook, cat Catalog) []Finding {
 		l.walk(w.Phases, false)
 	}
 	l.cover()
+	l.release()
 	sortFindings(l.found)
 	return l.found
 }

@@ -98,11 +98,11 @@ func (l *linter) gauge(s Step, key string, g Gate) {
 // let a single letter confirm them.
 func leastRisk(kind string) Risk {
 	switch kind {
-	case "freeze", "route", "open", "switch":
+	case "freeze", "route", "open", "switch", "shift":
 		return Traffic
 	case "close":
 		return NoReturn
-	case "preflight", "probe", "hold", "capture", "sql":
+	case "preflight", "probe", "hold", "capture", "sql", "manual", "sessions", "roundtrip":
 		return Read
 	}
 	return Change

@@ -24,6 +24,7 @@ func (d *decoder) names(b *Runbook, v *value) {
 		return
 	}
 	d.targets(b, v)
+	d.releaseNames(b)
 	ids := d.stepIDs(b)
 	seen := make(map[StepID]int)
 	d.walk(b, b.Phases, "", ids, seen)
@@ -40,7 +41,7 @@ func (d *decoder) names(b *Runbook, v *value) {
 		letters[letter] = w.Name
 		d.bound(b, w, "after", w.After)
 		d.bound(b, w, "until", w.Until)
-		if !b.side(engines.TargetID(w.Ends)) && w.Ends != "" {
+		if !b.side(engines.TargetID(w.Ends)) && w.Ends != "" && !b.colour(w.Ends) {
 			d.refuse(d.marks[w.path+".ends"], suggest(w.Ends, b.targetNames()), "way back %s: unknown target %q", w.Name, w.Ends)
 		}
 		d.walk(b, w.Phases, letter, ids, seen)
@@ -182,7 +183,7 @@ func (d *decoder) stepNames(b *Runbook, p *Phase, s *Step, letter string, ids []
 		id  engines.TargetID
 	}{{"on", s.On}, {"from", s.From}, {"to", s.To}} {
 		at, given := d.marks[s.path+"."+k.key]
-		if _, ok := b.Target(k.id); !ok && given && k.id != "" && (k.key == "on" || !b.side(k.id)) {
+		if _, ok := b.Target(k.id); !ok && given && k.id != "" && (k.key == "on" || !b.side(k.id) && !b.colour(string(k.id))) {
 			d.refuse(at, suggest(string(k.id), b.targetNames()), "step %s: unknown target %q", s.ID, k.id)
 		}
 	}

@@ -119,7 +119,26 @@ func phaseShape() *shape {
 		field{"word", "what is typed for the block", text(), false},
 		field{"title", "of the block", text(), false},
 		field{"why", "of the block", text(), false},
+		field{"edge", "of a release on a shared database: the states it leads between, `S2-S3`; in a way back downwards", text(), false},
 		field{"steps", "in order", list(stepShape()), true})
+}
+
+// schemaShape is the change of a database that versions of an application share.
+func schemaShape() *shape {
+	mapping := object("mapping",
+		field{"up", "each new column: the expression that makes it from the old ones", mapOf(text()), true},
+		field{"down", "each old column: the expression that makes it from the new ones", mapOf(text()), true})
+	return object("schema",
+		field{"on", "target: the database", text(), true},
+		field{"router", "target that sends requests to a colour", text(), true},
+		field{"table", "`schema.table`", text(), true},
+		field{"key", "integer column, unique, along which rows are filled", text(), true},
+		field{"old", "what only the old shape has: `column name`", list(text()), true},
+		field{"new", "what only the new shape has: `column x`, `trigger t`, `index i`", list(text()), true},
+		field{"map", "how one shape is made from the other", mapping, true},
+		field{"filled", "new column that is NULL in a row that is not filled yet, and in no other", text(), true},
+		field{"others", "roles of clients besides, each with its owner", mapOf(text()), false},
+		field{"no_down", "features of green whose data the old shape cannot hold", list(text()), false})
 }
 
 // bookShape is the whole language.
@@ -137,6 +156,8 @@ func bookShape() *shape {
 		field{"colour", "what it is in the cutover; default: its id", enum("blue", "green", "turquoise", "router"), false},
 		field{"dsn", "where the connection string is kept", refShape(), true},
 		field{"params", "settings of the target; `${env:NAME}` is filled in", mapOf(&shape{form: formScalar}), false})
+	colour := object("colour",
+		field{"role", "role that this version, and nobody else, logs in with", text(), false})
 	way := object("way back",
 		field{"name", "by which it is called", text(), true},
 		field{"title", "a few words", text(), true},
@@ -152,6 +173,8 @@ func bookShape() *shape {
 		field{"params", "by name", mapOf(param), false},
 		field{"secrets", "slots that plans fill at the last moment, by name", mapOf(refShape()), false},
 		field{"targets", "servers and routers, by id", mapOf(target), true},
+		field{"colours", "of a shared database: the versions of the application, `blue`, `turquoise`, `green`", mapOf(colour), false},
+		field{"schema", "of a shared database: how its table changes", schemaShape(), false},
 		field{"phases", "the walk", list(phaseShape()), true},
 		field{"ways_back", "walks that take the cutover back", list(way), false})
 }

@@ -140,6 +140,7 @@ type Phase struct {
 	Title  string        // of the block
 	Why    string
 	Steps  []Step
+	Edge   Edge // of a release on a shared database: which states it leads between
 
 	budgetParam string // parameter that gives the budget
 	path        string
@@ -170,6 +171,7 @@ type Runbook struct {
 	Targets          []Target
 	Phases           []Phase
 	Back             []WayBack
+	Change           *engines.SchemaChange // of a shared database; nil: there is none
 
 	marks map[string]pos // where each value stands in the source, by path
 }

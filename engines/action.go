@@ -76,7 +76,7 @@ type Lock struct {
 
 // Repeat makes an action a job of batches. The action binds BatchVar as its
 // first value, changes what it changes in one transaction of its own, and
-// answers with one row (checkpoint, rows done so far) until nothing is left,
+// answers with one row (checkpoint, rows done so far, rows of this batch) until nothing is left,
 // then with none.
 type Repeat struct {
 	Most  int           // largest batch

@@ -99,20 +99,69 @@ func (x *execution) actions(ctx context.Context, as []engines.Action) *failure {
 // act sends one action and proves it. The intent is durable before the first
 // byte goes out; the answer is durable before the next one does.
 func (x *execution) act(ctx context.Context, n int, a engines.Action) *failure {
+	if over, f := x.passedOver(ctx, n, a); over || f != nil {
+		return f
+	}
+	if a.Repeat != nil {
+		return x.repeat(ctx, n, a)
+	}
+	for attempt := 1; ; attempt++ {
+		got, f := x.send(ctx, n, a)
+		if f != nil {
+			return f
+		}
+		if !lockRefused(a, attempt, got) {
+			return x.ended(n, a, got.seq, got.res, got.err, got.out)
+		}
+		x.answered(a, got)
+		if f := x.standAside(ctx, n, a, attempt, got.conn); f != nil {
+			return f
+		}
+	}
+}
+
+// sending is a statement and what came back.
+type sending struct {
+	conn  engines.Conn
+	seq   int64 // of its beginning in the record
+	res   engines.Result
+	err   error
+	out   engines.Outcome
+	notes []string // of a job: what its batches did
+}
+
+// send puts the beginning of an action into the record and sends it once.
+func (x *execution) send(ctx context.Context, n int, a engines.Action) (sending, *failure) {
 	limit := a.Limit
 	if limit == 0 {
 		limit = x.plan.Limit
 	}
-	bound := x.s.bound(a.Target)
+	got, st, f := x.open(ctx, n, a)
+	if f != nil || got.err != nil {
+		return got, f
+	}
+	st.Limit = limit
+	c, cancel := context.WithTimeout(ctx, limit+answerGrace)
+	got.res, got.err = got.conn.Do(c, st)
+	got.out = got.conn.Classify(got.err)
+	cancel()
+	x.crash("after-send", n)
+	x.noteLost(ctx, a, got, limit)
+	return got, nil
+}
+
+// open opens the door of an action and makes its beginning durable. A text whose
+// secrets are not there is never sent.
+func (x *execution) open(ctx context.Context, n int, a engines.Action) (got sending, st engines.Statement, f *failure) {
 	x.lost = lost{}
-	conn, err := x.s.conns.conn(ctx, a.Target, a.Session, bound)
+	conn, err := x.s.conns.conn(ctx, a.Target, a.Session, x.s.bound(a.Target))
 	if err != nil {
 		x.lost.line = !errors.Is(err, errAnother)
-		return &failure{engines.Unsent, n, fmt.Sprintf("action %d on %s: %v", n, a.Target, err)}
+		return got, st, &failure{engines.Unsent, n, fmt.Sprintf("action %d on %s: %v", n, a.Target, err)}
 	}
 	args, binds, err := x.binds(a.Binds)
 	if err != nil {
-		return &failure{engines.Unsent, n, fmt.Sprintf("action %d: %v", n, err)}
+		return got, st, &failure{engines.Unsent, n, fmt.Sprintf("action %d: %v", n, err)}
 	}
 	tag := x.sealed.Tag(int64(n))
 	begin := x.event(entries.StmtBegin{I: int64(n), Verb: a.Verb.String(), Text: a.Text, Tag: tag,
@@ -121,45 +170,47 @@ func (x *execution) act(ctx context.Context, n int, a engines.Action) *failure {
 	x.crash("before-begin", n)
 	seq, err := x.begin(begin)
 	if err != nil {
-		return &failure{engines.Unsent, n, "the record cannot be written: " + err.Error()}
+		return got, st, &failure{engines.Unsent, n, "the record cannot be written: " + err.Error()}
 	}
 	if x.part == entries.PartMain {
 		x.begun[n] = true
 		x.opened = x.opened || a.Starts == engines.OpensGreen
 	}
 	x.crash("after-begin", n)
+	got = sending{conn: conn, seq: seq}
 	text, err := render(x.s.cfg.Secrets, a.Text)
 	if err != nil {
-		return x.ended(n, a, seq, engines.Result{}, err, engines.Unsent)
+		got.err, got.out = err, engines.Unsent
+		return got, st, nil
 	}
-	c, cancel := context.WithTimeout(ctx, limit+answerGrace)
-	res, err := conn.Do(c, engines.Statement{Verb: a.Verb, Text: text, Args: args, Tag: tag, Limit: limit})
-	out := conn.Classify(err)
-	cancel()
-	x.crash("after-send", n)
-	if out == engines.Unclear {
-		x.s.conns.drop(a.Target, a.Session)
-		x.lost = lost{line: true, conn: conn}
-		x.lost.gone = x.departed(ctx, a, limit)
-	}
-	x.lost.line = x.lost.line || out == engines.Unsent
-	return x.ended(n, a, seq, res, err, out)
+	return got, engines.Statement{Verb: a.Verb, Text: text, Args: args, Tag: tag, LockWait: lockWait(a.Lock)}, nil
 }
 
 // ended keeps the answer and decides, by proof where there is one, whether the
 // plan goes on.
 func (x *execution) ended(n int, a engines.Action, seq int64, res engines.Result, err error, out engines.Outcome) *failure {
-	end := entries.StmtEnd{Outcome: out.String(), TookUS: res.Took.Microseconds(), Command: res.Command, ServerTime: res.ServerTime, Notices: res.Notices}
-	if out == engines.Done {
-		rows := res.Affected
+	x.answered(a, sending{seq: seq, res: res, err: err, out: out})
+	return x.went(n, a, res, err, out)
+}
+
+// answered puts what came back into the record, with the next beginning.
+func (x *execution) answered(a engines.Action, got sending) {
+	end := entries.StmtEnd{Outcome: got.out.String(), TookUS: got.res.Took.Microseconds(), Command: got.res.Command, ServerTime: got.res.ServerTime,
+		Notices: append(got.notes, got.res.Notices...)}
+	if got.out == engines.Done {
+		rows := got.res.Affected
 		end.Rows = &rows
 	}
-	if err != nil {
-		end.Error = maskedError(err)
+	if got.err != nil {
+		end.Error = maskedError(got.err)
 	}
 	e := x.event(end, a.Target)
-	e.Ref, e.OK = audit.Ref(seq), entries.Ok(out.String())
+	e.Ref, e.OK = audit.Ref(got.seq), entries.Ok(got.out.String())
 	x.pending = append(x.pending, e)
+}
+
+// went moves the clocks by an answer that is on record, and proves its effect.
+func (x *execution) went(n int, a engines.Action, res engines.Result, err error, out engines.Outcome) *failure {
 	if out == engines.Done {
 		if f := x.capture(n, a, res); f != nil {
 			return f

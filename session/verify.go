@@ -100,8 +100,8 @@ func (f finding) open() bool { return f.err != nil || !f.reads && !f.asked && !f
 func (s *Session) askWorld(ctx context.Context, p steps.Plan, x steps.StepState, vars map[string]string) []finding {
 	var out []finding
 	for i, st := range x.Stmts {
-		if st.Part != entries.PartMain || st.N > len(p.Parts.Actions) {
-			continue
+		if st.Part != entries.PartMain || st.N > len(p.Parts.Actions) || i+1 < len(x.Stmts) && x.Stmts[i+1].N == st.N {
+			continue // of a statement that was sent again the last one counts
 		}
 		a := p.Parts.Actions[st.N-1]
 		f := finding{n: st.N, ended: st.Ended && st.Outcome == engines.Done, reads: reads(a)}

@@ -130,6 +130,8 @@ func applyStep(s State, e Event) State {
 			s = s.openedUnseen(x, e)
 		}
 		return s.set(id, x).settled(id, x)
+	case entries.StepPace:
+		x.Batch = int(b.Rows)
 	case entries.StepSkipped:
 		x.Phase, x.Why, x.Ended = Skipped, b.Reason, e.At
 		return s.set(id, x).settled(id, x)

@@ -81,6 +81,8 @@ func Decide(s State, c Command, ev Evidence) ([]Event, error) {
 		return decideSkip(s, c, ev)
 	case Hold:
 		return decideHold(s, c, ev)
+	case Pace:
+		return decidePace(s, c, ev)
 	case Settle:
 		return decideSettle(s, c, ev)
 	case TakeBack:

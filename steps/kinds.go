@@ -47,6 +47,13 @@ func Kinds() []Kind {
 		{Name: "lock", Doc: "The side that had the writes stays closed for applications.", plan: planOn},
 		{Name: "persist", Doc: "What the window has set survives a restart.", plan: planOn},
 		{Name: "close", Doc: "Gives up the way back.", plan: planOn},
+		{Name: "ddl", Doc: "A change of the catalog on a database that versions of an application share; it waits briefly for its lock, gives up, and tries again.", Needs: []string{runbooks.ArgText, runbooks.ArgLeaves}, plan: planOn},
+		{Name: "roundtrip", Doc: "Every stored row survives the way to the new shape and back: counted on the data.", plan: planOn},
+		{Name: "backfill", Doc: "Rows get their new shape in batches; a checkpoint moves with each, in the same transaction.", Needs: []string{runbooks.ArgBatch, runbooks.ArgCheckpoint}, plan: planOn},
+		{Name: "sessions", Doc: "No session and no prepared transaction of a version is left.", Needs: []string{runbooks.ArgColour}, plan: planOn},
+		{Name: "fence-role", Doc: "A version cannot log in and has no session, or may log in again.", Stages: []string{"on", "off"}, Needs: []string{runbooks.ArgColour}, plan: planOn},
+		{Name: "shift", Doc: "Requests go to another version of the application; the database stays.", plan: planOn},
+		{Name: "manual", Doc: "A person does it outside of Turquoise; done when its gates hold.", plan: planManual},
 		{Name: "sql", Doc: "A statement of the runbook's author.", Needs: []string{"text"}, plan: planSQL},
 	}
 }
@@ -196,6 +203,6 @@ func (in Inputs) ask(s runbooks.Step, on engines.TargetID) (engines.Parts, error
 	return pl.Plan(engines.Request{
 		Kind: s.Kind, Stage: s.Stage, Run: in.Run, Attempt: in.Attempt, On: on,
 		From: s.From, To: s.To, Params: params, Lists: in.Values.Lists, Args: s.Args,
-		Vars: in.Vars, Known: in.Known, InBlock: in.InBlock,
+		Vars: in.Vars, Known: in.Known, InBlock: in.InBlock, Change: in.Book.Change, Limit: s.Timeout,
 	})
 }

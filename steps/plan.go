@@ -183,6 +183,7 @@ func writeAction(b *strings.Builder, label string, a engines.Action, limit time.
 	case engines.OpensGreen:
 		b.WriteString("clock: writes are open on the other side with the answer; nothing is aborted by itself from here on\n")
 	}
+	writeDiscipline(b, a)
 	if a.Undoes > 0 {
 		fmt.Fprintf(b, "if: action %d was begun\n", a.Undoes)
 	}
@@ -191,6 +192,31 @@ func writeAction(b *strings.Builder, label string, a engines.Action, limit time.
 	}
 	if a.Proof != nil {
 		writeProof(b, "proof: of "+strings.TrimPrefix(label, "action: "), *a.Proof)
+	}
+}
+
+// writeDiscipline says how an action waits for locks, when it is passed over and
+// how it is repeated.
+func writeDiscipline(b *strings.Builder, a engines.Action) {
+	if l := a.Lock; l != nil {
+		wait := "as long as it takes"
+		if l.Wait > 0 {
+			wait = "at most " + l.Wait.String()
+		}
+		fmt.Fprintf(b, "lock: waits %s", wait)
+		if l.Attempts > 1 {
+			fmt.Fprintf(b, ", sent up to %d times, %s before the second, each pause half as long again; only if the lock alone failed it", l.Attempts, l.Pause)
+		}
+		b.WriteByte('\n')
+	}
+	if r := a.Repeat; r != nil {
+		fmt.Fprintf(b, "repeat: until the answer has no row; at most %d rows, pause %g of its time, halved when it takes more than %s\n", r.Most, r.Ratio, r.Slow)
+		b.WriteString("between: the gates before the step hold, and the walk is not held\n")
+	}
+	if a.Only != nil {
+		fmt.Fprintf(b, "only if: %s %s\n", a.Only.Target, a.Only.Verb)
+		writeText(b, a.Only.Text)
+		fmt.Fprintf(b, "is: %s\n", oneLine(a.Only.Want))
 	}
 }
 

@@ -44,6 +44,7 @@ type StepState struct {
 	Intent    string // leaf hash of the intent: a signed decision names it
 	Stmts     []Stmt
 	Left      []int             // main actions of attempts before this one that nobody took back
+	Batch     int               // largest batch that the operator allows; 0: as planned
 	Vars      map[string]string // what the plan knew
 	Why       string
 	Armed     time.Time

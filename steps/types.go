@@ -73,6 +73,11 @@ type (
 		On     bool
 		Reason string
 	}
+	// Pace sets how many rows a batch of the running job may take.
+	Pace struct {
+		Step runbooks.StepID
+		Rows int
+	}
 	// Note writes a remark into the record.
 	Note struct{ Text string }
 	// Ack acknowledges an alarm.
@@ -146,6 +151,7 @@ func (Disarm) command()    {}
 func (Confirm) command()   {}
 func (Skip) command()      {}
 func (Hold) command()      {}
+func (Pace) command()      {}
 func (Note) command()      {}
 func (Ack) command()       {}
 func (Interrupt) command() {}

@@ -102,6 +102,14 @@ type StepInterrupt struct {
 // Type is the name of the entry type.
 func (StepInterrupt) Type() string { return "step.interrupt" }
 
+// StepPace sets how many rows a batch of a running job may take.
+type StepPace struct {
+	Rows int64 `json:"rows"`
+}
+
+// Type is the name of the entry type.
+func (StepPace) Type() string { return "step.pace" }
+
 // StepIntent says that the plan will now be sent.
 type StepIntent struct {
 	Approvals  List[int64] `json:"approvals"`

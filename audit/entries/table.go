@@ -58,6 +58,7 @@ func table() []audit.Type {
 		{Zero: ApprovalExpired{}, State: true},
 		{Zero: ApprovalWaived{}, Durable: true, State: true, Sealed: true},
 		{Zero: StepConfirm{}, State: true},
+		{Zero: StepPace{}, Durable: true, State: true},
 		{Zero: StepInterrupt{}, Durable: true, State: true},
 		{Zero: StepIntent{}, Durable: true, State: true, Sealed: true, Intent: true},
 		{Zero: StmtBegin{}, Durable: true, State: true},

@@ -24,6 +24,7 @@ type Conn struct {
 	pg      *pgconn.PgConn
 	meter   engines.Meter
 	timeout time.Duration // the statement_timeout in force
+	locks   time.Duration // the lock_timeout in force, as Statement.LockWait says it
 	notices []string
 	ran     bool // the last Do began a local program
 }
@@ -73,7 +74,7 @@ func (c *Conn) Do(ctx context.Context, s engines.Statement) (engines.Result, err
 }
 
 func (c *Conn) sql(ctx context.Context, s engines.Statement) (engines.Result, error) {
-	if err := c.limit(ctx, s.Limit); err != nil {
+	if err := c.limits(ctx, s); err != nil {
 		c.meter.Reset() // only a setting of our own session was tried
 		return engines.Result{}, c.fail("set the time limit", err)
 	}
@@ -93,18 +94,29 @@ func (c *Conn) sql(ctx context.Context, s engines.Statement) (engines.Result, er
 	return res, nil
 }
 
-// limit sets the server's own time limit where it differs from the one in
-// force. It is sent before the count of bytes starts: it changes nothing but
+// limits sets the server's own time limits where they differ from those in
+// force. That is sent before the count of bytes starts: it changes nothing but
 // our session.
-func (c *Conn) limit(ctx context.Context, d time.Duration) error {
-	if d == c.timeout {
-		return nil
+func (c *Conn) limits(ctx context.Context, s engines.Statement) error {
+	if s.Limit != c.timeout {
+		if _, err := run(ctx, c.pg, "SET statement_timeout = "+strconv.FormatInt(s.Limit.Milliseconds(), 10), nil); err != nil {
+			return err
+		}
+		c.timeout = s.Limit
 	}
-	ms := strconv.FormatInt(d.Milliseconds(), 10)
-	if _, err := run(ctx, c.pg, "SET statement_timeout = "+ms, nil); err != nil {
-		return err
+	if s.LockWait != c.locks {
+		ms := int64(0) // no limit
+		switch {
+		case s.LockWait == 0:
+			ms = usualLockWait.Milliseconds()
+		case s.LockWait > 0:
+			ms = max(s.LockWait.Milliseconds(), 1) // 0 would be no limit
+		}
+		if _, err := run(ctx, c.pg, "SET lock_timeout = "+strconv.FormatInt(ms, 10), nil); err != nil {
+			return err
+		}
+		c.locks = s.LockWait
 	}
-	c.timeout = d
 	return nil
 }
 

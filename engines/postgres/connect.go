@@ -20,6 +20,10 @@ const AppPrefix = "turquoise/"
 // that an operator still watches the line.
 const connectLimit = 10 * time.Second
 
+// usualLockWait is how long a statement of ours waits for a lock where its plan
+// says nothing: everybody who comes after it waits as long.
+const usualLockWait = 2 * time.Second
+
 // readerStatementLimit keeps a slow gauge from holding up the tick after it: the
 // sampler asks each second.
 const readerStatementLimit = 800 * time.Millisecond
@@ -41,7 +45,7 @@ func config(o engines.OpenRequest, reader bool) (*pgconn.Config, error) {
 		"application_name":                    AppPrefix + o.Run + "/" + o.Person,
 		"default_transaction_read_only":       "off",
 		"synchronous_commit":                  "on",
-		"lock_timeout":                        "2s",
+		"lock_timeout":                        strconv.FormatInt(usualLockWait.Milliseconds(), 10),
 		"idle_in_transaction_session_timeout": "30s",
 		"search_path":                         "pg_catalog",
 		"TimeZone":                            "UTC",

@@ -36,6 +36,8 @@ func kinds() map[string]planFunc {
 		"route/": plan.route, "open/": plan.open, "lock/": plan.lock,
 		"detach/disable": plan.detachDisable, "detach/drop": plan.detachDrop, "close/": plan.closeWay,
 		"compare/track": plan.compareTrack, "compare/prove": plan.compareProve, "compare/drop": plan.compareDrop,
+		"ddl/": plan.ddl, "roundtrip/": plan.roundtrip, "backfill/": plan.backfill, "sessions/": plan.sessionsGone,
+		"fence-role/on": plan.fenceOn, "fence-role/off": plan.fenceOff,
 		"hold/": nothing, "probe/": nothing, "preflight/": nothing,
 	}
 }

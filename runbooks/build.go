@@ -199,7 +199,16 @@ func (d *decoder) gates(v *value) []Gate {
 			Gauge: engines.GaugeID(w.str("gauge")), Op: Op(w.str("op")), Want: w.str("want"),
 			For: span(w.get("for")), MaxAge: span(w.get("max_age")),
 		}
-		if why := g.wrong(); why != "" && w.get("want") != nil {
+		g.wantParam, _ = strings.CutPrefix(g.Want, "$")
+		if g.wantParam == g.Want {
+			g.wantParam = ""
+		}
+		if f := w.str("for"); g.For == 0 {
+			if name, ok := strings.CutPrefix(f, "$"); ok {
+				g.forParam = name
+			}
+		}
+		if why := g.wrong(); why != "" && w.get("want") != nil && g.wantParam == "" {
 			d.refuse(w.get("want").pos, why, "gate %s: %q cannot be compared by %s", g.Gauge, g.Want, g.Op)
 		}
 		gs = append(gs, g)

@@ -106,21 +106,9 @@ ways_back:
     - {id: "A1.2", title: x, kind: manual, on: db, risk: read}
 `
 
-func sharedCatalog() Catalog {
-	c := testCatalog()
-	c.Kinds = append(c.Kinds, KindInfo{Name: "manual"}, KindInfo{Name: "shift"}, KindInfo{Name: "ddl", Needs: []string{ArgText, ArgLeaves}},
-		KindInfo{Name: "backfill"}, KindInfo{Name: "sessions"}, KindInfo{Name: "roundtrip"}, KindInfo{Name: "fence-role", Stages: []string{"on", "off"}})
-	c.Engines[0].Gauges = append(c.Engines[0].Gauges, "conflicts_count", "release_state")
-	shared := []string{"ddl", "backfill", "fence-role", "sessions", "roundtrip"}
-	c.Engines[0].Supports = func(k, _ string) bool { return slices.Contains(shared, k) }
-	c.Engines = append(c.Engines, EngineInfo{Name: "haproxy", Supports: func(k, _ string) bool { return k == "shift" }, Gauges: []string{"turquoise_health"}},
-		EngineInfo{Name: "mysql", Supports: c.Engines[0].Supports, Gauges: c.Engines[0].Gauges})
-	return c
-}
-
 func TestASharedDatabaseLintsClean(t *testing.T) {
 	b := parsed(t, sharedBook)
-	for _, f := range Lint(b, sharedCatalog()) {
+	for _, f := range Lint(b, testCatalog()) {
 		t.Error(f)
 	}
 	c := b.Change
@@ -176,7 +164,7 @@ func TestLintOfASharedDatabase(t *testing.T) {
 		}
 		b, fs := Parse("x.yaml", []byte(src))
 		if b != nil {
-			fs = append(fs, Lint(b, sharedCatalog())...)
+			fs = append(fs, Lint(b, testCatalog())...)
 		}
 		if !slices.ContainsFunc(fs, func(f Finding) bool { return strings.Contains(f.Message, tt.want) && f.Next != "" && f.Line > 0 }) {
 			t.Errorf("%s: no finding says %q: %v", name, tt.want, fs)
@@ -186,7 +174,7 @@ func TestLintOfASharedDatabase(t *testing.T) {
 
 func TestKindsOfASharedDatabaseNeedASchema(t *testing.T) {
 	src := strings.Replace(shipped(t), "kind: preflight", "kind: roundtrip", 1)
-	fs := Lint(parsed(t, src), sharedCatalog())
+	fs := Lint(parsed(t, src), testCatalog())
 	if !slices.ContainsFunc(fs, func(f Finding) bool { return strings.Contains(f.Message, "is for a database that versions") }) {
 		t.Errorf("got %v", fs)
 	}

@@ -196,7 +196,9 @@ func (d *decoder) stepNames(b *Runbook, p *Phase, s *Step, letter string, ids []
 		}
 	}
 	for name, gs := range map[string][]Gate{"before": s.Before, "after": s.After} {
-		for i, g := range gs {
+		for i := range gs {
+			d.gateParams(b, &gs[i], fmt.Sprintf("%s.%s[%d]", s.path, name, i), s.ID)
+			g := gs[i]
 			t, _ := g.Gauge.Split()
 			if _, ok := b.Target(t); !ok && g.Gauge != "" {
 				d.refuse(d.marks[fmt.Sprintf("%s.%s[%d].gauge", s.path, name, i)], suggest(string(t), b.targetNames()),
@@ -204,4 +206,32 @@ func (d *decoder) stepNames(b *Runbook, p *Phase, s *Step, letter string, ids []
 			}
 		}
 	}
+}
+
+// gateParams gives what a gate takes from a parameter its default, and refuses
+// one that could never fit.
+func (d *decoder) gateParams(b *Runbook, g *Gate, path string, id StepID) {
+	if g.forParam != "" {
+		if p, ok := b.param(g.forParam); !ok || p.Type != "duration" {
+			d.refuse(d.marks[path+".for"], suggest(g.forParam, b.paramNames()), "step %s: %q is no parameter of type duration", id, g.forParam)
+		}
+	}
+	if g.wantParam != "" {
+		p, ok := b.param(g.wantParam)
+		if !ok || p.isList() {
+			d.refuse(d.marks[path+".want"], suggest(g.wantParam, b.paramNames()), "step %s: %q is no parameter with one value", id, g.wantParam)
+			return
+		}
+		if with := g.with(Values{Text: map[string]string{p.Name: p.Default}}); p.Default != "" && !strings.Contains(p.Default, "${env:") {
+			if why := with.wrong(); why != "" {
+				d.refuse(d.marks[path+".want"], why, "step %s: the default %q of parameter %s cannot be compared with %s", id, p.Default, p.Name, g.Gauge)
+			}
+		}
+	}
+	*g = g.with(Values{Text: map[string]string{g.forParam: b.defaultOf(g.forParam), g.wantParam: b.defaultOf(g.wantParam)}})
+}
+
+func (b *Runbook) defaultOf(name string) string {
+	p, _ := b.param(name)
+	return p.Default
 }

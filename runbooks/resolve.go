@@ -166,6 +166,30 @@ func budgets(ps []Phase, v Values) []Phase {
 		if t := durationOf(v.Text[ps[i].budgetParam]); ps[i].budgetParam != "" && t > 0 {
 			ps[i].Budget = t
 		}
+		ps[i].Steps = slices.Clone(ps[i].Steps)
+		for j := range ps[i].Steps {
+			ps[i].Steps[j].Before = gatesWith(ps[i].Steps[j].Before, v)
+			ps[i].Steps[j].After = gatesWith(ps[i].Steps[j].After, v)
+		}
 	}
 	return ps
+}
+
+func gatesWith(gs []Gate, v Values) []Gate {
+	gs = slices.Clone(gs)
+	for i := range gs {
+		gs[i] = gs[i].with(v)
+	}
+	return gs
+}
+
+// with fills in what the gate takes from parameters.
+func (g Gate) with(v Values) Gate {
+	if t := durationOf(v.Text[g.forParam]); g.forParam != "" && t > 0 {
+		g.For = t
+	}
+	if w := v.Text[g.wantParam]; g.wantParam != "" && w != "" {
+		g.Want = w
+	}
+	return g
 }

@@ -66,11 +66,13 @@ func refShape() *shape {
 }
 
 func gateShape() *shape {
+	dwell := duration()
+	dwell.param = true
 	return object("gate",
 		field{"gauge", "what is measured: `<target>/<name>`", text(), true},
 		field{"op", "comparison", enum(opWords()...), true},
-		field{"want", "number with a unit (`2s`, `64KiB`, `0`) or a word", &shape{form: formScalar}, true},
-		field{"for", "how long it must have held", duration(), false},
+		field{"want", "number with a unit (`2s`, `64KiB`, `0`) or a word; may be `$parameter`", &shape{form: formScalar}, true},
+		field{"for", "how long it must have held; may be `$parameter`", dwell, false},
 		field{"max_age", "oldest sample that counts; without it three sampling intervals", duration(), false})
 }
 

@@ -54,6 +54,8 @@ type Gate struct {
 	Want   string        // a number with a unit ("2s", "64KiB", "0") or a word ("active")
 	For    time.Duration // dwell; 0: the newest sample decides
 	MaxAge time.Duration // 0: three sampling intervals
+
+	wantParam, forParam string // parameters that give them
 }
 
 // Param is a value the operator gives, or its default.

@@ -62,6 +62,7 @@ type Facts struct {
 	Clients    map[engines.Colour]Client
 	Left       Number // rows that have no new shape yet
 	Mismatch   Number // rows whose old shape is not what the new one says
+	Unproven   Number // constraints on the new shape that were not validated yet
 	Detail     Number // rows whose new shape knows more than the old one can hold
 }
 
@@ -161,7 +162,10 @@ func turquoise(f Facts, r Reading) Reading {
 	if !f.Mismatch.Known {
 		r.Unknown = append(r.Unknown, "how many rows disagree")
 	}
-	if f.Left.N == 0 && f.Mismatch.N == 0 {
+	if !f.Unproven.Known {
+		r.Unknown = append(r.Unknown, "whether the constraints on the new shape were validated")
+	}
+	if f.Left.N == 0 && f.Mismatch.N == 0 && f.Unproven.N == 0 {
 		r.State = S4
 	}
 	return known(r, f, engines.Blue)

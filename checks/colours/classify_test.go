@@ -13,7 +13,7 @@ func n(v int64) Number { return Number{N: v, Known: true} }
 
 // at is a world at rest: nobody is where he should not be.
 func at(live, gen string) Facts {
-	f := Facts{Live: live, Generation: gen, Left: n(0), Mismatch: n(0), Detail: n(0), Clients: map[engines.Colour]Client{}}
+	f := Facts{Live: live, Generation: gen, Left: n(0), Mismatch: n(0), Detail: n(0), Unproven: n(0), Clients: map[engines.Colour]Client{}}
 	for _, k := range engines.Colours() {
 		f.Clients[k] = Client{Sessions: n(0), Login: LoginOpen}
 	}
@@ -33,6 +33,11 @@ func left(f Facts, l, m Number) Facts {
 	return f
 }
 
+func unproven(f Facts, c Number) Facts {
+	f.Unproven = c
+	return f
+}
+
 func TestClassify(t *testing.T) {
 	const old, both, partial, latest = engines.ShapeOld, engines.ShapeBoth, engines.ShapePartial, engines.ShapeNew
 	late := at(Mixed, old)
@@ -42,22 +47,24 @@ func TestClassify(t *testing.T) {
 		want string
 		says string // in conflicts, unknowns or the way back
 	}{
-		"blue serves":                  {at("blue", old), "S0", "nothing was changed"},
-		"turquoise is deployed":        {with(at("blue", old), engines.Turquoise, Client{Sessions: n(2), Login: LoginOpen}), "S1", "undeploy"},
-		"traffic moves to turquoise":   {at(Mixed, old), "S1→S2", ""},
-		"blue drains":                  {with(at("turquoise", old), engines.Blue, Client{Sessions: n(1), Login: LoginShut}), "S1→S2", ""},
-		"blue may still log in":        {with(at("turquoise", old), engines.Blue, Client{Sessions: n(0), Login: LoginOpen}), "S1→S2", ""},
-		"turquoise serves":             {at("turquoise", old), "S2", "requests to blue"},
-		"half expanded":                {at("turquoise", partial), "S2→S3", ""},
-		"rows are left":                {left(at("turquoise", both), n(5), n(0)), "S3", "drop the new shape"},
-		"rows disagree":                {left(at("turquoise", both), n(0), n(1)), "S3", "drop the new shape"},
-		"every row has both":           {at("turquoise", both), "S4", "detail of 0 rows"},
-		"traffic moves to green":       {at(Mixed, both), "S4→S5", ""},
-		"green serves":                 {at("green", both), "S5", "safe: requests to turquoise"},
-		"green serves, rows disagree":  {left(at("green", both), n(0), n(3)), "S5", "NOT SAFE: 3 rows differ"},
-		"green serves, nobody counted": {left(at("green", both), n(0), Number{}), "S5", "NOT KNOWN"},
-		"half contracted":              {at("green", partial), "S5→S6", "NONE"},
-		"contracted":                   {at("green", latest), "S6", "NONE"},
+		"blue serves":                   {at("blue", old), "S0", "nothing was changed"},
+		"turquoise is deployed":         {with(at("blue", old), engines.Turquoise, Client{Sessions: n(2), Login: LoginOpen}), "S1", "undeploy"},
+		"traffic moves to turquoise":    {at(Mixed, old), "S1→S2", ""},
+		"blue drains":                   {with(at("turquoise", old), engines.Blue, Client{Sessions: n(1), Login: LoginShut}), "S1→S2", ""},
+		"blue may still log in":         {with(at("turquoise", old), engines.Blue, Client{Sessions: n(0), Login: LoginOpen}), "S1→S2", ""},
+		"turquoise serves":              {at("turquoise", old), "S2", "requests to blue"},
+		"half expanded":                 {at("turquoise", partial), "S2→S3", ""},
+		"rows are left":                 {left(at("turquoise", both), n(5), n(0)), "S3", "drop the new shape"},
+		"rows disagree":                 {left(at("turquoise", both), n(0), n(1)), "S3", "drop the new shape"},
+		"a constraint is not validated": {unproven(at("turquoise", both), n(1)), "S3", "drop the new shape"},
+		"nobody read constraints":       {unproven(at("turquoise", both), Number{}), "unknown", "constraints"},
+		"every row has both":            {at("turquoise", both), "S4", "detail of 0 rows"},
+		"traffic moves to green":        {at(Mixed, both), "S4→S5", ""},
+		"green serves":                  {at("green", both), "S5", "safe: requests to turquoise"},
+		"green serves, rows disagree":   {left(at("green", both), n(0), n(3)), "S5", "NOT SAFE: 3 rows differ"},
+		"green serves, nobody counted":  {left(at("green", both), n(0), Number{}), "S5", "NOT KNOWN"},
+		"half contracted":               {at("green", partial), "S5→S6", "NONE"},
+		"contracted":                    {at("green", latest), "S6", "NONE"},
 
 		"blue meets both shapes":       {at("blue", both), "CONFLICT", "blue does not know"},
 		"blue meets a part":            {at("blue", partial), "CONFLICT", "blue does not know"},

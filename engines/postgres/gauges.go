@@ -21,12 +21,12 @@ var (
 
 // GaugeNames lists the gauges of this engine's Reader, for lint.
 func (Planner) GaugeNames() []string {
-	return []string{
+	return append([]string{
 		"lag_seconds", "behind_bytes", "retained_bytes", "slot_state", "wal_room_minutes", "spill_bytes",
 		"oldest_writer_seconds", "prepared_count", "app_sessions_count", "connections_count", "writes_rate",
 		"table_count", "row_estimate_count", "worker_state", "pending_tables_count", "apply_errors_count", "sequences_behind_count", "sequence_count",
 		"rev_lag_seconds", "rev_behind_bytes", "rev_slot_state", "rev_worker_state", "rev_apply_errors_count",
-	}
+	}, releaseGauges()...)
 }
 
 // tickSQL reads everything a tick needs in one round trip. $1 is the slot of
@@ -105,6 +105,9 @@ func (r *Reader) Gauges(ctx context.Context, in engines.Scope) []engines.Reading
 	k.subscriber(ctx, sub, subPrefix)
 	if in.On == in.To {
 		k.sequences(ctx)
+	}
+	if in.Change != nil {
+		k.release(ctx)
 	}
 	return k.out
 }

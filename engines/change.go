@@ -32,6 +32,7 @@ type SchemaChange struct {
 	Key    string            // integer column, unique, along which rows are filled
 	Old    []Object          // what only the old shape has
 	New    []Object          // what only the new shape has
+	Both   []Object          // what is there only as long as both shapes are: the trigger that keeps them equal
 	Up     []Mapped          // new columns, each made from the old ones
 	Down   []Mapped          // old columns, each made from the new ones
 	Filled string            // new column that is NULL in a row that was not filled yet, and in no other
@@ -144,19 +145,21 @@ const (
 
 // Generation says which shape a table has. Anything that is neither the old
 // shape, nor the new one, nor both whole is partial.
-func Generation(old, new []ObjectReading) string {
+func Generation(old, new, both []ObjectReading) string {
 	all := func(rs []ObjectReading) bool {
-		return len(rs) > 0 && !slices.ContainsFunc(rs, func(r ObjectReading) bool { return !r.Present || !r.Valid })
+		return !slices.ContainsFunc(rs, func(r ObjectReading) bool { return !r.Present || !r.Valid })
 	}
 	none := func(rs []ObjectReading) bool {
 		return !slices.ContainsFunc(rs, func(r ObjectReading) bool { return r.Present })
 	}
 	switch {
-	case all(old) && none(new):
+	case len(old) == 0 || len(new) == 0:
+		return ShapePartial // nobody looked
+	case all(old) && none(new) && none(both):
 		return ShapeOld
-	case all(old) && all(new):
+	case all(old) && all(new) && all(both):
 		return ShapeBoth
-	case none(old) && all(new):
+	case none(old) && all(new) && none(both):
 		return ShapeNew
 	}
 	return ShapePartial

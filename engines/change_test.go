@@ -34,28 +34,31 @@ func TestParseObject(t *testing.T) {
 	}
 }
 
-// TestGeneration walks every state that one old and two new objects can have.
+// TestGeneration walks every state that an old and two new objects and one of
+// the time between can have.
 func TestGeneration(t *testing.T) {
 	states := []ObjectReading{{}, {Present: true}, {Present: true, Valid: true}}
 	for i, old := range states {
 		for j, a := range states {
 			for k, b := range states {
-				want := ShapePartial
-				switch {
-				case i == 2 && j == 0 && k == 0:
-					want = ShapeOld
-				case i == 2 && j == 2 && k == 2:
-					want = ShapeBoth
-				case i == 0 && j == 2 && k == 2:
-					want = ShapeNew
-				}
-				if got := Generation([]ObjectReading{old}, []ObjectReading{a, b}); got != want {
-					t.Errorf("old %+v, new %+v %+v: want %s, got %s", old, a, b, want, got)
+				for l, both := range states {
+					want := ShapePartial
+					switch [4]int{i, j, k, l} {
+					case [4]int{2, 0, 0, 0}:
+						want = ShapeOld
+					case [4]int{2, 2, 2, 2}:
+						want = ShapeBoth
+					case [4]int{0, 2, 2, 0}:
+						want = ShapeNew
+					}
+					if got := Generation([]ObjectReading{old}, []ObjectReading{a, b}, []ObjectReading{both}); got != want {
+						t.Errorf("old %+v, new %+v %+v, between %+v: want %s, got %s", old, a, b, both, want, got)
+					}
 				}
 			}
 		}
 	}
-	if got := Generation(nil, nil); got != ShapePartial {
+	if got := Generation(nil, nil, nil); got != ShapePartial {
 		t.Errorf("nothing was read, and it is called %s", got)
 	}
 }

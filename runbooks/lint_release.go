@@ -148,8 +148,8 @@ func (l *linter) backfill(s Step) {
 	if r, err := strconv.ParseFloat(s.Args[ArgPauseRatio], 64); s.Args[ArgPauseRatio] != "" && (err != nil || r < 0 || r > 100) {
 		l.step(s, "args.pause_ratio", `write a part of the batch's own time: "0.5"`, "backfill: pause ratio %q", s.Args[ArgPauseRatio])
 	}
-	if !slices.ContainsFunc(c.New, func(o engines.Object) bool { return o.Kind == "trigger" }) {
-		l.warn(s.path, "name the trigger in schema.new, or make sure that the application writes both shapes", "backfill without a trigger that keeps both shapes: rows written meanwhile are right only if the application writes both")
+	if !slices.ContainsFunc(c.Both, func(o engines.Object) bool { return o.Kind == "trigger" }) {
+		l.warn(s.path, "name the trigger in schema.both, or make sure that the application writes both shapes", "backfill without a trigger that keeps both shapes: rows written meanwhile are right only if the application writes both")
 	}
 }
 

@@ -25,7 +25,8 @@ schema:
   table: shop.customer
   key: id
   old: [column name]
-  new: [column family_name, trigger customer_sync]
+  new: [column family_name]
+  both: [trigger customer_sync]
   map:
     up: {family_name: "tq.up(name)"}
     down: {name: "tq.down(family_name)"}
@@ -112,7 +113,7 @@ func TestASharedDatabaseLintsClean(t *testing.T) {
 		t.Error(f)
 	}
 	c := b.Change
-	if r, ok := c.Role(engines.Green); !ok || r != "shop_green" || len(c.Up) != 1 || c.Down[0].Expr != "tq.down(family_name)" || c.New[1].Kind != "trigger" {
+	if r, ok := c.Role(engines.Green); !ok || r != "shop_green" || len(c.Up) != 1 || c.Down[0].Expr != "tq.down(family_name)" || c.Both[0].Kind != "trigger" {
 		t.Errorf("the schema reads as %+v", c)
 	}
 	if e, ok := b.Phases[2].Edge, true; e != "S2-S3" || !ok {
@@ -139,6 +140,7 @@ func TestLintOfASharedDatabase(t *testing.T) {
 		"a wrong lock timeout":  {"lock_timeout: 200ms, attempts", "lock_timeout: soon, attempts", "is no time"},
 		"what is left":          {"leaves: column family_name text", "leaves: table", "leaves:"},
 		"no checkpoint":         {", checkpoint: tq.progress", "", "without a checkpoint"},
+		"nobody keeps both":     {"  both: [trigger customer_sync]\n", "", "right only if the application writes both"},
 		"no batch":              {"batch: 1000", "batch: many", "no number of rows"},
 		"no down":               {`down: {name: "tq.down(family_name)"}`, `down: {}`, "nothing makes the old column name"},
 		"no up":                 {`up: {family_name: "tq.up(name)"}`, `up: {first_name: "x"}`, `"first_name" is no new column`},

@@ -40,7 +40,7 @@ func (d *decoder) change(v *value) *engines.SchemaChange {
 	}
 	c := &engines.SchemaChange{
 		On: engines.TargetID(s.str("on")), Router: engines.TargetID(s.str("router")), Table: s.str("table"), Key: s.str("key"),
-		Filled: s.str("filled"), Old: d.objects(s.get("old")), New: d.objects(s.get("new")),
+		Filled: s.str("filled"), Old: d.objects(s.get("old")), New: d.objects(s.get("new")), Both: d.objects(s.get("both")),
 		Up: mapped(s.get("map").get("up")), Down: mapped(s.get("map").get("down")),
 		Roles: map[engines.Colour]string{}, Others: texts(s.get("others")),
 	}

@@ -147,6 +147,13 @@ func (c *Conn) command(ctx context.Context, text string) (engines.Result, error)
 		return engines.Result{}, refuse("%w", err)
 	}
 	var answers []string
+	if q.look != "" {
+		seen, err := c.look(ctx, q.look)
+		if err != nil {
+			return engines.Result{}, err
+		}
+		return one("answer", seen), nil
+	}
 	if q.canary != nil {
 		answers, err = c.canaries(ctx, q.canary)
 	} else {

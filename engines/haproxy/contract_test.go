@@ -49,7 +49,7 @@ func TestContract(t *testing.T) {
 				t.Fatalf("a client got %q", c.name)
 			}
 		},
-		Scopes: []engines.Scope{{Run: "t1", On: "router", From: "blue", To: "green"}},
+		Scopes: []engines.Scope{{Run: "t1", On: "router", From: "blue", To: "green"}, {Run: "t1", On: "router", Change: &engines.SchemaChange{}}},
 		Plans:  requests(),
 		ReadsOnly: func(a engines.Action) bool {
 			return strings.HasPrefix(a.Text, "read: ") || strings.HasPrefix(a.Text, "show ")

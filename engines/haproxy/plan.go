@@ -39,7 +39,7 @@ var _ engines.Planner = Planner{}
 // Supports reports the kinds of a router.
 func (Planner) Supports(kind, stage string) bool {
 	switch kind {
-	case "capture", "freeze", "route", "open", "persist":
+	case "capture", "freeze", "route", "open", "persist", "shift":
 		return stage == ""
 	}
 	return false
@@ -47,8 +47,8 @@ func (Planner) Supports(kind, stage string) bool {
 
 // GaugeNames lists what the reader gives.
 func (Planner) GaugeNames() []string {
-	return []string{"paused_count", "serves_side", "waiting_clients_count", "client_connections_count", "server_connections_count",
-		"blue_state", "green_state", "blue_connections_count", "green_connections_count", "errors_count", "old_workers_count"}
+	return append([]string{"paused_count", "serves_side", "waiting_clients_count", "client_connections_count", "server_connections_count",
+		"blue_state", "green_state", "blue_connections_count", "green_connections_count", "errors_count", "old_workers_count"}, releaseGauges()...)
 }
 
 // names are what the router calls things.
@@ -96,8 +96,11 @@ func (p Planner) Plan(r engines.Request) (engines.Parts, error) {
 	if err != nil {
 		return engines.Parts{}, fail(r, err, "set frontend, backend, blue_server and green_server in the target's params as the configuration of HAProxy has them")
 	}
-	if r.Kind == "capture" {
+	switch r.Kind {
+	case "capture":
 		return planCapture(r, n), nil
+	case "shift":
+		return planShift(r, n)
 	}
 	if err := leads(r, n); err != nil {
 		return engines.Parts{}, err

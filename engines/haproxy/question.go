@@ -47,6 +47,7 @@ type question struct {
 	command string
 	take    string
 	canary  []string // frontends
+	look    string   // requests as a client sends them
 	asks    bool
 }
 
@@ -57,6 +58,9 @@ func parse(text string) (question, error) {
 			return question{}, errShape
 		}
 		return question{canary: strings.Split(addrs, ","), asks: true}, nil
+	}
+	if look, ok := strings.CutSuffix(text, lookText); ok && strings.HasPrefix(text, "look ") {
+		return question{look: look, asks: true}, nil
 	}
 	command, take, asks := strings.Cut(text, taken)
 	if strings.ContainsAny(command, "\n\r;\x00") || strings.Contains(command, "<<") || command == "" {
@@ -83,6 +87,8 @@ func (q question) of(answer string, err error) (string, error) {
 		return "", err
 	}
 	switch {
+	case strings.HasPrefix(q.take, healthText):
+		return t.health(strings.TrimPrefix(q.take, healthText))
 	case q.take == takesText:
 		return t.takes()
 	case strings.HasPrefix(q.take, connsText):

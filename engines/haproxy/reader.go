@@ -139,6 +139,9 @@ func (r *Reader) Gauges(ctx context.Context, in engines.Scope) []engines.Reading
 		add(string(side)+"_connections_count", engines.Count, s.terr, number(func() (float64, error) { return total(s.stats, []string{n.server[side]}, "scur") }))
 	}
 	add("old_workers_count", engines.Count, s.serr, number(func() (float64, error) { return oldWorkers(ctx, r.c.params["master"]) }))
+	if in.Change != nil {
+		r.release(s, add)
+	}
 	return out
 }
 

@@ -51,8 +51,9 @@ func TestContract(t *testing.T) {
 		},
 		Lasts: sql("SELECT pg_sleep(60)"), Late: engines.Refused,
 		Client: func(t *testing.T, name string) { client(t, db.DSN, name) },
-		Scopes: []engines.Scope{{Run: "r1", On: "blue", From: "blue", To: "green"}, {Run: "r1", On: "blue", From: "green", To: "blue"}},
-		Plans:  postgres.Requests(), Conninfos: []string{"blue_conninfo", "green_conninfo"},
+		Scopes: []engines.Scope{{Run: "r1", On: "blue", From: "blue", To: "green"}, {Run: "r1", On: "blue", From: "green", To: "blue"},
+			{Run: "r1", On: "blue", From: "blue", To: "green", Change: postgres.SharedTable()}},
+		Plans: postgres.Requests(), Conninfos: []string{"blue_conninfo", "green_conninfo"},
 		ReadsOnly: func(a engines.Action) bool {
 			return a.Verb == engines.Compare || strings.HasPrefix(a.Text, "SELECT") || strings.HasPrefix(a.Text, "WITH")
 		},

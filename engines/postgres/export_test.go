@@ -32,3 +32,24 @@ func Requests() []engines.Request {
 	}
 	return out
 }
+
+// SharedTable is a change of a table for tests without a runbook.
+func SharedTable() *engines.SchemaChange {
+	return &engines.SchemaChange{On: "blue", Router: "router", Table: "shop.customer", Key: "id", Filled: "family_name",
+		Old:   []engines.Object{{Kind: "column", Name: "name"}},
+		New:   []engines.Object{{Kind: "column", Name: "given_name"}, {Kind: "column", Name: "family_name"}, {Kind: "index", Name: "customer_family_i"}},
+		Both:  []engines.Object{{Kind: "trigger", Name: "customer_sync"}},
+		Up:    []engines.Mapped{{Column: "given_name", Expr: "tq.name_up_given(name)"}, {Column: "family_name", Expr: "tq.name_up_family(name)"}},
+		Down:  []engines.Mapped{{Column: "name", Expr: "tq.name_down(given_name, family_name)"}},
+		Roles: map[engines.Colour]string{engines.Blue: "shop_blue", engines.Turquoise: "shop_turquoise", engines.Green: "shop_green"}}
+}
+
+// releaseArgs are arguments for the kinds that need some.
+func releaseArgs(kind string) map[string]string {
+	return map[string]map[string]string{
+		"ddl":        {"text": "CREATE INDEX CONCURRENTLY customer_family_i ON shop.customer (family_name)", "leaves": "index customer_family_i", "lock_timeout": "0"},
+		"backfill":   {"batch": "10000", "checkpoint": "tq.progress"},
+		"sessions":   {"colour": "blue"},
+		"fence-role": {"colour": "blue"},
+	}[kind]
+}

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -104,15 +105,15 @@ func (k *tick) ask(ctx context.Context, op, sql string) (engines.Result, error) 
 }
 
 // Objects reads the objects of both shapes as the catalog has them.
-func (r *Reader) Objects(ctx context.Context, c *engines.SchemaChange) (old, latest []engines.ObjectReading, err error) {
+func (r *Reader) Objects(ctx context.Context, c *engines.SchemaChange) (old, latest, both []engines.ObjectReading, err error) {
 	var cols []string
-	all := append(append([]engines.Object(nil), c.Old...), c.New...)
+	all := slices.Concat(c.Old, c.New, c.Both)
 	for _, o := range all {
 		cols = append(cols, readingOf(c.Table, o))
 	}
 	res, err := r.query(ctx, "read the shape of "+c.Table, "SELECT "+strings.Join(cols, ",\n "))
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	for i, o := range all {
 		state := text(res.Rows[0], 2*i)
@@ -120,27 +121,30 @@ func (r *Reader) Objects(ctx context.Context, c *engines.SchemaChange) (old, lat
 		if rd.Present {
 			rd.Hash = text(res.Rows[0], 2*i+1)
 		}
-		if i < len(c.Old) {
+		switch {
+		case i < len(c.Old):
 			old = append(old, rd)
-		} else {
+		case i < len(c.Old)+len(c.New):
 			latest = append(latest, rd)
+		default:
+			both = append(both, rd)
 		}
 	}
-	return old, latest, nil
+	return old, latest, both, nil
 }
 
 // shape reads the catalog: which generation the table is of, and the hash of all
 // definitions, which changes whenever anybody changes one.
 func (k *tick) shape(ctx context.Context, c *engines.SchemaChange) string {
 	err := k.err
-	var old, latest []engines.ObjectReading
+	var old, latest, both []engines.ObjectReading
 	if err == nil {
-		old, latest, err = k.r.Objects(ctx, c)
+		old, latest, both, err = k.r.Objects(ctx, c)
 	}
 	generation, sum := "", sha256.New()
 	if err == nil {
-		generation = engines.Generation(old, latest)
-		for _, o := range append(old, latest...) {
+		generation = engines.Generation(old, latest, both)
+		for _, o := range slices.Concat(old, latest, both) {
 			_, _ = fmt.Fprintf(sum, "%s %v %v %s\n", o.Object, o.Present, o.Valid, o.Hash) // a hash takes all
 		}
 	}
@@ -161,7 +165,7 @@ func (k *tick) surroundings(ctx context.Context, c *engines.SchemaChange) {
 		latest = append(latest, m.Column)
 	}
 	triggers := []string{}
-	for _, o := range c.New {
+	for _, o := range c.Both {
 		if o.Kind == "trigger" {
 			triggers = append(triggers, o.Name)
 		}

@@ -16,7 +16,7 @@ import (
 var update = flag.Bool("update", false, "write the golden plans anew")
 
 func request(kind, stage string, on, from, to engines.TargetID) engines.Request {
-	return engines.Request{Kind: kind, Stage: stage, Run: "s7f2", Attempt: 3, On: on, From: from, To: to,
+	return engines.Request{Kind: kind, Stage: stage, Run: "s7f2", Change: SharedTable(), Args: releaseArgs(kind), Attempt: 3, On: on, From: from, To: to,
 		Params: map[string]string{"database": "app", "verify": "full",
 			"blue_conninfo":  "host=orders-blue port=5432 dbname=app user=repl sslmode=verify-full",
 			"green_conninfo": "host=orders-green port=5432 dbname=app user=repl sslmode=verify-full"},
@@ -102,6 +102,16 @@ func show(p engines.Parts) string {
 			}
 			if a.Limit > 0 {
 				fmt.Fprintf(&b, "  limit %s\n", a.Limit)
+			}
+			if a.Lock != nil {
+				fmt.Fprintf(&b, "  lock %+v\n", *a.Lock)
+			}
+			if a.Repeat != nil {
+				fmt.Fprintf(&b, "  repeat %+v\n", *a.Repeat)
+			}
+			if a.Only != nil {
+				b.WriteString("  only if\n")
+				showProof(&b, *a.Only)
 			}
 			if a.Proof != nil {
 				showProof(&b, *a.Proof)

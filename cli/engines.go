@@ -38,6 +38,9 @@ func catalog() runbooks.Catalog {
 		if e.OpenComparer != nil {
 			gauges = append(gauges, session.CompareGauges()...)
 		}
+		if e.Planner.Supports("ddl", "") {
+			gauges = append(gauges, session.ReleaseGauges()...)
+		}
 		c.Engines = append(c.Engines, runbooks.EngineInfo{Name: e.Name, Supports: e.Planner.Supports, Gauges: gauges})
 	}
 	return c

@@ -27,6 +27,7 @@ func (s *Session) watch() {
 	s.watchFreeze(now)
 	s.watchWayBack(now)
 	s.watchChecks(now)
+	s.watchRelease(now)
 	_, doubt := s.state.Doubt()
 	s.alarm(now, doubt, Alarm{ID: "doubt", Level: WarningLevel, Text: "THE OUTCOME OF THE STEP IS UNCLEAR", Consequence: "nothing runs before v or d has settled it"})
 }

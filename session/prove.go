@@ -259,6 +259,6 @@ func (s *Session) scope(on engines.TargetID) engines.Scope {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	in := engines.Scope{Run: s.cfg.Run, On: on, From: "blue", To: "green",
-		Params: s.cfg.Values.Text, Lists: s.cfg.Values.Lists, Vars: s.state.Vars, Peer: s.peers}
+		Params: s.cfg.Values.Text, Lists: s.cfg.Values.Lists, Change: s.cfg.Book.Change, Vars: s.state.Vars, Peer: s.peers}
 	return in
 }

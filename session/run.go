@@ -22,7 +22,9 @@ func (s *Session) begin() {
 	}
 	s.sampler.scope = s.scope
 	s.sampler.tick = s.roundDone
-	s.sampler.more = s.compareReadings
+	s.sampler.more = func(t engines.TargetID) []engines.Reading {
+		return append(s.compareReadings(t), s.releaseReadings(t)...)
+	}
 	s.sampler.run(s.ctx, &s.wg)
 	if s.cfg.Values.Text["verify"] != "none" {
 		s.wg.Add(1)

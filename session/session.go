@@ -79,6 +79,7 @@ type Session struct {
 	conns   *doors
 	// compared is the door of comparing actions, once one was opened.
 	compared atomic.Pointer[compare.Door]
+	released atomic.Pointer[release] // newest reading of a release on a shared database
 	hands    chan struct{} // full while somebody uses the doors
 }
 

@@ -188,6 +188,10 @@ func (s *Session) sides(snap *Snapshot) {
 			snap.Router = s.router(t.ID, snap)
 		}
 	}
+	if s.cfg.Book.Change != nil {
+		s.releaseSides(snap)
+		return
+	}
 	l, ok := snap.Gauges[engines.Gauge("green", s.names("green").Link)]
 	r, rok := snap.Gauges[engines.Gauge("blue", s.names("blue").LinkBack)]
 	snap.Link = Link{Forward: true, State: "unknown", Stale: true}

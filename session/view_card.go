@@ -188,6 +188,12 @@ func note(a engines.Action) string {
 
 // wayBack is the tile: can we go back now, and what does it cost. s.mu is held.
 func (s *Session) wayBack() WayBack {
+	_, fits := s.state.WayBackNow()
+	return s.releaseWay(s.plannedWay(), fits || s.state.Back != "")
+}
+
+// plannedWay is the way back as the runbook has it.
+func (s *Session) plannedWay() WayBack {
 	w, ok := s.state.WayBackNow()
 	it, _ := s.state.Current()
 	if v, in := s.windowBack(ok); in {

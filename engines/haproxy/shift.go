@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -78,10 +79,14 @@ func (c *Conn) look(ctx context.Context, text string) (string, error) {
 	if m == nil {
 		return "", errShape
 	}
+	requests, err := strconv.Atoi(m[4])
+	if err != nil {
+		return "", errShape
+	}
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: canaryLimit}
 	var seen []string
 	for _, front := range strings.Split(m[1], ",") {
-		for range lookWith {
+		for range requests {
 			req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+front+m[2], nil)
 			if err != nil {
 				return "", errShape
@@ -120,7 +125,7 @@ func planShift(r engines.Request, n names) (engines.Parts, error) {
 		}
 	}
 	if from == to || !plainPath.MatchString(path) || !plainField.MatchString(header) {
-		return engines.Parts{}, fail(r, fmt.Errorf("servers %s and %s, path %s, header %s", from, to, path, header), "correct blue_server, turquoise_server, green_server, probe_path and colour_header in the target's params")
+		return engines.Parts{}, fail(r, fmt.Errorf("servers %q and %q, path %q, header %q", from, to, path, header), "correct blue_server, turquoise_server, green_server, probe_path and colour_header in the target's params")
 	}
 	weigh := func(server, weight, title string) engines.Action {
 		return engines.Action{Target: r.On, Verb: engines.Sock, Title: title, Text: "set server " + n.backend + "/" + server + " weight " + weight}

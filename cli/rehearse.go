@@ -70,6 +70,7 @@ The status is 0 only if nothing was lost or duplicated and the walk came to its 
   turquoise rehearse mysql-binlog --flavor mariadb --clients 8 --json
   turquoise rehearse varnish-blue-green --back-out-from 3.1
   turquoise rehearse postgres-logical --back-out-from 6.2
+  turquoise rehearse blue-turquoise-green --back-out-from 6.3
   turquoise rehearse postgres-logical --window stepwise --until 5.4`,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: cobra.FixedCompletions(runbooks.Catalogue(), cobra.ShellCompDirectiveDefault),
@@ -102,8 +103,11 @@ func (a *App) rehearse(ctx context.Context, r rehearsal) error {
 	if r.verify != "" && r.verify != "none" && r.verify != "full" {
 		return usage("give full or none", "--verify %s: there is no such comparison", r.verify)
 	}
-	if webBook(r.book) {
+	switch {
+	case webBook(r.book):
 		return a.rehearseWeb(ctx, r)
+	case r.book == sharedBook:
+		return a.rehearseRelease(ctx, r)
 	}
 	ctx, forget := untilSignal(ctx)
 	defer forget()

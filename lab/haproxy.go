@@ -73,6 +73,14 @@ func (s Servers) HAProxy(ctx context.Context) (string, error) {
 
 // startHAProxy starts a router that sends clients to the port of blue.
 func startHAProxy(ctx context.Context, program string, dir *runDir, blue, green int) (*HAProxy, error) {
+	return startHAProxyWith(ctx, program, dir, func(run, socket string, port int) string {
+		return fmt.Sprintf(haproxySettings, run, socket, port, blue, green)
+	})
+}
+
+// startHAProxyWith starts a router with settings for a run, an admin socket and a
+// port.
+func startHAProxyWith(ctx context.Context, program string, dir *runDir, settingsFor func(run, socket string, port int) string) (*HAProxy, error) {
 	as, err := serverOwner()
 	if err != nil {
 		return nil, err
@@ -93,7 +101,7 @@ func startHAProxy(ctx context.Context, program string, dir *runDir, blue, green 
 		if h.Port, err = freePort(); err != nil {
 			return nil, err
 		}
-		cfg := fmt.Sprintf(haproxySettings, filepath.Base(dir.path), h.Socket, h.Port, blue, green)
+		cfg := settingsFor(filepath.Base(dir.path), h.Socket, h.Port)
 		if err := errors.Join(os.WriteFile(h.CfgPath, []byte(cfg), 0o644), os.Chmod(h.CfgPath, 0o644)); err != nil {
 			return nil, &engines.Error{Op: "write the settings of HAProxy", Object: h.CfgPath, Err: err}
 		}

@@ -16,9 +16,10 @@ import (
 
 // WalkOptions say how far a scripted walk goes.
 type WalkOptions struct {
-	Until    runbooks.StepID // last step to run; empty: the last of the walk that may be run
-	Second   ssh.Signer      // signs as the second person; nil: the walk ends before a step that needs one
-	BackFrom runbooks.StepID // after this step the way back is taken
+	Until    runbooks.StepID          // last step to run; empty: the last of the walk that may be run
+	Second   ssh.Signer               // signs as the second person; nil: the walk ends before a step that needs one
+	BackFrom runbooks.StepID          // after this step the way back is taken
+	Hand     func(title string) error // does what a manual step asks of a person; nil: nobody does
 	Say      func(format string, args ...any)
 }
 
@@ -55,6 +56,11 @@ func Walk(ctx context.Context, s *session.Session, o WalkOptions) ([]WalkedStep,
 		id := it.Step.ID
 		if err := answer(ctx, s, h, it.Step); err != nil {
 			return done, err
+		}
+		if it.Step.Kind == "manual" && o.Hand != nil {
+			if err := o.Hand(it.Step.Title); err != nil {
+				return done, err
+			}
 		}
 		if err := confirm(ctx, s, h, id, o.Second); err != nil {
 			return done, err

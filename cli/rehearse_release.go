@@ -1,0 +1,188 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/turquoise-db/turquoise/lab"
+	"github.com/turquoise-db/turquoise/runbooks"
+	"github.com/turquoise-db/turquoise/session"
+	"github.com/turquoise-db/turquoise/steps"
+)
+
+// releaseRehearsed is what rehearse reports of a release on a shared database; its
+// JSON keys are part of the interface.
+type releaseRehearsed struct {
+	lab.ShopReport
+	State     string           `json:"state"`      // where the release stands at the end
+	AsItWas   bool             `json:"as_it_was"`  // the catalog at the end is that of the beginning
+	AttemptNo int64            `json:"lock_waits"` // statements that were sent again because they got no lock
+	Steps     []lab.WalkedStep `json:"steps"`
+	Record    string           `json:"record"`
+	Signers   string           `json:"signers"`
+	Error     string           `json:"error,omitempty"`
+}
+
+// sharedBook is the runbook whose application the lab has.
+const sharedBook = "blue-turquoise-green"
+
+// rehearseRelease walks a release on a shared database of the lab.
+func (a *App) rehearseRelease(ctx context.Context, r rehearsal) error {
+	// Not untilSignal: the application runs in this process, and a connection of
+	// blue that the fence ended raises SIGPIPE when it is given up.
+	ctx, forget := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	defer forget()
+	out, err := r.runRelease(ctx, a)
+	if err != nil && out == nil {
+		return err
+	}
+	if err != nil {
+		out.Error = err.Error()
+	}
+	if r.json {
+		enc := json.NewEncoder(a.Out)
+		enc.SetIndent("", "  ")
+		if err := enc.Encode(out); err != nil {
+			return err
+		}
+	} else if _, err := fmt.Fprintf(a.Out, "requests %d  acked %d  lost %d  duplicated %d  differ %d  failed %d  stray %d  worst %d ms  state %s  catalog as it was: %t\nrecord %s\nsigners %s\n",
+		out.Requests, out.Acked, out.Lost, out.Duplicated, out.Differ, out.Failed, out.Stray, out.WorstMS, out.State, out.AsItWas, out.Record, out.Signers); err != nil {
+		return err
+	}
+	switch {
+	case out.Lost+out.Duplicated+out.Differ+out.Stray > 0:
+		return exit(ExitFailed, fmt.Errorf("rehearse %s: %d customers lost, %d duplicated, %d differ, %d requests went to the version before: %s", r.book, out.Lost, out.Duplicated, out.Differ, out.Stray, out.Why))
+	case err != nil:
+		return exit(ExitFailed, err)
+	case r.back != "" && !out.AsItWas:
+		return exit(ExitFailed, fmt.Errorf("rehearse %s: the catalog is not as it was", r.book))
+	}
+	return nil
+}
+
+// runRelease starts the shop, walks and compares. Nothing is left when it returns.
+func (r rehearsal) runRelease(ctx context.Context, a *App) (out *releaseRehearsed, err error) {
+	var progress io.Writer = a.Err
+	shop, err := lab.Shop(ctx, lab.ShopOptions{Major: r.blue, Log: progress})
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, shop.Close()) }()
+	before, err := shop.Catalog(ctx)
+	if err != nil {
+		return nil, err
+	}
+	ledger := lab.StartShopLedger(shop.Router.Address(), r.clients, r.tps)
+	defer ledger.Stop()
+	people, err := lab.NewPeople("script")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, people.Close()) }()
+	c := r.cutover
+	c.params, c.operator = append(shop.Params(), c.params...), "script"
+	if c.dir == "" {
+		c.dir = rehearsals()
+	}
+	own := shop.Env()
+	s, err := a.open(ctx, c, func(name string) (string, bool) {
+		if v, ok := own[name]; ok {
+			return v, true
+		}
+		return os.LookupEnv(name)
+	}, func(cfg *session.Config) {
+		cfg.People = session.People{Signers: people.Signers, Key: people.Operator}
+		cfg.LabOnly, cfg.Scripted, cfg.Change = true, true, "rehearsal"
+		cfg.Meter = shopMeter(ledger)
+		cfg.Crash = crashPoint(os.Getenv)
+	})
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	signers, err := people.Keep(s.Dir())
+	if err != nil {
+		return nil, err
+	}
+	walked, werr := lab.Walk(ctx, s, lab.WalkOptions{Second: people.Second, Until: runbooks.StepID(r.until), BackFrom: runbooks.StepID(r.back), Hand: shop.Hand,
+		Say: func(format string, args ...any) { _, _ = fmt.Fprintf(progress, format+"\n", args...) }})
+	ledger.Stop()
+	st := s.State()
+	out = &releaseRehearsed{Steps: walked, Record: s.Dir(), Signers: signers, State: releaseState(ctx, s), AttemptNo: lockWaits(st)}
+	shape := "name"
+	if st.Step("8.3").Phase == steps.Done && st.Back == "" {
+		shape = "coalesce(given_name || ' ', '') || family_name"
+	}
+	if out.ShopReport, err = ledger.Check(ctx, shop.DSN(), shape, turns(st)); err != nil {
+		return nil, err
+	}
+	after, err := shop.Catalog(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out.AsItWas = after == before
+	end := s.Handle(session.Person{Name: "script", Role: "operator"})
+	return out, errors.Join(werr, end.Do(ctx, endIntent("the rehearsal ends here")))
+}
+
+func shopMeter(l *lab.ShopLedger) func() *session.Outage {
+	return func() *session.Outage {
+		m := l.Meter()
+		return &session.Outage{Acked: m.Requests, Failed: m.Failed, Worst: m.Worst}
+	}
+}
+
+// releaseState is the computed state, from samples taken after the walk.
+func releaseState(ctx context.Context, s *session.Session) string {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	news, end := s.Handle(session.Person{Name: "script", Role: "operator"}).Subscribe()
+	defer end()
+	since := time.Now().Add(3 * time.Second) // it stands on readings of the tick before
+	for {
+		select {
+		case snap := <-news:
+			if g := snap.Gauges["db/release_state"]; g.At.After(since) {
+				return g.Text
+			}
+		case <-ctx.Done():
+			return "unknown"
+		}
+	}
+}
+
+// turns are the switches of the walk, by the end of the step that proved each.
+func turns(st steps.State) []lab.Turn {
+	var out []lab.Turn
+	for _, it := range st.Walk {
+		x := st.Step(it.Step.ID)
+		if it.Step.Kind != "shift" || x.Phase != steps.Done {
+			continue
+		}
+		if n := len(out); n > 0 { // requests under way at the next switch may go either way
+			out = append(out, lab.Turn{At: x.Started})
+		}
+		out = append(out, lab.Turn{At: x.Ended, To: string(it.Step.To)})
+	}
+	return out
+}
+
+// lockWaits counts statements that were refused for their lock and sent again.
+func lockWaits(st steps.State) int64 {
+	var n int64
+	for _, x := range st.Steps {
+		for i := 1; i < len(x.Stmts); i++ {
+			if x.Stmts[i].N == x.Stmts[i-1].N {
+				n++
+			}
+		}
+	}
+	return n
+}

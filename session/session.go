@@ -80,7 +80,7 @@ type Session struct {
 	// compared is the door of comparing actions, once one was opened.
 	compared atomic.Pointer[compare.Door]
 	released atomic.Pointer[release] // newest reading of a release on a shared database
-	hands    chan struct{} // full while somebody uses the doors
+	hands    chan struct{}           // full while somebody uses the doors
 }
 
 // ErrClosed is a session that has ended.

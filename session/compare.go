@@ -27,7 +27,7 @@ func (s *Session) openCompare(ctx context.Context, on engines.TargetID) (engines
 			r.Ctx = ctx
 			return r
 		},
-		Say: s.tell,
+		Say: s.tellOfData,
 	})
 	if err != nil {
 		return nil, err
@@ -73,4 +73,16 @@ func (s *Session) compareTile() (RowTile, bool) {
 		differ[r.Table] = true
 	}
 	return RowTile{Tables: st.Tables, Blue: st.Rows, Green: st.Rows, Differ: len(differ), Exact: true, Stale: st.Lost != nil}, true
+}
+
+// tellOfData says what following the changes found, until writes may be open on
+// the other side: then clients write there by right, and the side that was left
+// behind differs by right.
+func (s *Session) tellOfData(bad bool, text string) {
+	s.mu.Lock()
+	moved := s.state.MayBeOpen()
+	s.mu.Unlock()
+	if !moved {
+		s.tell(bad, text)
+	}
 }

@@ -48,6 +48,14 @@ func (x StepState) moved(c engines.Clock) bool {
 	return false
 }
 
+// MayBeOpen reports whether writes were, or may have been, opened on the other
+// side by the walk or by the step that runs.
+func (s State) MayBeOpen() bool {
+	it, ok := s.Current()
+	x := s.Steps[it.Step.ID]
+	return s.Opened || ok && x.Phase != Undone && x.moved(engines.OpensGreen)
+}
+
 // MayStand are the numbers of the main actions that were begun by this attempt,
 // or by an earlier one that nobody took back.
 func (x StepState) MayStand() []int {

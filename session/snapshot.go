@@ -290,7 +290,8 @@ type Outage struct {
 // WayBack is the tile that is on every layout.
 type WayBack struct {
 	State string        // OPEN, CLOSES HERE, CLOSED, LOSES DATA, UNKNOWN
-	Name  string        // of the way back that b would take
+	Name  string        // of the way back that b would take; empty: there is nothing to go back from
+	Walks bool          // it is being walked
 	Now   string        // which way it is
 	Takes time.Duration // planned time of its steps; 0 if nothing has to be walked
 	Loses string

@@ -201,7 +201,7 @@ func (s *Session) plannedWay() WayBack {
 	}
 	switch {
 	case s.state.Back != "":
-		return WayBack{State: "OPEN", Name: s.state.Back, Now: "being walked", Loses: "nothing", Until: "-"}
+		return WayBack{State: "OPEN", Name: s.state.Back, Walks: true, Now: "being walked", Loses: "nothing", Until: "-"}
 	case !ok && s.state.Opened:
 		return WayBack{State: "CLOSED", Now: "restore only" + since(s.state.ClosedSince()), Loses: "commits since the switch"}
 	case !ok:

@@ -74,6 +74,7 @@ func (s State) Taking(plans map[runbooks.StepID]*Plan) (Taking, error) {
 				continue
 			}
 			writeAction(&b, fmt.Sprintf("abort: %d", i+1), a, plans[id].Limit)
+			a.Undoes = 0 // it is: what was not begun is not here
 			t.Acts = append(t.Acts, a)
 		}
 	}

@@ -40,7 +40,7 @@ func phaseAction(s session.Snapshot, c session.Card) line {
 	if whyNoSkip(c) != "" {
 		skip = nil
 	}
-	if s.Way.State == "CLOSED" {
+	if whyNoBack(s) != "" {
 		back = nil
 	}
 	switch c.Phase {

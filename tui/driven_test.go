@@ -83,3 +83,26 @@ func TestTheWayBackTileSaysWhatComesAfter(t *testing.T) {
 		newRig(t, s, size[0], size[1]).shows("CLOSES HERE", "Move the writes back to blue", "until 7.1, then restore only")
 	}
 }
+
+// b is offered where it leads somewhere, and a window in which clients are held
+// comes before everything else.
+func TestBackOutIsOfferedWhereItLeadsSomewhere(t *testing.T) {
+	for why, change := range map[string]func(*session.Snapshot){
+		"nothing was changed yet":      func(s *session.Snapshot) { s.Way = session.WayBack{State: "OPEN", Now: "nothing was changed yet"} },
+		"the way back is being walked": func(s *session.Snapshot) { s.Way = session.WayBack{State: "OPEN", Name: "home", Walks: true} },
+	} {
+		s := withRisk(ready(), runbooks.Change, "3.2")
+		change(&s)
+		r := newRig(t, s, 120, 40)
+		r.showsNot("skip…  b back out…")
+		r.pass(deadFor)
+		r.typed("b")
+		r.shows("b is off: " + why)
+		s = clientsHeld(1)
+		change(&s)
+		r = newRig(t, s, 120, 40)
+		r.pass(deadFor)
+		r.typed("b")
+		r.shows("TAKE 2 STEPS BACK?")
+	}
+}

@@ -180,9 +180,7 @@ func whyStep(id keyID, s session.Snapshot, c session.Card) string {
 			return "step is " + c.Phase.String()
 		}
 	case "b":
-		if s.Way.State == "CLOSED" {
-			return "the way back is closed"
-		}
+		return whyNoBack(s)
 	case "d":
 		if c.Phase != steps.Unclear || !c.CanDecide {
 			return "nothing to decide"
@@ -198,6 +196,21 @@ func whyStep(id keyID, s session.Snapshot, c session.Card) string {
 		if c.Phase != steps.Pending && c.Phase != steps.Failed && c.Phase != steps.Undone {
 			return "step is " + c.Phase.String()
 		}
+	}
+	return ""
+}
+
+// whyNoBack says why b leads nowhere.
+func whyNoBack(s session.Snapshot) string {
+	switch {
+	case s.Taking != nil:
+		return ""
+	case s.Way.State == "CLOSED":
+		return "the way back is closed"
+	case s.Way.Walks:
+		return "the way back is being walked"
+	case s.Way.Name == "":
+		return "nothing was changed yet; q leaves"
 	}
 	return ""
 }

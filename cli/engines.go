@@ -6,6 +6,7 @@ import (
 	"github.com/turquoise-db/turquoise/engines/mysql"
 	"github.com/turquoise-db/turquoise/engines/pgbouncer"
 	"github.com/turquoise-db/turquoise/engines/postgres"
+	"github.com/turquoise-db/turquoise/engines/route53"
 	"github.com/turquoise-db/turquoise/engines/varnish"
 	"github.com/turquoise-db/turquoise/runbooks"
 	"github.com/turquoise-db/turquoise/session"
@@ -21,6 +22,7 @@ func registry() map[string]engines.Engine {
 		pgbouncer.Engine(),
 		haproxy.Engine(),
 		varnish.Engine(),
+		route53.Engine(),
 	} {
 		out[e.Name] = e
 	}

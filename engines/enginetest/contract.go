@@ -48,6 +48,9 @@ type Subject struct {
 	Client func(t *testing.T, name string)
 	// Nameless: the server knows its clients by address alone.
 	Nameless bool
+	// OnWire gives bytes by which the request of a statement is known on the wire;
+	// nil: its text goes out as it stands.
+	OnWire func(st engines.Statement) string
 	// Clientless: the server keeps no list of clients, and the reader says so.
 	Clientless bool
 	// Serial: the server does one thing at a time, and a reader waits with everybody.
@@ -127,6 +130,14 @@ func send(ctx context.Context, c engines.Conn, st engines.Statement) (engines.Re
 func outcome(ctx context.Context, c engines.Conn, st engines.Statement) (engines.Outcome, error) {
 	_, err := send(ctx, c, st)
 	return c.Classify(err), err
+}
+
+// wired gives the bytes of a statement's request.
+func (s Subject) wired(st engines.Statement) string {
+	if s.OnWire != nil {
+		return s.OnWire(st)
+	}
+	return st.Text
 }
 
 // over is a context that has ended.

@@ -60,7 +60,7 @@ func cutLines(t *testing.T, s Subject) {
 			w := NewWire(t, s.Addr)
 			c, st := s.conn(t, w.Addr), s.Change(int(cut.where))
 			session := departing(c)
-			w.Cut(cut.where, st.Text)
+			w.Cut(cut.where, s.wired(st))
 			got, err := outcome(within(t), c, st)
 			if w.Cuts() != 1 {
 				t.Fatalf("the wire was cut %d times: the statement does not go out as it is written", w.Cuts())
@@ -151,7 +151,7 @@ func givenUp(t *testing.T, s Subject) {
 	c := s.conn(t, w.Addr)
 	ctx, cancel := context.WithCancel(within(t))
 	defer cancel()
-	sent := w.Watch(s.Lasts.Text)
+	sent := w.Watch(s.wired(s.Lasts))
 	go endOn(ctx, sent, cancel)
 	st := s.Lasts
 	st.Limit = patience
@@ -163,7 +163,7 @@ func givenUp(t *testing.T, s Subject) {
 	c = s.conn(t, w.Addr)
 	ctx, cancel = context.WithCancel(within(t))
 	defer cancel()
-	held := w.Hold(s.Change(changeHeld).Text)
+	held := w.Hold(s.wired(s.Change(changeHeld)))
 	go endOn(ctx, held, cancel)
 	if got, err := outcome(ctx, c, s.Change(changeHeld)); got != engines.Unclear || err == nil {
 		t.Errorf("given up before the answer came: %v, %v; want unclear", got, err)

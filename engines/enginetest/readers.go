@@ -207,7 +207,7 @@ func (s Subject) besides(t *testing.T, run *Wire, c engines.Conn, r engines.Read
 	in := s.Scopes[0]
 	ctx, cancel := context.WithCancel(within(t))
 	defer cancel()
-	sent, ended := run.Watch(s.Lasts.Text), make(chan error, 1)
+	sent, ended := run.Watch(s.wired(s.Lasts)), make(chan error, 1)
 	st := s.Lasts
 	st.Limit = patience
 	go func() { _, err := send(ctx, c, st); ended <- err }()

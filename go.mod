@@ -20,8 +20,8 @@ require (
 )
 
 require (
-	github.com/aws/aws-sdk-go-v2/service/route53 v1.70.8 // indirect
-	github.com/miekg/dns v1.1.73 // indirect
+	github.com/aws/aws-sdk-go-v2/service/route53 v1.70.8
+	github.com/miekg/dns v1.1.73
 	golang.org/x/net v0.61.0 // indirect
 )
 

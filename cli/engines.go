@@ -2,6 +2,7 @@ package cli
 
 import (
 	"github.com/turquoise-db/turquoise/engines"
+	"github.com/turquoise-db/turquoise/engines/command"
 	"github.com/turquoise-db/turquoise/engines/haproxy"
 	"github.com/turquoise-db/turquoise/engines/mysql"
 	"github.com/turquoise-db/turquoise/engines/pgbouncer"
@@ -23,6 +24,7 @@ func registry() map[string]engines.Engine {
 		haproxy.Engine(),
 		varnish.Engine(),
 		route53.Engine(),
+		command.Engine(),
 	} {
 		out[e.Name] = e
 	}

@@ -196,6 +196,10 @@ func (f *fold) approvalLine(l Line) {
 		f.approvals[l.Seq] = len(f.n.Approvals)
 		f.n.Approvals = append(f.n.Approvals, Approval{Seq: l.Seq, Step: l.Step, ApprovalRequested: b})
 	case entries.ApprovalGranted:
+		if b.Way == wayAhead {
+			f.ahead(l, b)
+			return
+		}
 		f.answer(l, Grant{Seq: l.Seq, By: l.By, Way: b.Way, Key: b.Key, At: l.Time})
 	case entries.ApprovalDenied:
 		f.answer(l, Grant{Seq: l.Seq, By: l.By, Denied: b.Reason, At: l.Time})
@@ -204,8 +208,26 @@ func (f *fold) approvalLine(l Line) {
 		f.strange("waived approvals", l, b.Reason)
 		if a := f.request(l); a != nil {
 			a.Waived, a.WaivedAt = b.Reason, l.Seq
+			f.approvals[l.Seq] = f.approvals[*l.Ref] // a verdict afterwards answers the waiver
 		}
 	}
+}
+
+// The ways of approvals that answer no request.
+const (
+	wayAhead = "ahead"
+	wayLate  = "late"
+)
+
+// ahead is an approval of the whole runbook, given before the session.
+func (f *fold) ahead(l Line, b entries.ApprovalGranted) {
+	s, err := audit.ParseStatement(b.Statement)
+	if err != nil {
+		return // verify says so
+	}
+	f.n.Approvals = append(f.n.Approvals, Approval{Seq: l.Seq, Step: "all", Granted: []Grant{{Seq: l.Seq, By: l.By, Way: b.Way, Key: b.Key, At: l.Time}},
+		ApprovalRequested: entries.ApprovalRequested{Act: "ahead of the session, the whole runbook", Need: 1, PlanSHA256: s.Values["runbook-sha256"],
+			ValidUntil: s.Values["window-to"]}})
 }
 
 func (f *fold) request(l Line) *Approval {

@@ -114,15 +114,21 @@ func (p *Page) count(n *Night) {
 
 // fourEyes says whether author, approvers and operator are different people.
 func (n *Night) fourEyes() string {
-	var by []string
+	var by, late []string
 	for _, a := range n.Approvals {
 		for _, g := range a.Granted {
-			if g.Denied == "" {
+			switch {
+			case g.Denied != "":
+			case g.Way == wayLate:
+				late = append(late, g.By)
+			default:
 				by = append(by, g.By)
 			}
 		}
 	}
 	switch {
+	case len(by) == 0 && len(late) > 0:
+		return "waived, and approved afterwards by " + strings.Join(unique(late), ", ")
 	case len(by) == 0 && len(n.Approvals) == 0:
 		return "no step that ran asked for a second person"
 	case len(by) == 0:
@@ -131,6 +137,9 @@ func (n *Night) fourEyes() string {
 	for _, b := range by {
 		if b == n.Operator {
 			return "NOT KEPT: " + b + " approved an own step"
+		}
+		if b == n.Runbook.Author {
+			return "NOT KEPT: " + b + " wrote the runbook and approved a step of it"
 		}
 	}
 	return "kept: approved by " + strings.Join(unique(by), ", ") + ", operated by " + n.Operator
@@ -197,7 +206,11 @@ func (s *Statement) Answer() string {
 		parts = append(parts, s.End.Command)
 	}
 	if s.End.Rows != nil {
-		parts = append(parts, fmt.Sprintf("%d rows", *s.End.Rows))
+		word := "rows"
+		if *s.End.Rows == 1 {
+			word = "row"
+		}
+		parts = append(parts, fmt.Sprintf("%d %s", *s.End.Rows, word))
 	}
 	if e := s.End.Error; e != nil {
 		parts = append(parts, errorText(*e))

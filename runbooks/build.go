@@ -12,7 +12,7 @@ import (
 
 // build turns checked values into the types. What was refused stays zero.
 func (d *decoder) build(v *value) *Runbook {
-	b := &Runbook{Name: v.str("name"), Title: v.str("title"), Why: v.str("why")}
+	b := &Runbook{Name: v.str("name"), Title: v.str("title"), Why: v.str("why"), Author: v.str("author")}
 	for _, name := range keys(v.get("params")) {
 		b.Params = append(b.Params, d.param(name, v.get("params").get(name)))
 	}

@@ -173,6 +173,7 @@ func bookShape() *shape {
 		field{"name", "by which it is called; also the file's name", text(), true},
 		field{"title", "one line", text(), true},
 		field{"why", "for whom and when", text(), false},
+		field{"author", "who wrote it, as the signers file names them; cannot approve its steps", text(), false},
 		field{"params", "by name", mapOf(param), false},
 		field{"secrets", "slots that plans fill at the last moment, by name", mapOf(refShape()), false},
 		field{"targets", "servers and routers, by id", mapOf(target), true},

@@ -165,6 +165,7 @@ type WayBack struct {
 // Runbook is the plan of the night.
 type Runbook struct {
 	Name, Title, Why string
+	Author           string // who wrote it, as the signers file names them; empty: not told
 	File             string
 	Digest           string // sha256 of the source bytes, hex
 	Source           []byte

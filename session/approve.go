@@ -45,7 +45,7 @@ func (s *Session) mayAsk(r steps.Request) []string {
 	}
 	var out []string
 	for _, p := range s.cfg.People.Signers.People(audit.NamespaceApproval, s.cfg.Now()) {
-		if !contains(s.state.Operators, p) && (len(r.From) == 0 || contains(r.From, p)) {
+		if !contains(s.state.Operators, p) && p != s.state.Author && (len(r.From) == 0 || contains(r.From, p)) {
 			out = append(out, p)
 		}
 	}

@@ -28,6 +28,24 @@ func clockOf(who engines.Identity, asked, answered time.Time) serverClock {
 	return serverClock{offset: time.UnixMicro(us).Sub(asked.Add(rtt / 2)), rtt: rtt, known: true}
 }
 
+// clockEvery is how often the state of the clock goes into the record, besides at
+// its beginning and its end.
+const clockEvery = time.Hour
+
+// noteClock writes the state of the clock when it is due. s.mu is held.
+func (s *Session) noteClock(now time.Time) {
+	if s.clockAt.IsZero() {
+		s.clockAt = now // the first lines have it
+	}
+	if now.Sub(s.clockAt) < clockEvery || s.log.Fault() != nil || s.state.Result != "" || s.leaving != "" {
+		return
+	}
+	s.clockAt = now
+	if evs := s.clockState(); len(evs) > 0 {
+		_, _ = s.commit(evs...) // a fault of the record is told by commit
+	}
+}
+
 // clockState is what is known about clocks, for the record. s.mu is held.
 func (s *Session) clockState() []steps.Event {
 	if s.cfg.Clock == nil {

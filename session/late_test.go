@@ -180,3 +180,25 @@ func TestAnApprovalAheadWaitsForItsWindow(t *testing.T) {
 		}
 	}
 }
+
+// TestTheAuthorOfARunbookIsNoSecondPerson: nobody asks for that signature, and one
+// that is handed in is refused.
+func TestTheAuthorOfARunbookIsNoSecondPerson(t *testing.T) {
+	c, dir := newCrew(t), filepath.Join(t.TempDir(), "r")
+	n := c.night(t, newServers(), dir, func(cfg *session.Config) { cfg.Book.Author = "bob" })
+	card := n.arm(t, "3.1")
+	if len(card.Approval.Texts) != 1 || card.Approval.Texts[0].Who != "carl" {
+		t.Errorf("asked: %+v", card.Approval.Texts)
+	}
+	if err := n.do(session.Intent{Command: steps.Approve{}, Sign: &session.Sign{Path: "/bob"}}); err == nil || !strings.Contains(err.Error(), "bob is the author of this runbook") {
+		t.Errorf("the author approved: %v", err)
+	}
+	if err := n.do(session.Intent{Command: steps.Approve{}, Sign: &session.Sign{Path: "/carl"}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := n.confirmArmed(); err != nil {
+		t.Fatal(err)
+	}
+	n.over("3.1", steps.Done)
+	n.ends(t, dir, c, 0)
+}

@@ -235,7 +235,7 @@ func (s *Session) introduce() error {
 		return err
 	}
 	op := audit.Meta{By: s.cfg.Person}
-	evs := []steps.Event{{Meta: op, Body: entries.RunbookLoaded{Name: b.Name, Title: b.Title, SHA256: b.Digest, Author: "-", Evidence: []audit.Evidence{ev}}}}
+	evs := []steps.Event{{Meta: op, Body: entries.RunbookLoaded{Name: b.Name, Title: b.Title, SHA256: b.Digest, Author: dashed(b.Author), Evidence: []audit.Evidence{ev}}}}
 	evs = append(evs, s.policy(), s.bindOperator(s.cfg.Person, s.cfg.operatorName(), s.opKey))
 	values := map[string]string{}
 	maps.Copy(values, s.cfg.Values.Text)

@@ -32,7 +32,7 @@ func (x *execution) prove(ctx context.Context, p engines.Proof) (ok bool, is str
 		e.OK = audit.OK(ok)
 	}
 	x.pending = append(x.pending, e)
-	x.say(!ok, "proof: %s: %s", title(p), answer(is, err))
+	x.say(!ok, "proof: %s: %s", title(p), short(answer(is, err)))
 	return ok, is, err
 }
 
@@ -50,8 +50,12 @@ func answer(is string, err error) string {
 	case is == "":
 		return "no row"
 	}
-	return short(is)
+	return cut(is, keptAnswer)
 }
+
+// keptAnswer is how much of a server's answer or error stands in the record: more
+// than a screen shows, less than a table would need.
+const keptAnswer = 400
 
 // ask puts a proof's question until the answer is the wanted one or the limit is
 // over. Only a read leaves here; it may be repeated.

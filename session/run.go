@@ -50,6 +50,7 @@ func (s *Session) begin() {
 					s.watch()
 					s.expire()
 					s.noteReadings(s.cfg.Now())
+					s.noteClock(s.cfg.Now())
 				}
 				if n%4 == 0 || s.dirty {
 					s.publish()
@@ -110,7 +111,7 @@ func (s *Session) rest() {
 // end writes the closing line. s.mu is held.
 func (s *Session) end(evs []steps.Event) error {
 	last := evs[len(evs)-1]
-	evs = append(evs[:len(evs)-1:len(evs)-1], s.outage()...)
+	evs = append(append(evs[:len(evs)-1:len(evs)-1], s.clockState()...), s.outage()...)
 	if len(evs) > 0 {
 		if _, err := s.commit(evs...); err != nil {
 			return err
@@ -267,6 +268,10 @@ func (s *Session) debug(msg string, args ...any) {
 // short cuts a value for a line of output.
 func short(v string) string {
 	const most = 60
+	return cut(v, most)
+}
+
+func cut(v string, most int) string {
 	if r := []rune(v); len(r) > most {
 		return string(r[:most-1]) + "…"
 	}
@@ -276,7 +281,7 @@ func short(v string) string {
 // maskedError keeps of an error what the engine left in it: engines mask.
 func maskedError(err error) *entries.Error {
 	var c interface{ SQLState() string }
-	e := &entries.Error{Class: "engine", Masked: true, Message: short(strings.ToValidUTF8(err.Error(), "\uFFFD"))}
+	e := &entries.Error{Class: "engine", Masked: true, Message: cut(strings.ToValidUTF8(err.Error(), "\uFFFD"), keptAnswer)}
 	if errors.As(err, &c) {
 		e.Class, e.Code = "sqlstate", c.SQLState()
 	}

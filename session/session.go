@@ -50,6 +50,7 @@ type Session struct {
 	denied    string
 	alarms    alarmBoard
 	shown     time.Time // of the newest snapshot
+	clockAt   time.Time // when the state of the clock last went into the record
 	read      time.Time // when the readings last went into the record
 	dirty     bool      // something changed since
 	seq       uint64

@@ -257,7 +257,7 @@ func (s *Session) reconcile(who Person, it runbooks.Item, x steps.StepState, p s
 		if f.n == 0 {
 			what = "after it"
 		}
-		s.say(s.cfg.Now(), !f.holds, fmt.Sprintf("%s: %s: the world says %s, want %s", what, title(f.proof), answer(f.is, f.err), f.proof.Want))
+		s.say(s.cfg.Now(), !f.holds, fmt.Sprintf("%s: %s: the world says %s, want %s", what, title(f.proof), short(answer(f.is, f.err)), f.proof.Want))
 	}
 	verdict, next, why := judge(p, it, w)
 	if verdict != "" {

@@ -18,7 +18,7 @@ func Apply(s State, e Event) State {
 		s.Started, s.Origin, s.Signers, s.Change = e.At, b.Origin, b.PeopleSHA256, b.Change.Ticket
 		s = s.operates(e.By, b.Key)
 	case entries.RunbookLoaded:
-		s.Loaded = e.Seq
+		s.Loaded, s.Author = e.Seq, b.Author
 	case entries.SessionResume:
 		s = applyResume(s, e, b)
 	case entries.SessionHandover:

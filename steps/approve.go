@@ -158,7 +158,7 @@ func Policy(st runbooks.Step) entries.Needs {
 	}
 	if n.Need > 0 {
 		n.From, n.Ahead = append(n.From, st.Approvers...), st.Ahead && st.Risk != runbooks.NoReturn
-		n.FreshS, n.Not = int64(approvalFresh/time.Second), []string{"operator"}
+		n.FreshS, n.Not = int64(approvalFresh/time.Second), []string{"operator", "author"}
 	}
 	return n
 }

@@ -114,6 +114,8 @@ func (s State) mayApprove(st audit.Statement, r Request, g Signed) error {
 		return refuse(other, "key %s is in the operator's own agent: who holds it cannot be told", g.Key.FP)
 	case slices.Contains(s.Operators, who) || slices.Contains(s.Operators, g.Who):
 		return refuse(other, "%s operates this session and cannot approve in it", who)
+	case who == s.Author:
+		return refuse(other, "%s is the author of this runbook", who)
 	case g.Refused != nil:
 		return refuse("see the signers file that the session was started with", "%v", g.Refused)
 	case g.Who != who:

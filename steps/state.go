@@ -88,6 +88,7 @@ type State struct {
 	Ahead     []GivenAhead
 	Waivers   []Waived
 	Change    string   // ticket of the change
+	Author    string   // of the runbook; "-": not told
 	Loaded    int64    // seq of the line that loaded the runbook
 	Owed      []int64  // waivers whose approval is still to come
 	Operators []string // everybody who operated this session

@@ -114,7 +114,7 @@ func (k *look) answer(ctx context.Context, c check, broken error) engines.Findin
 	}
 	f.Level, f.Is = a.level, clean(k.say(a.is))
 	if a.next != "" {
-		f.Next = k.say(a.next)
+		f.Next = clean(k.say(a.next)) // it may name what a server called itself
 	}
 	return f
 }

@@ -78,6 +78,9 @@ func linkTroubles() []trouble {
 		{id: "MY09", on: "green", only: my, green: []string{"change replication source to source_host = '127.0.0.1', source_port = 1, source_user = 'x' for channel 'etl'"}, level: block, says: "2 links", gundo: []string{"reset replica all for channel 'etl'"}},
 		{id: "MY09", on: "green", only: maria, green: []string{"change master 'etl' to master_host = '127.0.0.1', master_port = 1, master_user = 'x'"}, level: block, says: "2 links", gundo: []string{"reset slave 'etl' all"}},
 		{id: "MY09", on: "blue", blue: []string{"change replication source to source_host = '127.0.0.1', source_port = 1, source_user = 'x'", "start replica"}, level: block, says: "blue follows 127.0.0.1: io ", bundo: []string{"stop replica", "reset replica all"}},
+		{id: "MY22/key", on: "green", only: my, green: []string{"stop replica", "change replication source to source_ssl = 0, get_source_public_key = 0", "start replica"}, level: caution, says: "no TLS, and no key of blue",
+			gundo: []string{"stop replica", "change replication source to source_ssl = 1, get_source_public_key = 1", "start replica"}},
+		{id: "MY22/key", on: "green", only: maria, before: info, level: info, says: "MariaDB does not have it"},
 		{id: "MY23", on: "green", green: []string{"stop replica"}, level: block, says: "not recorded: the run's freeze_position, the run's reverse_position", gundo: []string{"start replica"}, wait: true},
 	}
 }

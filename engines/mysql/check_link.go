@@ -24,6 +24,9 @@ func linkChecks() []check {
 			cause: "An applier that passes over errors hides that the sides differ.", ask: strict},
 		{id: "MY10/workers", title: "No worker failed", needs: needMySQL, waive: engines.SecondPerson, want: "0 workers with an error",
 			cause: "A worker that failed may have left a gap behind it.", next: "mend what the error on {here} names, then START REPLICA; compare the table afterwards", ask: workers},
+		{id: "MY22/key", title: "The link can log in after a restart of {there}", on: onTo, needs: needStatus | needLink | needPeer | needAccounts | needMySQL, waive: engines.SecondPerson,
+			want: "TLS, or the key of {there}", cause: "caching_sha2_password lets a line without TLS in only while {there} remembers the last login: after its restart the link stays out.",
+			next: "STOP REPLICA; CHANGE REPLICATION SOURCE TO SOURCE_SSL = 1, or GET_SOURCE_PUBLIC_KEY = 1; START REPLICA on {here}", ask: linkKey},
 		{id: "MY23", title: "Coordinates are kept before a link is forgotten", on: onTo, needs: needStatus | needLink, want: "a link that runs, or its coordinates and those of {here}",
 			cause: "Forgetting a link cannot be undone: without the coordinates a link back could not start.", ask: coordinatesKept},
 	}
@@ -321,6 +324,24 @@ func workers(ctx context.Context, k *look) (answer, error) {
 	bad, err := k.me.names(ctx, `SELECT CONCAT('worker ', worker_id, ': error ', last_error_number) FROM performance_schema.replication_applier_status_by_worker
  WHERE last_error_number <> 0 ORDER BY worker_id`)
 	return found(engines.Block, bad), err
+}
+
+// linkKey looks at the account that the link logs in with, on the side that it
+// comes to.
+func linkKey(ctx context.Context, k *look) (answer, error) {
+	s := k.me.linkOf()
+	ls, err := k.peer.logins(ctx, []string{s["Source_User"]})
+	if err != nil {
+		return answer{}, err
+	}
+	salted := slices.ContainsFunc(ls, func(l login) bool { return l.plugin == "caching_sha2_password" || l.plugin == "sha256_password" })
+	switch {
+	case s["Source_SSL_Allowed"] == "Yes":
+		return passed("TLS")
+	case salted && s["Get_Source_public_key"] != "1" && s["Source_public_key_path"] == "":
+		return answer{level: engines.Caution, is: "no TLS, and no key of {there}"}, nil
+	}
+	return passed("no TLS, and the key of {there} is asked for")
 }
 
 // coordinatesKept: they matter once the link stands still, for the next thing done

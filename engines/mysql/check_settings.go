@@ -59,7 +59,7 @@ func rowFormat(ctx context.Context, k *look) (answer, error) {
 		return answer{}, err
 	}
 	if len(free) > 0 {
-		return answer{engines.Caution, "ROW; sessions may log otherwise, of " + few(free), "REVOKE " + strings.Join(formatRights()[:1], "") + " and the rights to set session variables from it on {here}"}, nil
+		return answer{engines.Caution, "ROW; sessions may log otherwise, of " + few(free), "REVOKE SUPER and the rights to set session variables from it on {here}"}, nil
 	}
 	return passed("ROW")
 }

@@ -107,9 +107,6 @@ func Shop(ctx context.Context, o ShopOptions) (_ *ShopLab, err error) {
 	if err := l.route(ctx, program); err != nil {
 		return nil, err
 	}
-	if err := l.Deploy(engines.Blue); err != nil {
-		return nil, err
-	}
 	l.report.Go(l.reports)
 	servers.say("shop: PostgreSQL %d on port %d, router on port %d: up in %.1f s", l.DB.Major, l.DB.Port, l.Router.Port, time.Since(began).Seconds())
 	return l, nil
@@ -148,6 +145,10 @@ func (l *ShopLab) route(ctx context.Context, program string) (err error) {
 		l.Apps[c] = &ShopApp{Colour: string(c), addr: net.JoinHostPort("127.0.0.1", strconv.Itoa(port))}
 		lines += fmt.Sprintf("  server %s %s weight %d check inter 500ms fall 3 rise 1\n", c, l.Apps[c].addr, weight)
 	}
+	// Before the router: its first look must find a version that serves.
+	if err := l.Deploy(engines.Blue); err != nil {
+		return err
+	}
 	l.Router, err = startHAProxyWith(ctx, program, l.run, func(run, socket string, port int) string {
 		return fmt.Sprintf(shopSettings, run, socket, port) + lines
 	})
@@ -180,7 +181,7 @@ func (l *ShopLab) Hand(title string) error {
 const (
 	// reportEvery and reportTakes: a reader that holds its transaction open for
 	// longer than any change may wait for a lock, and for less than a gate allows.
-	reportEvery = 5 * time.Second
+	reportEvery = 3 * time.Second
 	reportTakes = 2 * time.Second
 )
 

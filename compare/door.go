@@ -34,10 +34,10 @@ type Door struct {
 	asks sync.Mutex       // the session may ask for the identity while it begins to follow again
 	on   engines.Comparer // the side that the session checks the identity of
 
-	mu     sync.Mutex
-	w      *Follower // nil while nothing is followed
-	except []string  // what the comparison left out
-	pace   engines.ComparePace
+	mu    sync.Mutex
+	w     *Follower // nil while nothing is followed
+	reads *Follower // the one whose first comparison runs now
+	pace  engines.ComparePace
 }
 
 var _ engines.Conn = (*Door)(nil)
@@ -88,7 +88,7 @@ func (d *Door) Close() error {
 func (d *Door) end() {
 	d.mu.Lock()
 	w := d.w
-	d.w = nil
+	d.w, d.reads = nil, nil
 	d.mu.Unlock()
 	if w != nil {
 		w.Close()
@@ -141,10 +141,32 @@ func (d *Door) forget() error {
 	return nil
 }
 
+func (d *Door) watch(w *Follower) {
+	d.mu.Lock()
+	d.reads = w
+	d.mu.Unlock()
+}
+
 func (d *Door) limits() tablediff.Limits {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.pace
+}
+
+// Look is how the data stands, also while it is being compared for the first time,
+// with the limits in force. ok is false if there is nothing to look at.
+func (d *Door) Look() (s State, p engines.ComparePace, ok bool) {
+	d.mu.Lock()
+	w := d.w
+	if w == nil {
+		w = d.reads
+	}
+	p = d.pace
+	d.mu.Unlock()
+	if w == nil {
+		return State{}, p, false
+	}
+	return w.State(), p, true
 }
 
 // Do performs one comparing action: its text is an engines.CompareOrder.
@@ -235,12 +257,13 @@ func (d *Door) compare(ctx context.Context, order engines.CompareOrder) ([]strin
 		}
 	}
 	began := s.Now()
-	w, _, err := NewFollower(ctx, Follow{Options: o, BlueLog: log(s.Blue), GreenLog: log(s.Green), Keep: d.file(), Say: func(text string) { s.Say(true, text) }})
+	w, _, err := NewFollower(ctx, Follow{Options: o, BlueLog: log(s.Blue), GreenLog: log(s.Green), Keep: d.file(), Begun: d.watch, Say: func(text string) { s.Say(true, text) }})
+	d.watch(nil)
 	if err != nil {
 		return nil, err
 	}
 	d.mu.Lock()
-	d.w, d.except = w, w.Left()
+	d.w = w
 	d.mu.Unlock()
 	rows, tables := w.Compared()
 	return []string{"equal", strconv.FormatInt(rows, 10), strconv.Itoa(tables), ms(s.Now().Sub(began)), listed(w.Left())}, nil

@@ -18,6 +18,7 @@ type Follow struct {
 	Options
 	BlueLog, GreenLog func(ctx context.Context, tables []engines.TableDigest, from string) (engines.Tracker, error)
 	Say               func(text string) // what a person should see; may be nil
+	Begun             func(*Follower)   // told before anything is read, so that it can be watched; may be nil
 	Keep              string            // file that keeps what is verified, to go on after a crash; empty: nothing is kept
 }
 
@@ -52,14 +53,16 @@ type Follower struct {
 
 	look sync.Mutex // one verification at a time
 
-	mu    sync.Mutex
-	ch    *tablediff.Changes
-	pos   [2]uint64
-	lost  error
-	read  bool          // every row was compared once
-	asked [2][]asked    // where the servers were, and when, as far as their logs have not been read
-	news  chan struct{} // closed and replaced with every transaction that carries a token
-	alarm map[string]bool
+	mu         sync.Mutex
+	ch         *tablediff.Changes
+	pos        [2]uint64
+	lost       error
+	read       bool   // every row was compared once
+	verified   string // position of blue up to which everything was verified
+	verifiedAt time.Time
+	asked      [2][]asked    // where the servers were, and when, as far as their logs have not been read
+	news       chan struct{} // closed and replaced with every transaction that carries a token
+	alarm      map[string]bool
 }
 
 // NewFollower begins to follow both logs and compares everything once. Slots and
@@ -75,6 +78,9 @@ func NewFollower(ctx context.Context, f Follow) (*Follower, tablediff.Report, er
 	}
 	w := &Follower{f: f, r: r, tables: map[string]*table{}, news: make(chan struct{}), alarm: map[string]bool{}}
 	w.f.Options = o
+	if f.Begun != nil {
+		f.Begun(w)
+	}
 	err = w.begin(ctx)
 	if err == nil && !w.read {
 		err = w.baseline(ctx)
@@ -109,12 +115,14 @@ func (w *Follower) begin(ctx context.Context) error {
 		}
 	}
 	var ds []engines.TableDigest
+	w.mu.Lock()
 	for _, t := range w.r.tables {
 		ds = append(ds, t.TableDigest)
 		w.tables[t.Label()] = t
 		w.names = append(w.names, t.Label())
 	}
 	w.ch = tablediff.NewChanges(ds)
+	w.mu.Unlock()
 	var err error
 	if w.tick, err = openPair(ctx, w.f.Options); err != nil {
 		return err

@@ -78,6 +78,8 @@ func (j *Journal) open(r *runner) error {
 	if keep == 0 {
 		return j.put(r.header())
 	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	r.report.Notes = append(r.report.Notes, tablediff.NoteReport{Object: "parts", Why: fmt.Sprintf("%d were read by an earlier run and are as of then", j.old)})
 	return nil
 }

@@ -36,6 +36,9 @@ func (w *Follower) keep() error {
 	w.mu.Lock()
 	b, g := w.ch.Floor(w.pos[0], w.pos[1])
 	lost, done := w.lost, w.read
+	if lost == nil && done {
+		w.verified, w.verifiedAt = w.logs[0].Text(b), w.f.Now()
+	}
 	w.mu.Unlock()
 	if lost != nil {
 		return nil

@@ -52,15 +52,36 @@ func (r *runner) tell() {
 	if r.o.Progress == nil {
 		return
 	}
-	r.mu.Lock()
-	p := r.prog
-	p.Elapsed, p.Held, p.Workers = r.o.Now().Sub(r.began), r.held, min(r.o.Limits().Workers, mostWorkers)
-	r.mu.Unlock()
-	r.o.Progress(p)
+	r.o.Progress(r.now())
 }
 
 // read sums every part on both sides and finds the rows of those that differ.
 func (r *runner) read(ctx context.Context) error {
+	r.enlist()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var wg sync.WaitGroup
+	for n := range min(mostWorkers, max(len(r.jobs), 1)) {
+		wg.Go(func() {
+			if err := r.worker(ctx, n); err != nil {
+				cancel(err)
+			}
+		})
+	}
+	done := make(chan struct{})
+	go func() { wg.Wait(); close(done) }()
+	r.watch(ctx, cancel, done)
+	<-done
+	if err := context.Cause(ctx); err != nil {
+		return err
+	}
+	return nil
+}
+
+// enlist lists what nobody has read yet.
+func (r *runner) enlist() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	r.prog.Phase, r.wake = "reading", make(chan struct{})
 	for _, t := range r.tables {
 		r.prog.Total += t.Rows
@@ -82,24 +103,6 @@ func (r *runner) read(ctx context.Context) error {
 		}
 		r.jobs = append(r.jobs, jobs...)
 	}
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	var wg sync.WaitGroup
-	for n := range min(mostWorkers, max(len(r.jobs), 1)) {
-		wg.Go(func() {
-			if err := r.worker(ctx, n); err != nil {
-				cancel(err)
-			}
-		})
-	}
-	done := make(chan struct{})
-	go func() { wg.Wait(); close(done) }()
-	r.watch(ctx, cancel, done)
-	<-done
-	if err := context.Cause(ctx); err != nil {
-		return err
-	}
-	return nil
 }
 
 // watch looks at the load until the workers are done.

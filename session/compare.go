@@ -2,9 +2,13 @@ package session
 
 import (
 	"context"
+	"maps"
+	"slices"
+	"strings"
 
 	"github.com/turquoise-db/turquoise/compare"
 	"github.com/turquoise-db/turquoise/engines"
+	"github.com/turquoise-db/turquoise/steps"
 )
 
 // CompareGauges are the gauges of the data of green, which the session itself
@@ -59,6 +63,57 @@ func (s *Session) following() (compare.State, bool) {
 		return compare.State{}, false
 	}
 	return d.State()
+}
+
+// lookAtData is how the data stands for the screens; nil where there is nothing.
+func (s *Session) lookAtData() *Compared {
+	d := s.compared.Load()
+	if d == nil {
+		return nil
+	}
+	st, pace, ok := d.Look()
+	if !ok {
+		return nil
+	}
+	p := st.Progress
+	c := &Compared{Reading: !st.Read, Rows: st.Rows, Total: p.Total, Rate: p.Rate(), Elapsed: p.Elapsed, Held: p.Held, Pace: pace.String(), Dirty: st.Dirty,
+		Verified: st.Verified, VerifiedAt: st.VerifiedAt, Behind: st.Behind, Foreign: st.Foreign, Differ: named(st.Failing), Strangers: named(st.Strangers)}
+	if eta, ok := p.ETA(); ok {
+		c.ETA = eta
+	}
+	if st.Lost != nil {
+		c.Lost = st.Lost.Error()
+	}
+	why := st.Unvouched()
+	for _, n := range slices.Sorted(maps.Keys(why)) {
+		c.Unvouched = append(c.Unvouched, n+": "+why[n])
+	}
+	for _, t := range st.List {
+		c.Tables = append(c.Tables, ComparedTable{Table: t.Table, Rows: t.Rows, Total: t.Total, Rate: t.Rate, Parts: t.Parts, Done: t.Done, Suspects: t.Suspects,
+			Dirty: t.Dirty, Differ: t.Differ, Whole: t.Whole})
+	}
+	return c
+}
+
+func named(rows []engines.RowChange) []string {
+	out := make([]string, len(rows))
+	for i, r := range rows {
+		out[i] = r.Table + " (" + strings.Join(r.Key, ", ") + ")"
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// pace changes how much of the servers the comparison may take.
+func (s *Session) pace(words string) error {
+	d := s.compared.Load()
+	if d == nil {
+		return &steps.Refusal{Why: "nothing is being compared or followed", Next: "run the step that compares first"}
+	}
+	if _, err := d.Pace(words); err != nil {
+		return &steps.Refusal{Why: err.Error(), Next: "write pairs such as: workers 4 max-active 20"}
+	}
+	return nil
 }
 
 // compareTile is the tile of a comparison that is kept up to date; ok is false

@@ -285,6 +285,10 @@ func (s *Session) carryOut(in Intent, evs []steps.Event, ev steps.Evidence, next
 			s.cancel()
 		}
 		return nil
+	case steps.Pace:
+		if err := s.pace(c.Limits); err != nil {
+			return err
+		}
 	case steps.End:
 		return s.end(evs)
 	case steps.Handover:

@@ -58,6 +58,7 @@ type Snapshot struct {
 	Clients      [2]ClientTable
 	Seqs         SeqTile
 	Rows         RowTile
+	Compared     *Compared // nil where nothing is compared or followed
 	Outage       *Outage // client-side meter, where there is one
 	Way          WayBack
 	Owed         *Owed   // nil: no verdict is owed on what ran under a waiver
@@ -276,6 +277,40 @@ type RowTile struct {
 	Exact       bool
 	Age         time.Duration
 	Stale       bool
+}
+
+// Compared is how the data stands, table by table.
+type Compared struct {
+	Reading    bool // the first comparison still reads
+	Rows       int64
+	Total      int64 // by the servers' estimates
+	Rate       float64
+	ETA        time.Duration // 0: nobody can say
+	Elapsed    time.Duration // of the reading
+	Held       string        // why it stands still; empty if it does not
+	Pace       string        // the limits in force, as a person writes them
+	Dirty      int           // rows that were written and not seen equal since
+	Verified   string        // position of blue up to which everything is verified
+	VerifiedAt time.Time
+	Behind     time.Duration // for how long a log was not read up to where its server was
+	Differ     []string      // rows that differ and do not move, by key
+	Foreign    int           // writes on green that did not come from blue
+	Strangers  []string      // some of them, by key
+	Unvouched  []string      // what following cannot vouch for, with the reason
+	Lost       string        // why the changes are not known any more
+	Tables     []ComparedTable
+}
+
+// ComparedTable is one table of a comparison.
+type ComparedTable struct {
+	Table       string
+	Rows, Total int64 // compared of blue, and the servers' estimate
+	Rate        float64
+	Parts, Done int
+	Suspects    int // differed when they were read, and are looked at again
+	Dirty       int
+	Differ      int
+	Whole       string // why it is compared as a whole; empty if by key
 }
 
 // Outage is what the clients of the lab's workload saw.

@@ -173,6 +173,7 @@ func (s *Session) tiles(snap *Snapshot, now time.Time) {
 	if t, ok := snap.Gauges["blue/table_count"]; ok {
 		snap.Rows.Tables = int(t.Value)
 	}
+	snap.Compared = s.lookAtData()
 	if t, ok := s.compareTile(); ok {
 		snap.Rows = t
 	}

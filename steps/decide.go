@@ -8,6 +8,7 @@ import (
 	"github.com/turquoise-db/turquoise/audit"
 	"github.com/turquoise-db/turquoise/audit/entries"
 	"github.com/turquoise-db/turquoise/checks"
+	"github.com/turquoise-db/turquoise/engines"
 	"github.com/turquoise-db/turquoise/runbooks"
 )
 
@@ -114,6 +115,16 @@ func decideNote(ev Evidence, n Note) ([]Event, error) {
 		return nil, refuse("type a text", "an empty note")
 	}
 	return []Event{event(ev.By, "", 0, entries.Note{Text: n.Text})}, nil
+}
+
+// decidePace leaves a line in the record: how hard a comparison drove production
+// is a thing that is asked afterwards.
+func decidePace(s State, c Pace, ev Evidence) ([]Event, error) {
+	if _, err := engines.ParsePace(c.Limits, engines.ComparePace{Workers: 1}); err != nil {
+		return nil, refuse("write pairs such as: workers 4 max-active 20", "%s", err)
+	}
+	it, _ := s.Current()
+	return []Event{event(ev.By, it.Step.ID, 0, entries.Note{Text: "pace of the comparison: " + c.Limits})}, nil
 }
 
 // free refuses what may not happen now, whoever asks.

@@ -344,6 +344,11 @@ func (m Model) reasonParts(w int) (string, tok, []line, []line, []line) {
 	case "back":
 		title, t = "BACK OUT?", amber
 		say = "Goes over to the way back: " + s.Way.Name + ". Each of its steps has its own confirm; nothing runs now. " + wayState(s.Way) + ", " + s.Way.Now + ", " + loses(s.Way).plain() + ", " + until(s.Way) + "."
+	case "pace":
+		title, say = "PACE OF THE COMPARISON", "It may take more or less of the servers from now on."
+		if s.Compared != nil {
+			say += " In force: " + s.Compared.Pace + ". Write words such as workers 4 max-active 20; 0 is no limit."
+		}
 	case "override":
 		title, t, say = "OVERRIDE "+m.box.next+"?", amber, "The step may run although this check does not pass. A second person signs that too; then it counts for this attempt."
 	case "deny":

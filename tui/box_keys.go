@@ -182,7 +182,7 @@ func (m Model) onReasonKey(key string, k tea.KeyPressMsg) (tea.Model, tea.Cmd) {
 		return m, nil
 	}
 	c := reasoned(m.box.kind, m.snap.Current, m.box.next, reason)
-	if m.box.kind != "note" && m.box.card.ID != m.snap.Current {
+	if m.box.kind != "note" && m.box.kind != "pace" && m.box.card.ID != m.snap.Current {
 		m.closeBox("the current step changed, nothing was done")
 		return m, nil
 	}

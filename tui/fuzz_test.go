@@ -162,7 +162,7 @@ func TestEveryFrameIsExact(t *testing.T) {
 		n = v
 	}
 	var all []session.Snapshot
-	for _, name := range []string{"ready", "frozen", "stale", "block", "over", "failed", "unclear", "hold", "no-plan"} {
+	for _, name := range []string{"ready", "frozen", "stale", "block", "over", "failed", "unclear", "hold", "no-plan", "reads", "followed"} {
 		all = append(all, scenes()[name])
 	}
 	themes := []*Theme{NewTheme(TrueColour, false, false), NewTheme(Colours256, true, false), NewTheme(Colours16, false, true), NewTheme(NoColour, false, false)}

@@ -63,7 +63,7 @@ func keyTable() []binding {
 		{"↑↓", []string{"up", "down", "j", "k", "pgup", "pgdown", "home", "end"}, "look", "look through the runbook, or scroll the pane; the current step does not move", looks},
 		{".", nil, "", "back to the current step", looks},
 		{"enter", nil, "", "details: plan text, all checks, output", looks},
-		{"z", nil, "", "zoom the pane", looks},
+		{"z", nil, "", "zoom the pane; the gauges: every table of the comparison", looks},
 		{"/", nil, "", "search the runbook, the audit or a pager; n and N go on, esc closes", looks},
 		{"p", nil, "", "pause the display; the session goes on", looks},
 		{"y", nil, "copy", "copy the plan text", looks},
@@ -75,6 +75,7 @@ func keyTable() []binding {
 		{"h", nil, "hold", "hold or resume, with a reason", acts},
 		{"n", nil, "note", "note into the record", records},
 		{"a", nil, "", "acknowledge the alarm", records},
+		{"w", nil, "", "workers and limits of the running comparison", records},
 		{"s", nil, "", "skip the step, with a reason", acts},
 		{"d", nil, "", "decide an Unclear outcome", acts},
 		{"o", nil, "", "override a check that does not pass, with a second person", acts},
@@ -121,6 +122,9 @@ func whyOff(b binding, s session.Snapshot, k look) string {
 	case k.paused:
 		return "display paused"
 	}
+	if b.id == "w" {
+		return whyNoPace(s)
+	}
 	if b.id == "n" || b.id == "a" {
 		return whyNoAlarm(b, s)
 	}
@@ -139,6 +143,13 @@ func whyOff(b binding, s session.Snapshot, k look) string {
 func whyNoAlarm(b binding, s session.Snapshot) string {
 	if _, _, ok := worst(s.Alarms); b.id == "a" && !ok {
 		return "no alarm"
+	}
+	return ""
+}
+
+func whyNoPace(s session.Snapshot) string {
+	if s.Compared == nil {
+		return "nothing is compared now"
 	}
 	return ""
 }

@@ -91,6 +91,10 @@ func compactFrame(th *Theme, s session.Snapshot, k look, w, h int) []line {
 	out := []line{identity(s, w), sides(s, w), strip(s, w), third}
 	ph := h - 6
 	way := wayFoot(s.Way, w-6)
+	if k.zoom && k.pane == paneGauges && s.Compared != nil { // the gauges stand in line 3
+		out = append(out, comparedPane(th, s, k, w, ph, way)...)
+		return append(out, newestLine(s, w), keyLine(th, s, k, w))
+	}
 	switch k.pane {
 	case paneRunbook:
 		out = append(out, refoot(runbookPane(th, s, k, w, ph), way, w)...)
@@ -152,7 +156,12 @@ func zoomed(th *Theme, s session.Snapshot, k look, w, h int) []line {
 		k.unfold = true
 		return refoot(runbookPane(th, s, k, w, h), way, w)
 	case paneGauges:
-		return gaugeGrid(th, s, k, w, h, way)
+		if s.Compared == nil {
+			return gaugeGrid(th, s, k, w, h, way)
+		}
+		lw, sw := w*27/100, w*22/100
+		top := beside(lagTile(th, s, lw, instrumentsH, true), connTile(th, s, k, w-lw-sw, instrumentsH), lastTile(th, s, sw, instrumentsH, true))
+		return append(top, comparedPane(th, s, k, w, h-instrumentsH, way)...)
 	case paneAudit:
 		return refoot(auditPane(th, s, k, w, h), way, w)
 	}

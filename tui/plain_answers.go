@@ -157,6 +157,8 @@ func reasoned(kind string, cur runbooks.StepID, next, reason string) steps.Comma
 		return steps.Settle{Step: cur, Next: next, Reason: reason}
 	case "end":
 		return steps.End{Reason: reason}
+	case "pace":
+		return steps.Pace{Limits: reason}
 	case "override":
 		return steps.OverrideGate{Step: cur, Check: next, Reason: reason}
 	case "deny":
@@ -209,6 +211,9 @@ func (p *plain) onChoice(txt string) {
 		p.askReason("back")
 	case "n":
 		p.askReason("note")
+	case "w":
+		p.pend = "pace"
+		p.ask(askReason, "now %s. words such as workers 4 max-active 20, or an empty line for nothing:", p.snap.Compared.Pace)
 	case "o":
 		p.next = firstFailing(p.snap.Cards[cur])
 		p.say("STATE", "%s does not pass; a second person signs the override.", p.next)

@@ -17,7 +17,7 @@ func scenes() map[string]session.Snapshot {
 	noPlan := edited(ready(), func(c *session.Card) { c.Statements, c.PlanText, c.PlanErr = nil, "", "green is not there yet" })
 	return map[string]session.Snapshot{
 		"ready": ready(), "frozen": frozen(), "stale": stale(), "block": windowBlock(), "over": over(), "armed": armed(ready()),
-		"failed": failed, "unclear": unclear, "hold": hold, "no-plan": noPlan, "empty": {Seq: 1},
+		"reads": reads(), "followed": followed(), "failed": failed, "unclear": unclear, "hold": hold, "no-plan": noPlan, "empty": {Seq: 1},
 		"read": withRisk(ready(), runbooks.Read, "y"), "noreturn": withRisk(ready(), runbooks.NoReturn, "drop turq_back"),
 	}
 }

@@ -8,6 +8,9 @@ import (
 
 func diffTile(th *Theme, s session.Snapshot, w, h int, focus bool) []line {
 	r, inner := s.Rows, w-4
+	if s.Compared != nil && s.Compared.Reading {
+		return readingTile(th, s.Compared, w, h, focus)
+	}
 	if !r.Exact {
 		return estimateTile(th, r, w, h, focus)
 	}
@@ -33,6 +36,25 @@ func diffTile(th *Theme, s session.Snapshot, w, h int, focus bool) []line {
 	}
 	body = append(body, rows)
 	return tile(th, []string{"DATA DIFF", "DIFF"}, freshness(r.Age, r.Stale), w, h, focus, body)
+}
+
+// readingTile is the first comparison at work: how far, how fast, how long still.
+func readingTile(th *Theme, c *session.Compared, w, h int, focus bool) []line {
+	share := 0.0
+	if c.Total > 0 {
+		share = min(float64(c.Rows)/float64(c.Total), 1)
+	}
+	body := []line{{{turq | bold, strconv.Itoa(int(share*100)) + " %"}, {dim, " read"}}}
+	if h >= 6 {
+		body = append(body, bar(turq, "━", share, w-4))
+	}
+	if c.Held != "" {
+		body = append(body, line{{amber | bold, "▲ "}, {amber, "held: " + c.Held}})
+	} else {
+		body = append(body, pick(w-4, line{{text | bold, count(int64(c.Rate))}, {dim, " rows/s  left "}, {text, left(c)}}, line{{text | bold, count(int64(c.Rate))}, {dim, "/s  "}, {text, left(c)}}))
+	}
+	body = append(body, line{{dim, "rows "}, {text, count(c.Rows)}})
+	return tile(th, []string{"DATA DIFF", "DIFF"}, one(dim, "no verdict"), w, h, focus, body)
 }
 
 // estimateTile shows the servers' own estimates and says that they prove nothing:
@@ -144,7 +166,11 @@ func strip(s session.Snapshot, w int) line {
 	if !s.Rows.Exact {
 		eq = line{{dim, "rows "}, {amber, "not compared"}}
 	}
-	eq = stamp(eq, age(s.Rows.Age), s.Rows.Stale)
+	if c := s.Compared; c != nil && c.Reading && c.Total > 0 {
+		eq = line{{dim, "compared "}, {turq | bold, strconv.Itoa(int(100*min(float64(c.Rows)/float64(c.Total), 1))) + " %"}}
+	} else {
+		eq = stamp(eq, age(s.Rows.Age), s.Rows.Stale)
+	}
 	seq := line{{dim, "seq behind "}, {text | bold, strconv.Itoa(s.Seqs.Behind)}}
 	seq = stamp(seq, age(s.Seqs.Age), s.Seqs.Stale)
 	parts := []line{lag, conn, eq, seq}

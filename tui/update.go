@@ -73,7 +73,7 @@ func (m Model) onLook(key string) (tea.Model, tea.Cmd) {
 	case ".":
 		m.look.at, m.look.scroll = "", 0
 	case "z":
-		m.look.zoom = !m.look.zoom
+		m.look.zoom, m.look.scroll = !m.look.zoom, 0
 	case "p":
 		m.look.paused = !m.look.paused
 		m.put(m.snap)
@@ -125,6 +125,11 @@ func (m *Model) step(key string) {
 
 // farthest is how far the pane in focus can be scrolled.
 func (m Model) farthest() int {
+	if m.look.pane == paneGauges && m.look.zoom && m.shown.Compared != nil {
+		head := len(comparedHead(m.shown, m.w-4))
+		taken := map[bool]int{true: 6, false: 4 + instrumentsH}[layoutOf(m.w, m.h) == compact]
+		return max(len(comparedList(m.shown.Compared, m.w-4))-(m.h-taken-2-head-1), 0)
+	}
 	if m.look.pane == paneGauges {
 		return max(len(allApps(m.shown))-1, 0)
 	}
@@ -180,6 +185,8 @@ func (m Model) onAct(id keyID) (tea.Model, tea.Cmd) {
 		}
 	case "n":
 		m.openReason("note")
+	case "w":
+		m.openReason("pace")
 	case "s":
 		m.openReason("skip")
 	case "b":

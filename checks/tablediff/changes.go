@@ -281,6 +281,15 @@ func (c *Changes) OpenBefore(turn uint64) int {
 	return n
 }
 
+// OpenOf is how many keys of each table are not verified.
+func (c *Changes) OpenOf() map[string]int {
+	out := make(map[string]int, len(c.tables))
+	for n, t := range c.tables {
+		out[n] = len(t.keys)
+	}
+	return out
+}
+
 // Open is how many keys are not verified.
 func (c *Changes) Open() int {
 	n := 0

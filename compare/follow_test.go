@@ -66,10 +66,11 @@ func (d *duo) released() {
 }
 
 // slots makes publications and slots of our own.
-func (d *duo) slots() {
+func (d *duo) slots() { d.t.Helper(); d.slotsNamed("cmp_"+d.db[0].Name, "cmp_"+d.db[1].Name) }
+
+func (d *duo) slotsNamed(names ...string) {
 	d.t.Helper()
-	for i := range 2 {
-		slot := "cmp_" + d.db[i].Name
+	for i, slot := range names {
 		d.exec(i, "CREATE PUBLICATION tq_cmp FOR ALL TABLES WITH (publish_via_partition_root = true)")
 		d.exec(i, "SELECT pg_create_logical_replication_slot('"+slot+"', 'pgoutput')")
 		d.t.Cleanup(func() {

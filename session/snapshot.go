@@ -59,7 +59,7 @@ type Snapshot struct {
 	Seqs         SeqTile
 	Rows         RowTile
 	Compared     *Compared // nil where nothing is compared or followed
-	Outage       *Outage // client-side meter, where there is one
+	Outage       *Outage   // client-side meter, where there is one
 	Way          WayBack
 	Owed         *Owed   // nil: no verdict is owed on what ran under a waiver
 	Taking       *Taking // nil: no window of single steps can be taken back

@@ -285,7 +285,7 @@ func (s *Session) carryOut(in Intent, evs []steps.Event, ev steps.Evidence, next
 			s.cancel()
 		}
 		return nil
-	case steps.Pace:
+	case steps.Throttle:
 		if err := s.pace(c.Limits); err != nil {
 			return err
 		}

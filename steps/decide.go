@@ -84,6 +84,8 @@ func Decide(s State, c Command, ev Evidence) ([]Event, error) {
 		return decideHold(s, c, ev)
 	case Pace:
 		return decidePace(s, c, ev)
+	case Throttle:
+		return decideThrottle(s, c, ev)
 	case Settle:
 		return decideSettle(s, c, ev)
 	case TakeBack:
@@ -117,9 +119,9 @@ func decideNote(ev Evidence, n Note) ([]Event, error) {
 	return []Event{event(ev.By, "", 0, entries.Note{Text: n.Text})}, nil
 }
 
-// decidePace leaves a line in the record: how hard a comparison drove production
+// decideThrottle leaves a line in the record: how hard a comparison drove production
 // is a thing that is asked afterwards.
-func decidePace(s State, c Pace, ev Evidence) ([]Event, error) {
+func decideThrottle(s State, c Throttle, ev Evidence) ([]Event, error) {
 	if _, err := engines.ParsePace(c.Limits, engines.ComparePace{Workers: 1}); err != nil {
 		return nil, refuse("write pairs such as: workers 4 max-active 20", "%s", err)
 	}

@@ -80,9 +80,9 @@ type (
 	}
 	// Note writes a remark into the record.
 	Note struct{ Text string }
-	// Pace changes how much of the servers a running comparison may take, in words
+	// Throttle changes how much of the servers a running comparison may take, in words
 	// such as "workers 4 max-active 20".
-	Pace struct{ Limits string }
+	Throttle struct{ Limits string }
 	// Ack acknowledges an alarm.
 	Ack struct{ Alarm string }
 	// Interrupt asks the running step to stop: cancel what can be cancelled.
@@ -156,7 +156,7 @@ func (Skip) command()      {}
 func (Hold) command()      {}
 func (Pace) command()      {}
 func (Note) command()      {}
-func (Pace) command()      {}
+func (Throttle) command()  {}
 func (Ack) command()       {}
 func (Interrupt) command() {}
 func (Verify) command()    {}

@@ -127,7 +127,7 @@ func TestThePaceIsChangedByWords(t *testing.T) {
 	r.pass(deadFor)
 	r.typed("workers 4")
 	r.enter()
-	if p, ok := r.last().Command.(steps.Pace); !ok || p.Limits != "workers 4" {
+	if p, ok := r.last().Command.(steps.Throttle); !ok || p.Limits != "workers 4" {
 		t.Errorf("sent %+v", r.last())
 	}
 	off := newRig(t, ready(), 120, 40)

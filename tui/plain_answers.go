@@ -158,7 +158,7 @@ func reasoned(kind string, cur runbooks.StepID, next, reason string) steps.Comma
 	case "end":
 		return steps.End{Reason: reason}
 	case "pace":
-		return steps.Pace{Limits: reason}
+		return steps.Throttle{Limits: reason}
 	case "override":
 		return steps.OverrideGate{Step: cur, Check: next, Reason: reason}
 	case "deny":

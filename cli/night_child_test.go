@@ -184,7 +184,7 @@ func settleDoubt(ctx context.Context, s *session.Session) (runbooks.StepID, erro
 		return id, fmt.Errorf("step %s stays unclear after its proofs: %s", id, said(s, id))
 	}
 	if err := h.Do(ctx, session.Intent{Command: steps.Settle{Step: id, Next: steps.NextRollBack, Reason: "crash test"}}); err != nil {
-		return id, err
+		return id, fmt.Errorf("%w; the proofs had said: %s", err, said(s, id))
 	}
 	if err := s.Wait(ctx, func(st steps.State) bool { return !st.Busy() }); err != nil {
 		return id, err

@@ -64,7 +64,7 @@ func (n *night) life(task childTask, settled func(childDone)) (killed string, do
 		}
 	}
 	if err := cmd.Wait(); (err != nil) != (killed != "") || killed != "" && cmd.ProcessState.ExitCode() != -1 {
-		n.t.Fatalf("child (killed at %q, seen %d): %v: %s", killed, len(task.Seen), err, errs.String())
+		n.t.Fatalf("child (killed at %q, before at %q): %v: %s", killed, task.Seen[max(0, len(task.Seen)-1):], err, errs.String())
 	}
 	return killed, done
 }

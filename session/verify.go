@@ -96,15 +96,22 @@ func (f finding) there() bool {
 func (f finding) open() bool { return f.err != nil || !f.reads && !f.asked && !f.ended }
 
 // askWorld puts the proof of every statement that was begun. The executor begins
-// a statement only when the one before was proven, so of reads the record decides.
+// a statement only when the one before was proven, so of reads the record decides;
+// but a look behind the statement that opens writes is asked again when its answer
+// is lost: nothing is taken back from there, and the look says that it is done.
 func (s *Session) askWorld(ctx context.Context, p steps.Plan, x steps.StepState, vars map[string]string) []finding {
 	var out []finding
+	opened := false
 	for i, st := range x.Stmts {
 		if st.Part != entries.PartMain || st.N > len(p.Parts.Actions) || i+1 < len(x.Stmts) && x.Stmts[i+1].N == st.N {
 			continue // of a statement that was sent again the last one counts
 		}
 		a := p.Parts.Actions[st.N-1]
 		f := finding{n: st.N, ended: st.Ended && st.Outcome == engines.Done, reads: reads(a)}
+		if opened && i == len(x.Stmts)-1 && !f.ended && a.Proof != nil && len(a.Captures) == 0 {
+			f.reads = false
+		}
+		opened = opened || a.Starts == engines.OpensGreen
 		if a.Proof != nil && !f.reads {
 			pr := *a.Proof
 			if i < len(x.Stmts)-1 {

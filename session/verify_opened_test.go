@@ -1,0 +1,64 @@
+package session_test
+
+import (
+	"testing"
+
+	"github.com/turquoise-db/turquoise/engines"
+	"github.com/turquoise-db/turquoise/session"
+	"github.com/turquoise-db/turquoise/steps"
+)
+
+// looking is a planner whose window ends with a look at what clients get, behind
+// the statement that opens writes: routers plan it so.
+type looking struct{ planner }
+
+func (l looking) Plan(r engines.Request) (engines.Parts, error) {
+	p, err := l.planner.Plan(r)
+	if r.Kind == "open" {
+		p.Actions = append(p.Actions, engines.Action{Target: r.On, Text: "look", Title: "look",
+			Proof: &engines.Proof{Target: r.On, Text: "look", Want: "t"}})
+	}
+	return p, err
+}
+
+// A window whose last look was cut is done when the look, asked again, finds
+// writes open: nothing may be aborted any more, and nobody has to guess.
+func TestAWindowIsDoneWhoseLastLookWasCut(t *testing.T) {
+	v := newServers()
+	cfg := config(v, t.TempDir())
+	e := v.engine()
+	e.Planner = looking{}
+	cfg.Engines["fake"] = e
+	n := begin(t, v, cfg)
+	n.run("1.1", steps.Done)
+	cut := true
+	v.on["look"] = func() (engines.Result, error) {
+		if cut {
+			return engines.Result{}, errLost
+		}
+		return row("t"), nil
+	}
+	n.run("2", steps.Unclear)
+	if err := n.do(session.Intent{Command: steps.Verify{Step: "2"}}); err != nil {
+		t.Fatal(err)
+	}
+	if x := n.s.State().Step("2"); x.Phase != steps.Unclear {
+		t.Fatalf("nobody could look, and the step is %s", x.Phase)
+	}
+	cut = false
+	if err := n.do(session.Intent{Command: steps.Verify{Step: "2"}}); err != nil {
+		t.Fatal(err)
+	}
+	if x := n.s.State().Step("2"); x.Phase != steps.Done {
+		t.Fatalf("the look finds writes open, and the step is %s (%s)", x.Phase, x.Why)
+	}
+	looks := 0
+	for _, s := range v.texts() {
+		if s == "open" {
+			looks++
+		}
+	}
+	if looks != 1 {
+		t.Errorf("writes were opened %d times", looks)
+	}
+}

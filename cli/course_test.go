@@ -23,6 +23,7 @@ type course struct {
 	out    runbooks.StepID // after it, before the window, the walk turns back
 	outs   string          // how the steps of that way back begin
 	least  int             // boundaries that the selection kills at, on the way there and back
+	looks  int             // actions of the block behind the one that opens writes
 	cuts   bool            // the router cannot hold clients: a window refuses and cuts them
 	// everyMS is the sampling interval of lives that are killed: a reading is stale
 	// after three of them, and these servers take longer to answer. 0: the usual one.
@@ -32,8 +33,8 @@ type course struct {
 func courses() []course {
 	return []course{
 		{name: "postgres", book: "postgres-logical", engine: "postgres", window: "5", back: "6.2", home: "6.6", out: "4.5", outs: "A1.", least: 25},
-		{name: "mysql", book: "mysql-binlog", engine: "mysql", flavor: lab.FlavorMySQL, window: "5", back: "6.4", home: "6.8", out: "4.5", outs: "A1.", least: 25, cuts: true, everyMS: 400},
-		{name: "mariadb", book: "mysql-binlog", engine: "mysql", flavor: lab.FlavorMariaDB, window: "5", back: "6.4", home: "6.8", out: "4.5", outs: "A1.", least: 25, cuts: true, everyMS: 400},
+		{name: "mysql", book: "mysql-binlog", engine: "mysql", flavor: lab.FlavorMySQL, window: "5", back: "6.4", home: "6.8", out: "4.5", outs: "A1.", least: 25, looks: 1, cuts: true, everyMS: 400},
+		{name: "mariadb", book: "mysql-binlog", engine: "mysql", flavor: lab.FlavorMariaDB, window: "5", back: "6.4", home: "6.8", out: "4.5", outs: "A1.", least: 25, looks: 1, cuts: true, everyMS: 400},
 	}
 }
 

@@ -32,7 +32,7 @@ func (n *Night) Charts() []Chart {
 		if t.constant() {
 			continue
 		}
-		if c, ok := t.chart(n.Started, n.Last(), n.Freeze); ok {
+		if c, ok := t.chart(n.Started, n.Last(), n.Freezes); ok {
 			out = append(out, c)
 		}
 	}
@@ -49,7 +49,7 @@ func (n *Night) Last() time.Time {
 
 // chart draws t between two times. A reading that failed is a gap in the line,
 // never a value.
-func (t Track) chart(from, to time.Time, freeze steps.FreezeState) (Chart, bool) {
+func (t Track) chart(from, to time.Time, freezes []steps.FreezeState) (Chart, bool) {
 	low, high, any := t.bounds()
 	if !any || !to.After(from) {
 		return Chart{}, false
@@ -70,16 +70,16 @@ func (t Track) chart(from, to time.Time, freeze steps.FreezeState) (Chart, bool)
 		fmt.Fprintf(&path, "%s%.1f %.1f", pen, x, y)
 		pen = "L"
 	}
-	stripe := ""
-	if !freeze.Since.IsZero() {
+	var stripes strings.Builder
+	for _, z := range freezes {
 		end := to
-		if !freeze.On && !freeze.Ended.IsZero() {
-			end = freeze.Ended
+		if !z.On && !z.Ended.IsZero() {
+			end = z.Ended
 		}
-		x := chartW * float64(freeze.Since.Sub(from)) / float64(to.Sub(from))
-		stripe = fmt.Sprintf(`<rect x="%.1f" y="0" width="%.1f" height="%.0f"/>`, x, max(chartW*float64(end.Sub(freeze.Since))/float64(to.Sub(from)), 1.5), chartH)
+		x := chartW * float64(z.Since.Sub(from)) / float64(to.Sub(from))
+		fmt.Fprintf(&stripes, `<rect x="%.1f" y="0" width="%.1f" height="%.0f"/>`, x, max(chartW*float64(end.Sub(z.Since))/float64(to.Sub(from)), 1.5), chartH)
 	}
-	svg := fmt.Sprintf(`<svg viewBox="0 0 %.0f %.0f" role="img" preserveAspectRatio="none">%s<path d="%s"/></svg>`, chartW, chartH, stripe, path.String())
+	svg := fmt.Sprintf(`<svg viewBox="0 0 %.0f %.0f" role="img" preserveAspectRatio="none">%s<path d="%s"/></svg>`, chartW, chartH, stripes.String(), path.String())
 	return Chart{Name: t.Name, Low: quantity(low, t.Unit), High: quantity(high, t.Unit),
 		SVG: template.HTML(svg)}, true // numbers and fixed letters only
 }

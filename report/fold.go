@@ -49,7 +49,11 @@ func (f *fold) run() {
 			f.strange("withheld", l, "entry "+num(l.Seq)+": "+l.Withheld)
 			continue
 		}
+		held := f.state.Freeze.On
 		f.state = steps.Apply(f.state, steps.Event{Meta: l.Meta, Seq: l.Seq, At: l.Time, Body: l.Body})
+		if held && !f.state.Freeze.On { // a night with a way back has more than one
+			f.n.Freezes = append(f.n.Freezes, f.state.Freeze)
+		}
 		f.person(l)
 		f.line(l)
 	}
@@ -184,6 +188,9 @@ func (f *fold) strange(kind string, l Line, what string) {
 func (f *fold) end() {
 	n := f.n
 	n.Freeze, n.Writes = f.state.Freeze, string(f.state.Writes)
+	if n.Freeze.On {
+		n.Freezes = append(n.Freezes, n.Freeze)
+	}
 	f.signedLate()
 	for _, id := range slices.Sorted(maps.Keys(f.people)) {
 		n.People = append(n.People, *f.people[id])
@@ -254,8 +261,9 @@ func (f *fold) titles() {
 				known[string(s.ID)] = Step{Title: s.Title, Phase: p.Name, Planned: s.Planned}
 				sum += s.Planned
 			}
-			if p.Block {
-				known[fmt.Sprint(p.Number)] = Step{Title: p.Title, Phase: p.Name, Planned: sum}
+			if p.Block && len(p.Steps) > 0 {
+				id, _, _ := strings.Cut(string(p.Steps[0].ID), ".") // "5", on a way back "B2"
+				known[id] = Step{Title: p.Title, Phase: p.Name, Planned: sum}
 			}
 		}
 	}

@@ -3,9 +3,11 @@ package report
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/turquoise-db/turquoise/audit"
 	"github.com/turquoise-db/turquoise/audit/entries"
+	"github.com/turquoise-db/turquoise/steps"
 )
 
 // TestFourEyesNamesWhoAndWhen: who approved ahead counts, who approved afterwards
@@ -60,5 +62,23 @@ func TestApprovalsWithoutARequestAreShown(t *testing.T) {
 	}
 	if len(as[1].Granted) != 1 || as[1].Granted[0].By != "carl" || as[1].Waived != "nobody awake" {
 		t.Errorf("%+v", as[1])
+	}
+}
+
+// TestEveryFreezeIsTold: a night that went back held its clients twice.
+func TestEveryFreezeIsTold(t *testing.T) {
+	at := time.Date(2026, 11, 21, 2, 0, 0, 0, time.UTC)
+	n := &Night{Freezes: []steps.FreezeState{
+		{Since: at, Ended: at.Add(67 * time.Millisecond), Elapsed: 67 * time.Millisecond},
+		{Since: at.Add(time.Minute), Ended: at.Add(time.Minute + 214*time.Millisecond), Elapsed: 214 * time.Millisecond}}}
+	n.Freeze, n.Started = n.Freezes[1], at
+	p := n.FirstPage()
+	if p.FreezeFor != "67 ms + 214 ms" || p.FreezeUntil != "until 02:00:00Z and 02:01:00Z" {
+		t.Errorf("%q %q", p.FreezeFor, p.FreezeUntil)
+	}
+	one := int64(1)
+	c, ok := Track{Name: "x", At: []time.Time{at, at.Add(time.Minute)}, V: []*int64{&one, &one}}.chart(at, at.Add(2*time.Minute), n.Freezes)
+	if !ok || strings.Count(string(c.SVG), "<rect") != 2 {
+		t.Errorf("%v %s", ok, c.SVG)
 	}
 }

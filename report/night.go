@@ -25,8 +25,9 @@ type Night struct {
 	Ended    time.Time // zero: not closed
 	Close    *entries.SessionClose
 	Runbook  entries.RunbookLoaded
-	Book     *runbooks.Runbook // nil: its bytes are not in the bundle
-	Freeze   steps.FreezeState
+	Book     *runbooks.Runbook   // nil: its bytes are not in the bundle
+	Freeze   steps.FreezeState   // the last
+	Freezes  []steps.FreezeState // all, in their order
 	Writes   string
 
 	People     []Person

@@ -62,8 +62,12 @@ func (n *Night) FirstPage() Page {
 	switch {
 	case n.Freeze.On:
 		p.FreezeFor, p.FreezeUntil = "still on", "since "+clock(n.Freeze.Since)+", when the record ends"
-	case !n.Freeze.Ended.IsZero():
-		p.FreezeFor, p.FreezeUntil = span(n.Freeze.Elapsed), "until "+clock(n.Freeze.Ended)
+	case len(n.Freezes) > 0:
+		var long, until []string
+		for _, z := range n.Freezes {
+			long, until = append(long, span(z.Elapsed)), append(until, clock(z.Ended))
+		}
+		p.FreezeFor, p.FreezeUntil = strings.Join(long, " + "), "until "+strings.Join(until, " and ")
 	}
 	if p.Outage == "" {
 		p.Outage = "not recorded"

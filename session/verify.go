@@ -127,10 +127,15 @@ func (s *Session) askWorld(ctx context.Context, p steps.Plan, x steps.StepState,
 	return out
 }
 
-// reads reports whether an action is a question. A check is one whose proof is
-// its own text. What captures and has no proof is one by the contract of the
+// reads reports whether an action leaves nothing behind on a server. What the
+// comparison does it does in our own process: of one that died nothing is left, and
+// what it had on servers is looked for by the statements before and after. A check
+// is a question whose proof is its own text. What captures and has no proof is one by the contract of the
 // planners (an effect has a proof); an author's own statement is under no contract.
 func reads(a engines.Action) bool {
+	if a.Verb == engines.Compare {
+		return true
+	}
 	if a.Proof == nil {
 		return len(a.Captures) > 0
 	}

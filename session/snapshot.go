@@ -47,6 +47,7 @@ type Snapshot struct {
 	Operator     string
 	Sides        [2]Side // blue, green
 	Router       RouterTile
+	Halves       *[2]Half // of the router; nil where the sides are servers of the runbook
 	Link         Link
 	Freeze       Freeze
 	Phases       []PhaseRow

@@ -193,6 +193,15 @@ func (s *Session) sides(snap *Snapshot) {
 		s.releaseSides(snap)
 		return
 	}
+	if snap.Halves = s.halves(snap); snap.Halves != nil {
+		snap.Link = Link{State: "none"}
+		for i, h := range snap.Halves {
+			if !h.Stale { // the router itself knows better than our last switch
+				snap.Sides[i].Badge = map[bool]string{true: "SERVES", false: "idle"}[h.Serves]
+			}
+		}
+		return
+	}
 	l, ok := snap.Gauges[engines.Gauge("green", s.names("green").Link)]
 	r, rok := snap.Gauges[engines.Gauge("blue", s.names("blue").LinkBack)]
 	snap.Link = Link{Forward: true, State: "unknown", Stale: true}
@@ -230,6 +239,11 @@ func (s *Session) side(id engines.TargetID, snap *Snapshot) Side {
 		v.Version = title + " " + who.Version
 	}
 	switch {
+	case t.ID == "": // no server of this runbook, but what its router leads to
+		v.Colour, v.Badge = string(id), "idle"
+		if s.state.Writes == id {
+			v.Badge = "SERVES"
+		}
 	case !v.Reached:
 		v.Badge = "unreachable"
 	case t.Colour == "router":

@@ -148,7 +148,7 @@ func statusLines(s session.Snapshot, w int) []line {
 
 func writesOn(s session.Snapshot) string {
 	for _, sd := range s.Sides {
-		if strings.EqualFold(sd.Badge, "WRITES") {
+		if strings.EqualFold(sd.Badge, "WRITES") || strings.EqualFold(sd.Badge, "SERVES") {
 			return strings.ToUpper(string(sd.Target))
 		}
 	}

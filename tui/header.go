@@ -84,8 +84,8 @@ func middle(s string, w int) string {
 func badge(sd session.Side) seg {
 	_, fill := sideTok(sd.Colour)
 	switch strings.ToUpper(sd.Badge) {
-	case "WRITES":
-		return seg{fill, " WRITES "}
+	case "WRITES", "SERVES":
+		return seg{fill, " " + strings.ToUpper(sd.Badge) + " "}
 	case "FROZEN", "PAUSED", "FREEZING":
 		return seg{amber | bold, sd.Badge}
 	case "UNREACHABLE":

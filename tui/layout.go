@@ -117,6 +117,12 @@ func refoot(ls []line, way line, w int) []line {
 
 func gaugeGrid(th *Theme, s session.Snapshot, k look, w, h int, way line) []line {
 	half, rows := w/2, h-1
+	if s.Halves != nil {
+		upper := (rows + 1) / 2
+		out := beside(halfTile(th, s, 0, half, upper, true), halfTile(th, s, 1, w-half, upper, true))
+		out = append(out, beside(routerTile(th, s, half, rows-upper, true, false), outageOrNot(th, s, w-half, rows-upper))...)
+		return append(out, edge(faint, "─", "─", "─", way, nil, w))
+	}
 	third := 0
 	if s.Router.Target != "" || s.Outage != nil {
 		third = rows / 3
@@ -138,9 +144,13 @@ func stripFrame(th *Theme, s session.Snapshot, k look, w, h int) []line {
 	}
 	f := k.pane == paneGauges
 	lw, dw, sw := w*27/100, w*22/100, w*19/100
-	out = append(out, beside(
-		lagTile(th, s, lw, instrumentsH, f), connTile(th, s, k, w-lw-dw-sw, instrumentsH),
-		diffTile(th, s, dw, instrumentsH, f), lastTile(th, s, sw, instrumentsH, f))...)
+	if s.Halves != nil {
+		out = append(out, halvesRow(th, s, w, instrumentsH, f)...)
+	} else {
+		out = append(out, beside(
+			lagTile(th, s, lw, instrumentsH, f), connTile(th, s, k, w-lw-dw-sw, instrumentsH),
+			diffTile(th, s, dw, instrumentsH, f), lastTile(th, s, sw, instrumentsH, f))...)
+	}
 	mid := h - 3 - instrumentsH - auditH - 1
 	left := append(runbookPane(th, s, k, bookW, mid-wayH), wayTile(th, s, bookW, wayH)...)
 	out = append(out, beside(left, cardPane(th, s, k, w-bookW, mid, nil))...)
@@ -180,6 +190,12 @@ func columnFrame(th *Theme, s session.Snapshot, k look, w, h int) []line {
 	con := s
 	if c.outage > 0 {
 		con.Outage = nil
+	}
+	if s.Halves != nil {
+		col := halvesColumn(th, s, right, mid, f)
+		out = append(out, beside(runbookPane(th, s, k, left, mid), cardPane(th, s, k, w-left-right, mid, nil), col)...)
+		out = append(out, auditPane(th, s, k, w, record)...)
+		return append(out, keyLine(th, s, k, w))
 	}
 	col := lagTile(th, s, right, c.lag, f)
 	col = append(col, connTile(th, con, k, right, c.conn)...)

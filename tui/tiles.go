@@ -112,11 +112,17 @@ func outageTile(th *Theme, s session.Snapshot, w, h int) []line {
 	if o == nil {
 		return nil
 	}
+	unit, done := " tx/s", "acknowledged "
+	if s.Halves != nil {
+		unit, done = " req/s", "answered "
+	}
 	body := []line{
 		spread(line{{dim, "longest gap "}, {text | bold, brief(o.LongestGap)}}, line{{dim, "now "}, {text, brief(o.Gap)}}, w-4),
-		spread(line{{dim, "slowest answer "}, {text, brief(o.Worst)}}, line{{text, strconv.FormatFloat(o.TPS, 'f', 0, 64)}, {dim, " tx/s"}}, w-4),
-		{{dim, "acknowledged "}, {text, count(o.Acked)}, {dim, "  failed "}, {failTok(o.Failed), count(o.Failed)}},
-		lossLine(*o),
+		spread(line{{dim, "slowest answer "}, {text, brief(o.Worst)}}, line{{text, strconv.FormatFloat(o.TPS, 'f', 0, 64)}, {dim, unit}}, w-4),
+		{{dim, done}, {text, count(o.Acked)}, {dim, "  failed "}, {failTok(o.Failed), count(o.Failed)}},
+	}
+	if s.Halves == nil {
+		body = append(body, lossLine(*o))
 	}
 	return panel{title: one(dim|bold, "WHAT CLIENTS SAW")}.draw(th, w, h, body)
 }
@@ -134,6 +140,9 @@ func lossLine(o session.Outage) line {
 
 // strip is all gauges in one line, each with its age, for the compact layout.
 func strip(s session.Snapshot, w int) line {
+	if s.Halves != nil {
+		return halvesStrip(s, w)
+	}
 	sep := seg{faint, " │ "}
 	stamp := func(l line, old string, stale bool) line {
 		if stale {

@@ -116,6 +116,7 @@ func newRouter(t testing.TB, blue, green *half, more ...string) *router {
   description turquoise lab test
   stats socket %s mode 600 level admin expose-fd listeners
   stats socket ipv4@%s level admin
+  stats socket %s.v mode 600 level operator
 defaults
   mode tcp
   timeout connect 2s
@@ -130,7 +131,7 @@ backend be
   server blue %s # the old one
   server   green %s disabled
   server spare 127.0.0.1:1 weight 7 disabled
-%s`, r.socket, r.admin, r.front, blue.addr(), green.addr(), strings.Join(more, ""))
+%s`, r.socket, r.admin, r.socket, r.front, blue.addr(), green.addr(), strings.Join(more, ""))
 	if err := os.WriteFile(r.file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -177,6 +178,9 @@ func until(t testing.TB, what string, f func() bool) {
 		}
 	}
 }
+
+// viewer is a socket that may look and not switch.
+func (r *router) viewer() string { return "unix:" + r.socket + ".v" }
 
 func (r *router) params() map[string]string {
 	return map[string]string{"frontend": r.front, "file": r.file, "program": program(r.t), "master": r.master}

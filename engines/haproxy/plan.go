@@ -48,7 +48,8 @@ func (Planner) Supports(kind, stage string) bool {
 // GaugeNames lists what the reader gives.
 func (Planner) GaugeNames() []string {
 	return append([]string{"paused_count", "serves_side", "waiting_clients_count", "client_connections_count", "server_connections_count",
-		"blue_state", "green_state", "blue_connections_count", "green_connections_count", "errors_count", "old_workers_count"}, releaseGauges()...)
+		"blue_state", "green_state", "blue_connections_count", "green_connections_count",
+		"blue_requests_count", "green_requests_count", "blue_errors_count", "green_errors_count", "errors_count", "old_workers_count"}, releaseGauges()...)
 }
 
 // names are what the router calls things.

@@ -136,7 +136,9 @@ func (r *Reader) Gauges(ctx context.Context, in engines.Scope) []engines.Reading
 			})
 			return err
 		})
-		add(string(side)+"_connections_count", engines.Count, s.terr, number(func() (float64, error) { return total(s.stats, []string{n.server[side]}, "scur") }))
+		for name, columns := range map[string][]string{"connections": {"scur"}, "requests": {"stot"}, "errors": {"econ", "eresp"}} {
+			add(string(side)+"_"+name+"_count", engines.Count, s.terr, number(func() (float64, error) { return total(s.stats, []string{n.server[side]}, columns...) }))
+		}
 	}
 	add("old_workers_count", engines.Count, s.serr, number(func() (float64, error) { return oldWorkers(ctx, r.c.params["master"]) }))
 	if in.Change != nil {

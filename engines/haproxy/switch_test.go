@@ -79,7 +79,7 @@ func TestAProofSeesAThirdServer(t *testing.T) {
 // of it unclear, with a proof that says so.
 func TestTwoProcesses(t *testing.T) {
 	blue, green := newHalf(t, "blue"), newHalf(t, "green")
-	one, two := newRouter(t, blue, green), newRouter(t, blue, green)
+	one, two := newRouter(t, blue, green), newRouter(t, blue, green, "  server third 127.0.0.1:2 disabled\n")
 	o := one.request(one.socket + ", unix:" + two.socket)
 	o.Params["frontend"] = one.front + "," + two.front
 	c, err := Open(o)
@@ -107,7 +107,10 @@ func TestTwoProcesses(t *testing.T) {
 		t.Errorf("two processes differ, the answer is %q, %v", is, err)
 	}
 	// One says no, the other yes.
-	two.conn()
+	_, err = c.Do(t.Context(), sock("set server be/third state maint"))
+	if c.Classify(err) != engines.Unclear || !strings.Contains(err.Error(), one.socket+": No such server") {
+		t.Errorf("one process refuses: %v, %v; want unclear, and its name", c.Classify(err), err)
+	}
 	if err := syscall.Kill(-two.cmd.Process.Pid, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
@@ -211,7 +214,7 @@ func TestGaugesTellTheHalves(t *testing.T) {
 	defer func() { _ = reader.Close() }()
 	r.client()
 	r.client()
-	for name, want := range map[string]float64{"blue_connections_count": 2, "green_connections_count": 0, "client_connections_count": 2, "server_connections_count": 2, "paused_count": 0, "waiting_clients_count": 0} {
+	for name, want := range map[string]float64{"blue_connections_count": 2, "blue_requests_count": 2, "green_requests_count": 0, "blue_errors_count": 0, "green_connections_count": 0, "client_connections_count": 2, "server_connections_count": 2, "paused_count": 0, "waiting_clients_count": 0} {
 		if g := gauge(t, reader, name); g.Err != nil || g.Value != want {
 			t.Errorf("%s is %v, %v; want %v", name, g.Value, g.Err, want)
 		}

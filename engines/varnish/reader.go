@@ -226,10 +226,10 @@ func (r *Reader) Gauges(ctx context.Context, in engines.Scope) []engines.Reading
 			g.Text, err = l.temperature(vcl)
 			return err
 		})
-		for name, field := range map[string]string{"connections": "conn", "requests": "req"} {
+		for name, fields := range map[string][]string{"connections": {"conn"}, "requests": {"req"}, "errors": {"fail", "unhealthy", "busy"}} {
 			add(string(side)+"_"+name+"_count", engines.Count, errors.Join(l.cerr, l.verr, l.berr[side]), value(func() float64 {
 				return sum(l.counters, func(k string) bool {
-					return strings.HasPrefix(k, "VBE."+vcl+".") && strings.HasSuffix(k, "."+field)
+					return strings.HasPrefix(k, "VBE."+vcl+".") && slices.Contains(fields, k[strings.LastIndexByte(k, '.')+1:])
 				})
 			}))
 		}

@@ -270,3 +270,77 @@ func TestChecksSeeWhatIsWrong(t *testing.T) {
 	}
 	want("every Varnish serves", engines.Block)
 }
+
+// TestHalfDone stops a switch after each of its commands, as a crash does, and
+// asks the proofs on a new connection: each says whether its own command is there,
+// and the undo brings the old half back from every point.
+func TestHalfDone(t *testing.T) {
+	r := newRig(t, 2)
+	r.ready()
+	p := r.plan("switch", "", "blue", "green")
+	at := slices.IndexFunc(p.Actions, func(a engines.Action) bool { return strings.HasPrefix(a.Text, "vcl.use ") })
+	use, cached := p.Actions[at], p.Actions[len(p.Actions)-1]
+	holds := func(a engines.Action) bool { t.Helper(); return r.asks(a.Proof.Text) == a.Proof.Want }
+	for done, as := range [][]engines.Action{p.Actions[:at], p.Actions[:at+1], p.Actions} {
+		r.must(as)
+		r.c = r.open()
+		if got := holds(use); got != (done > 0) {
+			t.Errorf("part %d: the proof of vcl.use holds: %v", done, got)
+		}
+		if got := holds(cached); got != (done > 1) {
+			t.Errorf("part %d: the proof of the cached page holds: %v", done, got)
+		}
+		r.must(p.Undo)
+		if got := r.asks(askActive()); got != "boot" || page(t, r.l.Nodes[0].Front()) != "blue" {
+			t.Errorf("part %d: taken back, %s is active", done, got)
+		}
+	}
+	// One that refuses and one that does it are no refusal.
+	one := r.c.nodes[0]
+	if _, err := one.ask(t.Context(), "vcl.discard green_t1"); err != nil {
+		t.Fatal(err)
+	}
+	_, err := r.c.Do(t.Context(), vcl("vcl.use green_t1"))
+	if got := r.c.Classify(err); got != engines.Unclear || !contains(err, one.addr) {
+		t.Errorf("one of two refuses: %v, %v; want unclear and its name", got, err)
+	}
+	if got := r.asks(askActive()); !strings.Contains(got, one.addr+": boot") || !strings.Contains(got, ": green_t1") {
+		t.Errorf("mixed, the proof says %q", got)
+	}
+	r.must(p.Undo)
+}
+
+// TestGaugesTellTheHalves: requests are counted on the half that answered them.
+func TestGaugesTellTheHalves(t *testing.T) {
+	r := newRig(t, 2)
+	r.ready()
+	rd := r.reader()
+	was := gauge(t, rd, r.scope(), "green_requests_count")
+	if was.Err != nil || was.Value != 0 {
+		t.Fatalf("before the switch green has answered %v, %v", was.Value, was.Err)
+	}
+	r.must(r.plan("switch", "", "blue", "green").Actions)
+	until(t, "the counters are written", func() bool { return gauge(t, rd, r.scope(), "green_requests_count").Value >= 40 })
+	blue := gauge(t, rd, r.scope(), "blue_requests_count")
+	r.must(r.plan("flush", "", "blue", "green").Actions)
+	if is := gauge(t, rd, r.scope(), "blue_requests_count"); is.Err != nil || is.Value != blue.Value {
+		t.Errorf("blue answered %v and then %v, %v", blue.Value, is.Value, is.Err)
+	}
+	if g := gauge(t, rd, r.scope(), "active_side"); g.Text != "green" {
+		t.Errorf("active_side %q, %v", g.Text, g.Err)
+	}
+	if err := r.l.Green.Close(); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "an error is counted on green", func() bool {
+		res, err := http.Get("http://" + r.l.Nodes[0].Front() + "/")
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = res.Body.Close()
+		return gauge(t, rd, r.scope(), "green_errors_count").Value > 0
+	})
+	if g := gauge(t, rd, r.scope(), "blue_errors_count"); g.Err != nil || g.Value != 0 {
+		t.Errorf("blue has %v errors, %v", g.Value, g.Err)
+	}
+}

@@ -30,6 +30,9 @@ const (
 	readLimit = 800 * time.Millisecond
 	// settled: a probe's first answer is waited for as long as its timeout, two
 	// seconds by default, and until then .initial stands in the window.
+	//
+	// HOLE: a probe with a longer timeout, whose .initial fills its window, reads
+	// healthy after this although nobody has answered yet. The gate's dwell adds to it.
 	settled = 5 * time.Second
 )
 

@@ -17,24 +17,14 @@ import (
 
 // Reader asks over management connections of its own.
 type Reader struct {
-	mu   sync.Mutex // one question at a time: preflight asks while the gauges tick
-	c    *Conn
-	tick sync.Mutex           // holds seen
-	seen map[string]time.Time // when a VCL was first seen on a node
+	mu sync.Mutex // one question at a time: preflight asks while the gauges tick
+	c  *Conn
 }
 
 var _ engines.Reader = (*Reader)(nil)
 
-const (
-	// readLimit keeps a manager that is busy from holding up the tick after it.
-	readLimit = 800 * time.Millisecond
-	// settled: a probe's first answer is waited for as long as its timeout, two
-	// seconds by default, and until then .initial stands in the window.
-	//
-	// HOLE: a probe with a longer timeout, whose .initial fills its window, reads
-	// healthy after this although nobody has answered yet. The gate's dwell adds to it.
-	settled = 5 * time.Second
-)
+// readLimit keeps a manager that is busy from holding up the tick after it.
+const readLimit = 800 * time.Millisecond
 
 var errClients = errors.New("varnish keeps no list of its clients; varnishlog on its machine shows requests")
 
@@ -44,7 +34,7 @@ func OpenReader(o engines.OpenRequest) (*Reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Reader{c: c, seen: map[string]time.Time{}}, nil
+	return &Reader{c: c}, nil
 }
 
 // Identify asks every Varnish who it is, on new connections where one was lost.
@@ -143,7 +133,6 @@ func (r *Reader) look(ctx context.Context, in engines.Scope) look {
 func (r *Reader) health(ctx context.Context, lists [][]loaded, vcl string) ([][]backend, error) {
 	for i, vs := range lists {
 		if !slices.ContainsFunc(vs, func(v loaded) bool { return v.Name == vcl }) {
-			delete(r.seen, r.c.addrs[i]+" "+vcl)
 			return nil, fmt.Errorf("%s: %s is %s", r.c.addrs[i], vcl, absent)
 		}
 	}
@@ -156,21 +145,16 @@ func (r *Reader) health(ctx context.Context, lists [][]loaded, vcl string) ([][]
 		if out[i], err = parseBackends(t); err != nil {
 			return nil, err
 		}
-		if key := r.c.addrs[i] + " " + vcl; r.seen[key].IsZero() {
-			r.seen[key] = time.Now()
-		}
 	}
 	return out, nil
 }
 
-// sick counts the backends that do not answer all probes, or did not have the
-// time to fail.
-func (r *Reader) sick(bs [][]backend, vcl string) float64 {
-	n := 0
-	for i, on := range bs {
-		fresh := time.Since(r.seen[r.c.addrs[i]+" "+vcl]) < settled
+// sick counts the backends that do not answer all probes. A probe that nobody has
+// answered yet counts as missing while it waits, whatever .initial says.
+func sick(bs [][]backend) (n float64) {
+	for _, on := range bs {
 		for _, b := range on {
-			if b.probed() && (fresh || !b.passes()) || b.Admin == "sick" {
+			if b.probed() && !b.passes() || b.Admin == "sick" {
 				n++
 			}
 		}
@@ -178,7 +162,7 @@ func (r *Reader) sick(bs [][]backend, vcl string) float64 {
 			n++
 		}
 	}
-	return float64(n)
+	return n
 }
 
 func unprobed(bs [][]backend) (n float64) {
@@ -194,8 +178,6 @@ func unprobed(bs [][]backend) (n float64) {
 
 // Gauges reads all gauges of the router.
 func (r *Reader) Gauges(ctx context.Context, in engines.Scope) []engines.Reading {
-	r.tick.Lock()
-	defer r.tick.Unlock()
 	start := time.Now()
 	l := r.look(ctx, in)
 	at, took := time.Now(), time.Since(start)
@@ -223,7 +205,7 @@ func (r *Reader) Gauges(ctx context.Context, in engines.Scope) []engines.Reading
 	}))
 	for _, side := range []engines.TargetID{"blue", "green"} {
 		vcl := l.vcls[side]
-		add(string(side)+"_sick_count", engines.Count, l.berr[side], value(func() float64 { return r.sick(l.backends[side], vcl) }))
+		add(string(side)+"_sick_count", engines.Count, l.berr[side], value(func() float64 { return sick(l.backends[side]) }))
 		add(string(side)+"_unprobed_count", engines.Count, l.berr[side], value(func() float64 { return unprobed(l.backends[side]) }))
 		add(string(side)+"_temperature", engines.Bool, errors.Join(l.lerr, l.verr), func(g *engines.Reading) (err error) {
 			g.Text, err = l.temperature(vcl)

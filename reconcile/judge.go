@@ -25,6 +25,9 @@ const (
 var (
 	comments  = regexp.MustCompile(`(?s)^(?:\s*(?:/\*.*?\*/|--[^\n]*\n))*\s*`)
 	effectful = regexp.MustCompile(`(?i)\b(?:nextval|setval|pg_\w*(?:create|drop|advance|copy)\w*slot\w*|pg_terminate_backend|pg_cancel_backend|pg_switch_wal|pg_reload_conf|pg_promote|pg_logical_emit_message|set_config|lo_\w+|dblink\w*|pg_replication_origin_\w+|pg_advisory\w*)\s*\(`)
+	// acting are MySQL's statements that change a server and begin like harmless ones,
+	// or like nothing that PostgreSQL has.
+	acting    = regexp.MustCompile(`(?i)^(?:set\s+(?:global|persist\w*|@@global|@@persist\w*)\b|(?:start|stop)\s+(?:replica|slave|group_replication)\b|reset\s+(?:replica|slave|master|binary|persist)\b|change\s+(?:replication|master)\b|purge\s+(?:binary|master)\b|kill\b|xa\s+(?:commit|rollback|prepare|start|begin|end)\b|(?:un)?install\b|flush\b|lock\s+(?:tables?|instance)\b)`)
 	selecting = regexp.MustCompile(`(?i)\b(?:insert|update|delete|merge|into)\b`)
 )
 
@@ -33,6 +36,9 @@ var (
 func classify(text string) class {
 	text = text[len(comments.FindString(text)):]
 	word := strings.ToUpper(strings.TrimRight(first(text), ";("))
+	if acting.MatchString(text) {
+		return other
+	}
 	switch word {
 	case "":
 		return reads
@@ -90,6 +96,11 @@ func (m *match) missing() {
 			default:
 				m.r.NoTrace++
 			}
+		}
+	}
+	for _, l := range m.logs {
+		if n := m.nobody[l.Name]; n > 0 {
+			m.find("unclassified", l.Name, 0, "%d statements of sessions that were there before this log began: whose they are it does not say", n)
 		}
 	}
 	for _, t := range m.n.Targets {

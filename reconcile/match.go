@@ -83,6 +83,8 @@ type match struct {
 	offsets map[string][]time.Duration
 	runs    []*run
 	routed  int
+	values  map[string]bool // of variables, as the record captured them
+	nobody  map[string]int  // by log: writes of sessions whose login it does not say
 	r       Result
 }
 
@@ -96,16 +98,22 @@ type run struct {
 
 // Compare holds the record against the logs.
 func Compare(n *report.Night, logs []*Log, o Options) Result {
-	m := &match{n: n, o: o, logs: logs, ours: map[string][]*statement{}, leaves: map[int64]string{}, offsets: map[string][]time.Duration{}}
+	m := &match{n: n, o: o, logs: logs, ours: map[string][]*statement{}, leaves: map[int64]string{}, offsets: map[string][]time.Duration{},
+		values: map[string]bool{}, nobody: map[string]int{}}
 	m.r.Session = n.Sid
 	m.window()
 	m.recorded()
 	for _, l := range logs {
 		m.place(l)
 	}
-	for _, l := range logs {
-		for _, s := range l.Seen {
-			m.seen(l, s)
+	// Our own first: they say how far the clocks are apart.
+	for _, own := range []bool{true, false} {
+		for _, l := range logs {
+			for _, s := range l.Seen {
+				if own == tagged.MatchString(s.Text) {
+					m.seen(l, s)
+				}
+			}
 		}
 	}
 	m.missing()
@@ -131,6 +139,9 @@ func (m *match) window() {
 		if m.o.To.IsZero() {
 			m.r.To = l.Time.Add(around)
 		}
+		if v, ok := l.Body.(entries.VarCaptured); ok {
+			m.values[v.Value] = true
+		}
 		m.leaves[l.Seq] = l.Leaf.String()
 	}
 	slices.Sort(logins)
@@ -145,6 +156,9 @@ func (m *match) recorded() {
 				if st.End != nil && st.End.Outcome == entries.Unsent || !m.loggable(st) {
 					continue
 				}
+				for _, b := range st.Binds {
+					m.values[b.Value] = true
+				}
 				x := &statement{Statement: st}
 				if t := tagged.FindStringSubmatch(st.Tag); t != nil {
 					x.n, x.i = t[2], t[3]
@@ -158,26 +172,24 @@ func (m *match) recorded() {
 // loggable reports whether a server's log could hold the statement; programs and
 // routers get a note instead.
 func (m *match) loggable(st *report.Statement) bool {
-	switch st.Verb {
-	case "sql", "aws":
-	case "exec":
-		const slack = 2 * time.Second // of the two clocks
-		r := &run{Statement: st, from: st.At.Add(-slack), to: st.At.Add(slack)}
-		if st.End != nil {
-			r.to = r.to.Add(time.Duration(st.End.TookUS) * time.Microsecond)
-		}
-		m.runs = append(m.runs, r)
-		return false
-	default:
-		return false
-	}
 	for _, t := range m.n.Targets {
+		// What is done to a router, its file among it, sends a server nothing.
 		if t.ID == st.Target && t.Role == "router" {
 			m.routed++
 			return false
 		}
 	}
-	return true
+	switch st.Verb {
+	case "sql", "aws":
+		return true
+	case "exec":
+		r := &run{Statement: st, from: st.At, to: st.At}
+		if st.End != nil {
+			r.to = r.to.Add(time.Duration(st.End.TookUS) * time.Microsecond)
+		}
+		m.runs = append(m.runs, r)
+	}
+	return false
 }
 
 // place says which server a log is of, by the tags in it, if nobody said.
@@ -220,6 +232,9 @@ func (m *match) seen(l *Log, s Seen) {
 		m.ownCall(l, s)
 		return
 	}
+	if l.Kind == "mysql" && m.ownMasked(l, s) {
+		return
+	}
 	m.offRecord(l, s)
 }
 
@@ -238,22 +253,27 @@ func (m *match) ownTag(l *Log, s Seen, t []string) {
 	}
 	text := s.Text[len(t[0]):]
 	for _, x := range m.ours[strings.TrimSpace(t[0])] {
-		if !same(x.Text, text) {
+		if !same(x.Text, text) && !sameBound(x.Text, text, x.Binds) {
 			continue
 		}
-		if !x.found {
-			x.found = true
-			m.r.Found++
-		}
-		if !s.At.IsZero() {
-			m.offsets[l.Target] = append(m.offsets[l.Target], s.At.Sub(x.At))
-		}
+		m.matched(l, s, x)
 		return
 	}
 	if m.proof(n, text) {
 		return
 	}
 	m.find("contradiction", s.Where(), n, "carries the tag of entry %d action %s, and the text is not the recorded one", n, t[3])
+}
+
+// matched notes that a recorded statement stands in a log.
+func (m *match) matched(l *Log, s Seen, x *statement) {
+	if !x.found {
+		x.found = true
+		m.r.Found++
+	}
+	if !s.At.IsZero() {
+		m.offsets[l.Target] = append(m.offsets[l.Target], s.At.Sub(x.At))
+	}
 }
 
 // ownCall looks for a call of the session by its request id.
@@ -278,8 +298,16 @@ func (m *match) ownCall(l *Log, s Seen) {
 func (m *match) proof(intent int64, text string) bool {
 	for _, s := range m.n.Steps {
 		for _, a := range s.Attempts {
-			if a.Intent == intent && strings.Contains(a.Plan, "\n| "+strings.ReplaceAll(text, "\n", "\n| ")+"\n") {
+			if a.Intent != intent {
+				continue
+			}
+			if strings.Contains(a.Plan, "\n| "+strings.ReplaceAll(text, "\n", "\n| ")+"\n") {
 				return true
+			}
+			for _, planned := range blocks(a.Plan) {
+				if m.sameCaptured(planned, text) {
+					return true
+				}
 			}
 		}
 	}
@@ -304,15 +332,20 @@ func same(planned, sent string) bool {
 }
 
 func (m *match) offRecord(l *Log, s Seen) {
-	if !slices.Contains(m.r.Logins, s.Login) && l.Kind != "cloudtrail" {
-		return
-	}
 	if !s.At.IsZero() && (s.At.Before(m.r.From) || s.At.After(m.r.To)) {
 		return
 	}
 	kind := classify(s.Text)
+	if l.Kind == "mysql" && s.Login == "" && kind != reads {
+		m.nobody[l.Name]++
+		return
+	}
+	if !m.ofOurs(l, s.Login) && l.Kind != "cloudtrail" {
+		return
+	}
+	before, after := m.apart(l.Target)
 	for _, r := range m.runs {
-		if kind != reads && s.At.After(r.from) && s.At.Before(r.to) {
+		if kind != reads && s.At.After(r.from.Add(before)) && s.At.Before(r.to.Add(after)) {
 			r.sent++
 			return
 		}
@@ -327,6 +360,29 @@ func (m *match) offRecord(l *Log, s Seen) {
 		m.r.OffRecord++
 		m.find("off_record", s.Where(), 0, "by %s, not in the record: %s", s.Login, words(s.Text))
 	}
+}
+
+// apart is how much earlier and later than the recorded time a statement may
+// stand in a server's log, as the statements with our tag show it; a log that
+// writes whole seconds shows that too. Without enough of them it is a guess.
+func (m *match) apart(target string) (before, after time.Duration) {
+	const guess, margin, enough = 2 * time.Second, 100 * time.Millisecond, 5
+	all := m.offsets[target]
+	if len(all) < enough {
+		return -guess, guess
+	}
+	return slices.Min(all) - margin, slices.Max(all) + margin
+}
+
+// ofOurs reports a login whose writes must all be on record. MySQL's log names
+// the user; the record has the account, with the hosts that it may come from.
+func (m *match) ofOurs(l *Log, login string) bool {
+	return slices.ContainsFunc(m.r.Logins, func(own string) bool {
+		if i := strings.LastIndex(own, "@"); i > 0 && l.Kind == "mysql" && own[:i] == login {
+			return true
+		}
+		return own == login
+	})
 }
 
 // words shows the beginning of a statement: enough to find it, without literals,

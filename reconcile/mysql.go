@@ -16,7 +16,7 @@ var (
 	mysqlLine   = regexp.MustCompile(`^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+(?:Z|[+-]\d\d:\d\d))?\t *(\d+) (\w[\w ]*?)\t(.*)$`)
 	mariaLine   = regexp.MustCompile(`^(\d{6} [ \d]\d:\d\d:\d\d)?\t+ *(\d+) (\w[\w ]*?)\t(.*)$`)
 	auditLine   = regexp.MustCompile(`^(\d{8} \d\d:\d\d:\d\d),[^,]*,([^,]*),[^,]*,\d+,\d+,(\w+),[^,]*,(?:'(.*)')?,(\d+)$`)
-	mysqlHeader = regexp.MustCompile(`^(?:Time {2,}Id Command|Tcp port|.*, Version: )`)
+	mysqlHeader = regexp.MustCompile(`^(?:Time\s+Id Command|Tcp port|.*, Version: )`)
 )
 
 // ReadMySQL reads a general log of MySQL or MariaDB, or the log of MariaDB's
@@ -53,7 +53,7 @@ func ReadMySQL(r io.Reader, name string) (*Log, error) {
 		}
 		l.cover(now)
 		switch m[3] {
-		case "Connect":
+		case "Connect", "Change user":
 			who, _, _ := strings.Cut(m[4], "@")
 			logins[m[2]] = who
 		case "Query", "Execute":

@@ -65,7 +65,7 @@ func TestMySQLLogs(t *testing.T) {
 	for name, text := range map[string]string{
 		"mysql": "/usr/sbin/mysqld, Version: 9.7.4 (MySQL). started with:\nTcp port: 3306  Unix socket: x\nTime                 Id Command    Argument\n" +
 			"2026-11-21T02:00:00.123456Z\t   12 Connect\tada@localhost on app using TCP/IP\n2026-11-21T02:00:00.223456Z\t   12 Query\tSET GLOBAL read_only = ON\n2026-11-21T02:00:01.223456Z\t   12 Quit\t\n",
-		"mariadb": "261121  2:00:00\t     12 Connect\tada@localhost on app using TCP/IP\n\t\t     12 Query\tSET GLOBAL read_only = ON\n261121  2:00:01\t     12 Quit\t\n",
+		"mariadb": "/usr/sbin/mariadbd, Version: 10.11.19-MariaDB-log (Debian 12). started with:\nTcp port: 3306  Unix socket: x\nTime\t\t    Id Command\tArgument\n261121  2:00:00\t     12 Connect\tada@localhost on app using TCP/IP\n\t\t     12 Query\tSET GLOBAL read_only = ON\n261121  2:00:01\t     12 Quit\t\n",
 		"audit":   "20261121 02:00:00,host,ada,127.0.0.1,12,77,QUERY,app,'SET GLOBAL read_only = ON',0\n20261121 02:00:01,host,ada,127.0.0.1,12,0,DISCONNECT,app,,0\n",
 	} {
 		l, err := ReadMySQL(strings.NewReader(text), name)
@@ -74,6 +74,9 @@ func TestMySQLLogs(t *testing.T) {
 		}
 		if got := strings.Join(texts(l), "|"); got != "ada: SET GLOBAL read_only = ON" {
 			t.Errorf("%s: %q", name, got)
+		}
+		if l.Strange != 0 {
+			t.Errorf("%s: %d strange lines", name, l.Strange)
 		}
 		if at := time.Date(2026, 11, 21, 2, 0, 0, 0, time.UTC); l.Seen[0].At.Truncate(time.Second) != at {
 			t.Errorf("%s: at %s; want %s", name, l.Seen[0].At, at)
@@ -98,6 +101,9 @@ func TestClassify(t *testing.T) {
 		"SELECT 1": reads, "  /* a */ -- b\n select now()": reads, "SELECT pg_drop_replication_slot('x')": other, "SELECT nextval('s')": other,
 		"SELECT * INTO t FROM u": other, "TABLE t": reads, "SELECT has_table_privilege(t, 'UPDATE')": reads, "BEGIN": reads, "SHOW x": reads, "": reads,
 		"WITH d AS (DELETE FROM t RETURNING 1) SELECT 1": unknown, "DO $$ $$": unknown, "CALL p()": unknown, "COPY t FROM STDIN": unknown, "VACUUM": unknown, "EXECUTE p": unknown,
+		"SET GLOBAL read_only = OFF": other, "set persist x = 1": other, "SET SESSION x = 1": reads, "SET x = 1": reads, "START REPLICA": other, "START TRANSACTION": reads,
+		"stop slave": other, "RESET REPLICA ALL": other, "RESET ALL": reads, "RESET search_path": reads, "CHANGE MASTER TO MASTER_HOST = 'x'": other, "KILL 7": other, "XA COMMIT 'x'": other,
+		"XA RECOVER": unknown, "PURGE BINARY LOGS TO 'x'": other, "FLUSH TABLES": other, "LOCK TABLES t WRITE": other, "INSTALL PLUGIN x SONAME 'y'": other,
 		"alter role app nologin": ddl, "DROP TABLE t;": ddl, "TRUNCATE t": mod, "UPDATE t SET a=1": mod,
 	} {
 		if got := classify(text); got != want {

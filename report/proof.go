@@ -121,6 +121,9 @@ func (n *Night) rowsProved() string {
 		if ms, err := strconv.ParseInt(vars["verify_ms"], 10, 64); err == nil {
 			s += ", in " + span(time.Duration(ms)*time.Millisecond) + " of it"
 		}
+		if left := vars["verified_except"]; left != "" && left != "nothing" {
+			s += "; NOT COMPARED: " + left
+		}
 		return s + fmt.Sprintf(" (entry %d)", at["verified_rows"])
 	}
 	if rows := vars["compared_rows"]; rows != "" {

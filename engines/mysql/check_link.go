@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/turquoise-db/turquoise/engines"
 )
@@ -62,21 +63,47 @@ func positionsFit(ctx context.Context, k *look) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	theirs, err := k.peer.row(ctx, sql)
-	if err != nil {
-		return answer{}, err
-	}
 	var sets [3]gtidSet
-	for i, s := range []string{text(mine, 0), text(theirs, 0), text(theirs, 1)} {
-		if sets[i], err = parseGTIDs(s); err != nil {
-			return answer{}, k.me.fail(err)
+	var extra gtidSet
+	for try := 1; ; try++ {
+		theirs, err := k.peer.row(ctx, sql)
+		if err != nil {
+			return answer{}, err
+		}
+		for i, s := range []string{text(mine, 0), text(theirs, 0), text(theirs, 1)} {
+			if sets[i], err = parseGTIDs(s); err != nil {
+				return answer{}, k.me.fail(err)
+			}
+		}
+		if extra = sets[0].minus(sets[1]); extra.count() == 0 || try == committingTries || !pauseFor(ctx, committingPause) {
+			break
 		}
 	}
-	extra, lost := sets[0].minus(sets[1]), gtidSet{}
+	lost := gtidSet{}
 	if len(k.me.links) > 0 && k.me.byID(k.me.linkOf()) {
 		lost = sets[2].minus(sets[0])
 	}
 	return fit(extra.count(), extra.String(), lost.count(), lost.String())
+}
+
+// A source sends a transaction when it is in its log and counts it as its own when
+// it is committed: between the two its replica has what it does not know yet. Who
+// asks in that moment asks again, for as long as a busy server may take.
+const (
+	committingTries = 10
+	committingPause = 100 * time.Millisecond
+)
+
+// pauseFor waits, and reports false when there is no time left.
+func pauseFor(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
 }
 
 // fit is the answer for both products.

@@ -116,10 +116,13 @@ func TestInFlightSeesALostStatement(t *testing.T) {
 	})
 }
 
-// until asks a server again and again for what must come by itself.
+// until asks a server again and again for what must come by itself, and not
+// faster than MySQL makes its list of transactions anew.
 func until(t *testing.T, what string, ask func() (bool, error)) {
 	t.Helper()
-	for over := time.Now().Add(20 * time.Second); ; {
+	tick := time.NewTicker(150 * time.Millisecond)
+	defer tick.Stop()
+	for over := time.Now().Add(20 * time.Second); ; <-tick.C {
 		ok, err := ask()
 		switch {
 		case err != nil:

@@ -5,10 +5,12 @@ import (
 	"database/sql"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/turquoise-db/turquoise/engines"
 	"github.com/turquoise-db/turquoise/engines/enginetest"
 	"github.com/turquoise-db/turquoise/lab"
 )
@@ -55,7 +57,7 @@ func TestTheWindow(t *testing.T) {
 			name string
 			run  func(*testing.T)
 		}{
-			{"a commit in flight fails", w.commitInFlight}, {"a prepared transaction", w.preparedStops}, {"a locked table", w.lockedTableStops},
+			{"gauges", w.gaugesSee}, {"a commit in flight fails", w.commitInFlight}, {"a prepared transaction", w.preparedStops}, {"a locked table", w.lockedTableStops},
 			{"counters", w.countersAreRaised}, {"a write on green", w.errantStops},
 		} {
 			if !t.Run(c.name, func(t *testing.T) { was := w.t; w.t = t; defer func() { w.t = was }(); c.run(t) }) {
@@ -63,6 +65,53 @@ func TestTheWindow(t *testing.T) {
 			}
 		}
 	})
+}
+
+// gaugesSee: each figure moves with what it is named for.
+func (w *walker) gaugesSee(t *testing.T) {
+	want := func(id engines.GaugeID, word string, ok func(float64) bool) {
+		t.Helper()
+		if g := w.gauge(id); g.Err != nil || g.Text != word || !ok(g.Value) {
+			t.Errorf("%+v", g)
+		}
+	}
+	is := func(n float64) func(float64) bool { return func(v float64) bool { return v == n } }
+	some := func(v float64) bool { return v > 0 }
+	closed, level := "super", 2.0
+	if w.l.Flavor == lab.FlavorMariaDB {
+		closed, level = "on", 1
+	}
+	want("blue/read_only_state", "off", is(0))
+	want("green/read_only_state", closed, is(level))
+	want("green/worker_state", "running", is(1))
+	want("blue/rev_worker_state", "stopped", is(0))
+	want("green/rev_log_state", "kept", is(0))
+	want("blue/log_state", "kept", is(0))
+	want("blue/log_room_minutes", "", some)
+	want("green/apply_errors_count", "", is(0))
+	want("green/errant_count", "", is(0))
+	want("green/app_sessions_count", "", is(0))
+
+	a := w.app()
+	exec(t, a, "SET autocommit = 0", "")
+	exec(t, a, "INSERT INTO seats (who) VALUES ('open')", "")
+	want("blue/app_sessions_count", "", is(1))
+	until(t, "the open writer is seen", func() (bool, error) {
+		g := w.gauge("blue/oldest_writer_seconds")
+		return g.Value > 0.2, g.Err
+	})
+	groups, err := w.readers["blue"].Clients(t.Context(), engines.Scope{On: "blue", From: "blue", To: "green", Params: w.params})
+	if err != nil || !slices.ContainsFunc(groups, func(g engines.ClientGroup) bool {
+		return g.User == lab.RoleApp && g.App == "shop" && strings.Contains(g.State, "in transaction") && g.Count == 1
+	}) {
+		t.Errorf("clients: %+v, %v", groups, err)
+	}
+	exec(t, a, "ROLLBACK", "")
+	exec(t, a, "LOCK TABLES seats WRITE", "")
+	if g := w.gauge("blue/table_locks_count"); w.l.Flavor == lab.FlavorMySQL && (g.Err != nil || g.Value == 0) || w.l.Flavor == lab.FlavorMariaDB && g.Err == nil {
+		t.Errorf("%+v", g)
+	}
+	exec(t, a, "UNLOCK TABLES", "")
 }
 
 func (w *walker) commitInFlight(t *testing.T) {

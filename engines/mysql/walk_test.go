@@ -104,7 +104,9 @@ func (w *walker) ask(on engines.TargetID, session string, verb engines.Verb, tex
 // proved asks a proof until it holds or its time is over.
 func (w *walker) proved(p engines.Proof) error {
 	end := time.Now().Add(p.Limit)
-	for {
+	tick := time.NewTicker(max(p.Every, time.Millisecond))
+	defer tick.Stop()
+	for ; ; <-tick.C {
 		res, err := w.ask(p.Target, "", p.Verb, p.Text, p.Binds, 0)
 		is, _ := res.First()
 		switch {

@@ -36,6 +36,10 @@ type Subject struct {
 	Hostile []engines.Statement // the server answers with text that moves a cursor or holds a Value, in an error or a notice
 	Value   string              // as it would stand in a row; may stand in no error
 
+	// Echo is a question whose answer is its one bound value, $1; no text: the
+	// engine binds nothing.
+	Echo engines.Statement
+
 	// Lasts is a statement that goes on for long. Late is its outcome when Limit
 	// is over: Refused where the server ends it by itself, else Unclear. After
 	// brings the server back from one that was given up; nil: nothing is left.
@@ -76,7 +80,7 @@ func Exercise(t *testing.T, s Subject) {
 		name string
 		run  func(*testing.T, Subject)
 	}{
-		{"identity", identity}, {"outcomes", outcomes}, {"cut lines", cutLines}, {"a lost line", lostLine},
+		{"identity", identity}, {"outcomes", outcomes}, {"bound values", boundValues}, {"cut lines", cutLines}, {"a lost line", lostLine},
 		{"limits", limits}, {"given up", givenUp}, {"text of the server", serverText}, {"secrets", secrets},
 		{"gauges", gauges}, {"clients", clients}, {"checks", inspections}, {"a reader of its own", readerAlone},
 		{"a reader of a dead server", deadReader}, {"close", closeTwice}, {"a dead server", deadServer}, {"plans", plans},

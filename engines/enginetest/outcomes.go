@@ -44,6 +44,29 @@ func outcomes(t *testing.T, s Subject) {
 	}
 }
 
+// boundValues: a value that is known only while a plan runs comes to the server as
+// it was captured, whatever it holds, and is no part of the statement.
+func boundValues(t *testing.T, s Subject) {
+	if s.Echo.Text == "" {
+		return
+	}
+	c := s.conn(t, s.Addr)
+	for _, v := range []string{"0/16B3748", "d81034bb-e5e5-11f1-af1e-02fc00000001:1-5975", "0-21-4711", "4711", "007", "", "it's", `a\b`, "$2 $1", "-- x", "/* x", `[["shop", "orders", 7]]`,
+		"x' OR '1'='1", "\u00e4\u20ac"} {
+		st := s.Echo
+		st.Args = []string{v}
+		res, err := send(within(t), c, st)
+		if is, ok := res.First(); err != nil || !ok || is != v {
+			t.Errorf("%q came back as %q, %v", v, is, err)
+		}
+	}
+	st := s.Echo
+	st.Args = nil
+	if _, err := send(within(t), c, st); err == nil || c.Classify(err) == engines.Done {
+		t.Errorf("a parameter that nobody filled: %v", err)
+	}
+}
+
 // cutLines: what left us and was not answered is Unclear, whether it arrived or
 // not, and the server is asked what became of it.
 func cutLines(t *testing.T, s Subject) {

@@ -36,6 +36,7 @@ func TestContract(t *testing.T) {
 				}
 				return n == 1
 			},
+			Echo:    statement("SELECT CAST($1 AS CHAR)"),
 			Reads:   statement("SELECT 1"),
 			Refused: []engines.Statement{statement("SELECT * FROM shop.nowhere"), statement("SELECT 1; SELECT 2"), statement("SIGNAL SQLSTATE '45000'")},
 			Hostile: []engines.Statement{

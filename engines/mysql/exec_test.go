@@ -72,7 +72,7 @@ func TestADumpSaysWhereItStands(t *testing.T) {
 // TestLagIsTheAgeOfWhatIsMissing, by our own clock: 0 until something is missing,
 // then the age of the oldest place that is.
 func TestLagIsTheAgeOfWhatIsMissing(t *testing.T) {
-	h, at := newHistory(), clock()
+	h, at := newHistory(), moments()
 	place := func(n string) place {
 		p, err := parseIDs(false, uuidA+":1-"+n)
 		if err != nil {
@@ -100,7 +100,7 @@ func TestLagIsTheAgeOfWhatIsMissing(t *testing.T) {
 	}
 }
 
-// clock gives moments by second.
-func clock() func(int) time.Time {
+// moments are a second apart, by number.
+func moments() func(int) time.Time {
 	return func(n int) time.Time { return time.Unix(1_800_000_000+int64(n), 0) }
 }

@@ -65,9 +65,10 @@ func fill(text string, args []string) (string, error) {
 	return b.String(), nil
 }
 
-// value is a bound value as it stands in a statement.
+// value is a bound value as it stands in a statement. Zeros in front would get
+// lost in a number.
 func value(s string) string {
-	if s != "" && len(s) <= 20 && strings.Trim(s, "0123456789") == "" {
+	if s != "" && len(s) <= 20 && strings.Trim(s, "0123456789") == "" && (s == "0" || s[0] != '0') {
 		return s
 	}
 	return lit(s)

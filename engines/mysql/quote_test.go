@@ -23,6 +23,7 @@ func TestBoundValuesAreFilledIn(t *testing.T) {
 		"in a comment":       {"/* $1 */ SELECT $1 -- $1\n, $1", []string{"a"}, "/* $1 */ SELECT 'a' -- $1\n, 'a'"},
 		"a path":             {"'$[0]' $", nil, "'$[0]' $"},
 		"a value with $":     {"$1 $2", []string{"$2", "x"}, "'$2' 'x'"},
+		"zeros in front":     {"$1, $2", []string{"007", "0"}, "'007', 0"},
 		"a long number":      {"$1", []string{"123456789012345678901"}, "'123456789012345678901'"},
 	} {
 		got, err := fill(tt.text, tt.args)

@@ -43,6 +43,7 @@ func TestContract(t *testing.T) {
 			}
 			return n == 1
 		},
+		Echo:    sql("SELECT $1::text"),
 		Reads:   sql("SELECT 1"),
 		Refused: []engines.Statement{sql("SELECT * FROM nowhere"), sql("SELECT 1; SELECT 2"), sql("SELECT 1/0")},
 		Hostile: []engines.Statement{

@@ -83,12 +83,14 @@ func (p plan) eventsAsBefore(on engines.TargetID) engines.Action {
 	return bound(a, engines.Bind{Var: varEvents, Why: "event_scheduler before the window"})
 }
 
-// quietOff lets events run where the writes are now, if they ran before.
+// quietOff lets events run where the writes are now, if they ran before. Nothing
+// is known of them where they were never stopped: a cutover that is abandoned
+// early; then they are looked at and left alone.
 func (p plan) quietOff() (engines.Parts, error) {
-	if p.of(p.On).maria {
-		read := act(p.On, "whether events run", eventsRun)
+	if _, stopped := p.Vars[varEvents]; !stopped || p.of(p.On).maria {
+		read := act(p.On, "events were not switched: whether they run", eventsRun)
 		read.Captures = []engines.Capture{{Var: "events_" + string(p.On)}}
-		return engines.Parts{Actions: []engines.Action{read}, UndoNone: "reads only: a person switches events"}, nil
+		return engines.Parts{Actions: []engines.Action{read}, UndoNone: "reads only"}, nil
 	}
 	return engines.Parts{Actions: []engines.Action{p.eventsAsBefore(p.On)}, Undo: undoes(1, p.eventsOff(p.On)...)}, nil
 }

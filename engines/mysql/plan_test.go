@@ -33,7 +33,7 @@ func request(variant, kind, stage string, on, from, to engines.TargetID) engines
 	green.Host = "10.0.0.6"
 	return engines.Request{Kind: kind, Stage: stage, Run: "s7f2", Attempt: 3, On: on, From: from, To: to,
 		Params: map[string]string{"blue_conninfo": "host=orders-blue port=3306", "green_conninfo": "host=orders-green port=3307 ssl=off"},
-		Lists:  map[string][]string{"databases": {"shop"}},
+		Lists:  map[string][]string{"databases": {"shop"}}, Vars: map[string]string{varEvents: "ON"},
 		Known:  map[engines.TargetID]engines.Identity{"blue": blue, "green": green}}
 }
 
@@ -187,6 +187,17 @@ func TestUnknownServersAreNotPlannedFor(t *testing.T) {
 		if _, err := (Planner{}).Plan(r); err != nil {
 			t.Errorf("%s: a planned stop: %v", name, err)
 		}
+	}
+}
+
+// TestEventsThatWereNeverStoppedAreLeftAlone: a cutover may be abandoned before it
+// came to them.
+func TestEventsThatWereNeverStoppedAreLeftAlone(t *testing.T) {
+	r := request("mysql", "quiet", "off", "blue", "blue", "green")
+	r.Vars = nil
+	p, err := Planner{}.Plan(r)
+	if err != nil || len(p.Actions) != 1 || !reads(p.Actions[0]) || len(p.Actions[0].Binds) > 0 {
+		t.Errorf("%v\n%s", err, show(p))
 	}
 }
 

@@ -34,7 +34,7 @@ func request(variant, kind, stage string, on, from, to engines.TargetID) engines
 	return engines.Request{Kind: kind, Stage: stage, Run: "s7f2", Attempt: 3, On: on, From: from, To: to,
 		Params: map[string]string{"blue_conninfo": "host=orders-blue port=3306", "green_conninfo": "host=orders-green port=3307 ssl=off"},
 		Lists:  map[string][]string{"databases": {"shop"}}, Vars: map[string]string{varEvents: "ON"},
-		Known:  map[engines.TargetID]engines.Identity{"blue": blue, "green": green}}
+		Known: map[engines.TargetID]engines.Identity{"blue": blue, "green": green}}
 }
 
 // TestGoldenPlans shows a reviewer what each kind and stage would send, in both

@@ -46,7 +46,7 @@ var ErrStopped = errors.New("the walk stopped")
 // Walk confirms one step after the other as a script. It does what a person
 // does: it arms, takes the word from the card, confirms what was shown.
 func Walk(ctx context.Context, s *session.Session, o WalkOptions) ([]WalkedStep, error) {
-	h := s.Handle(session.Person{Name: "script", Role: "operator"})
+	h := s.Handle(session.Person{Name: s.State().Operator, Role: "operator"})
 	var done []WalkedStep
 	for {
 		it, ok := s.State().Current()

@@ -3,6 +3,7 @@ package mysql
 import (
 	"context"
 	"database/sql/driver"
+	"errors"
 	"net"
 	"strconv"
 	"strings"
@@ -40,12 +41,13 @@ type link struct {
 	mark   string // comment in front of a text that has none of its own
 	meter  engines.Meter
 
-	raw   rawConn
-	d     dialect
-	id    string        // connection id
-	lab   string        // run of the lab; empty on anything else
-	limit time.Duration // the time limit in force
-	dead  bool          // nobody may use it any more
+	raw     rawConn
+	d       dialect
+	id      string        // connection id
+	lab     string        // run of the lab; empty on anything else
+	started string        // when the server did, as it prints it
+	limit   time.Duration // the time limit in force
+	dead    bool          // nobody may use it any more
 }
 
 // rawConn is what the driver's connection can do. It is used without
@@ -169,7 +171,7 @@ func (l *link) setUp(ctx context.Context) error {
 	if want := l.role != sessionUnlogged; (text(logged, 0) == "1") != want {
 		return errLogBin
 	}
-	if err := l.learnLab(ctx); err != nil {
+	if err := errors.Join(l.learnLab(ctx), l.learnStart(ctx)); err != nil {
 		return err
 	}
 	if l.reads() {

@@ -9,13 +9,16 @@ import (
 	"github.com/turquoise-db/turquoise/engines"
 )
 
-// identitySQL asks for all that tells two servers apart. The start is reckoned
-// from the uptime, both counted from the beginning of the same statement: it
-// does not move when the server's clock does. A physical copy may have kept the
-// id, so host and port count too.
+// identitySQL asks for all that tells two servers apart. A physical copy may have
+// kept the id, so host and port count too.
+//
+// startedSQL reckons the start from the uptime, both counted from the beginning of
+// the same statement: it does not move when the server's clock does. A connection
+// does not outlive its server, so it is asked once for each: MariaDB takes over a
+// millisecond for the answer, and the window asks who answers a hundred times.
 const (
+	startedSQL  = `SELECT FROM_UNIXTIME(CAST(UNIX_TIMESTAMP() - (SELECT variable_value FROM %STATUS%.global_status WHERE variable_name = 'Uptime') AS SIGNED))`
 	identitySQL = `SELECT VERSION(), %ID%, @@global.server_id, @@hostname, @@global.port, CURRENT_USER(), COALESCE(DATABASE(), ''),
- FROM_UNIXTIME(CAST(UNIX_TIMESTAMP() - (SELECT variable_value FROM %STATUS%.global_status WHERE variable_name = 'Uptime') AS SIGNED)),
  @@global.read_only, @@global.general_log, CAST(UNIX_TIMESTAMP(SYSDATE(6)) * 1000000 AS UNSIGNED), @@global.log_bin, %GTID%`
 	gtidOfMySQL = `@@global.gtid_mode = 'ON' AND @@global.enforce_gtid_consistency = 'ON' AND @@global.log_bin`
 	gtidOfMaria = `@@global.gtid_strict_mode AND @@global.log_slave_updates AND @@global.log_bin`
@@ -30,7 +33,6 @@ const (
 	colPort
 	colLogin
 	colDatabase
-	colStarted
 	colReadOnly
 	colGeneralLog
 	colClock
@@ -41,8 +43,17 @@ const (
 func (d dialect) identity() string {
 	return replace(identitySQL,
 		"%ID%", d.pick("@@global.server_uuid", "@@global.server_uid"),
-		"%STATUS%", d.pick("performance_schema", "information_schema"),
 		"%GTID%", d.pick(gtidOfMySQL, gtidOfMaria))
+}
+
+// learnStart asks once when the server started.
+func (l *link) learnStart(ctx context.Context) error {
+	row, err := l.one(ctx, replace(startedSQL, "%STATUS%", l.d.pick("performance_schema", "information_schema")))
+	if err != nil {
+		return err
+	}
+	l.started = text(row, 0)
+	return nil
 }
 
 // identify asks the server who it is, on this very connection.
@@ -64,7 +75,7 @@ func (l *link) identify(ctx context.Context) (engines.Identity, error) {
 	}
 	return engines.Identity{
 		Engine: Name, Version: d.v.String(), Major: d.v[0], System: clean(text(row, colSystem)), Host: host, Port: number,
-		Database: text(row, colDatabase), Login: clean(text(row, colLogin)), Started: text(row, colStarted), Writable: off(text(row, colReadOnly)),
+		Database: text(row, colDatabase), Login: clean(text(row, colLogin)), Started: l.started, Writable: off(text(row, colReadOnly)),
 		Lab: l.lab,
 		Extra: map[string]string{engines.ExtraTitle: d.title(), extraProduct: d.product(), extraServerID: text(row, colServerID), extraGTID: text(row, colGTID),
 			"hostname": clean(text(row, colHostname)), "port": text(row, colPort), "log_bin": text(row, colLogBin),

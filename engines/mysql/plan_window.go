@@ -77,34 +77,32 @@ func (p plan) catchup() (engines.Parts, error) {
 		p.waitFor(p.To, varPosition, p.freezePosition().Why, limit),
 		p.arrives(p.To, p.token(), limit),
 	}
+	begins := p.position(p.To, "where the way back begins", varToFile)
 	if p.byID() {
 		d := p.of(p.To)
 		more := d.pick("SELECT GTID_SUBTRACT(@@global.gtid_executed, $1) = ''", "SELECT "+sameIDs("@@global.gtid_binlog_pos", "$1"))
-		as = append(as, bound(checked(p.To, string(p.To)+" has nothing that "+string(p.From)+" lacks", more, "1"), p.freezePosition()))
+		begins[0].Proof = ask(p.To, string(p.To)+" has nothing that "+string(p.From)+" lacks", more, "1")
+		begins[0].Proof.Binds = []engines.Bind{p.freezePosition()}
 	}
-	as = append(as, p.unmoved())
-	as = append(as, p.position(p.To, "where the way back begins", varToFile)...)
-	return engines.Parts{Actions: as, UndoNone: "waits and reads"}, nil
+	as = append(as, p.unmoved()...)
+	return engines.Parts{Actions: append(as, begins...), UndoNone: "waits and reads"}, nil
 }
 
-// unmoved looks a second time at the side that was frozen. MariaDB has no lock
-// against accounts that pass read_only.
-func (p plan) unmoved() engines.Action {
-	d, title := p.of(p.From), "nothing was written on "+string(p.From)+" since"
-	binds := []engines.Bind{p.freezePosition()}
-	var text string
+// unmoved looks a second time at a frozen MariaDB, which has no lock against
+// accounts that pass read_only. On MySQL nobody can have written.
+func (p plan) unmoved() []engines.Action {
+	d := p.of(p.From)
 	switch {
+	case !d.maria:
+		return nil
 	case !p.byID():
 		// Nothing compares a position on the server; what is read is on record.
 		a := act(p.From, "where "+string(p.From)+" stands now", kept(d.ownPosition(), "File", "Position"))
 		a.Captures = []engines.Capture{{Var: "frozen_position"}, {Var: "frozen_offset", Column: 1}}
-		return a
-	case d.maria:
-		text = "SELECT " + sameIDs("@@global.gtid_binlog_pos", "$1")
-	default:
-		text = "SELECT GTID_SUBTRACT(@@global.gtid_executed, $1) = ''"
+		return []engines.Action{a}
 	}
-	return bound(checked(p.From, title, text, "1"), binds...)
+	return []engines.Action{bound(checked(p.From, "nothing was written on "+string(p.From)+" since",
+		"SELECT "+sameIDs("@@global.gtid_binlog_pos", "$1"), "1"), p.freezePosition())}
 }
 
 // route lets applications write on the side that gets the writes. Clients are

@@ -169,6 +169,10 @@ func (d *Door) Look() (s State, p engines.ComparePace, ok bool) {
 	return w.State(), p, true
 }
 
+// sayEvery is how often the output of the step tells how far it is; the screen's
+// own view is newer.
+const sayEvery = 5 * time.Second
+
 // Do performs one comparing action: its text is an engines.CompareOrder.
 func (d *Door) Do(ctx context.Context, s engines.Statement) (engines.Result, error) {
 	if s.Limit > 0 {
@@ -249,10 +253,14 @@ func (d *Door) compare(ctx context.Context, order engines.CompareOrder) ([]strin
 	}
 	o := Options{Blue: open(s.Blue), Green: open(s.Green), Digests: s.Engine.Digests, Now: s.Now, DataOnly: true, Limits: d.limits,
 		Tables: order.Tables, Except: order.Except, Strength: order.Strength}
-	last := time.Time{}
+	last, held := time.Time{}, false
 	o.Progress = func(p tablediff.Progress) {
-		if now := s.Now(); now.Sub(last) >= 5*time.Second || p.Held != "" {
-			last = now
+		every := sayEvery
+		if p.Held != "" { // a night of standing still is no news every second
+			every *= 12
+		}
+		if now := s.Now(); now.Sub(last) >= every || held != (p.Held != "") {
+			last, held = now, p.Held != ""
 			s.Say(p.Held != "", fmt.Sprintf("comparing: %d of %d parts, %d of about %d rows, %.0f rows/s %s", p.Done, p.Parts, p.Rows, p.Total, p.Rate(), p.Held))
 		}
 	}

@@ -27,6 +27,7 @@ type table struct {
 	left  int      // rows
 	sizes []string // of the batches that were sent
 	busy  int      // batches that get no lock
+	lost  bool     // the answer of the next batch is lost, whatever it says
 	each  func(n int)
 	waits []time.Duration // lock waits of the statements
 }
@@ -65,6 +66,10 @@ func (t *table) fill(s engines.Statement) (engines.Result, error) {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if t.lost {
+		t.lost = false
+		return engines.Result{}, fmt.Errorf("lock not available: %w", errLost)
+	}
 	if t.busy > 0 {
 		t.busy--
 		return engines.Result{}, errBusy
@@ -238,4 +243,20 @@ func TestAnInterruptedJobGoesOn(t *testing.T) {
 	if got := len(tb.sent()); got != 11 {
 		t.Errorf("%d batches in all", got)
 	}
+}
+
+// TestALostBatchIsNeverSentAgain, whatever its error says of locks: the proof
+// finds rows left, and a person confirms anew.
+func TestALostBatchIsNeverSentAgain(t *testing.T) {
+	tb, n := newTable(t)
+	tb.lost = true
+	n.run("1.1", steps.Unclear)
+	if got := tb.sent(); len(got) != 1 {
+		t.Fatalf("%d batches", len(got))
+	}
+	if err := n.do(session.Intent{Command: steps.Verify{Step: "1.1"}}); err != nil {
+		t.Fatal(err)
+	}
+	n.over("1.1", steps.Failed)
+	n.run("1.1", steps.Done)
 }

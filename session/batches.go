@@ -9,6 +9,7 @@ import (
 	"github.com/turquoise-db/turquoise/checks"
 	"github.com/turquoise-db/turquoise/checks/colours"
 	"github.com/turquoise-db/turquoise/engines"
+	"github.com/turquoise-db/turquoise/steps"
 )
 
 const (
@@ -196,4 +197,18 @@ func (w work) String() string {
 		return "no batch was left"
 	}
 	return fmt.Sprintf("%d batches of %d to %d rows: %d rows filled, %s in all, up to key %s", w.batches, w.least, max(w.most, w.least), w.rows, w.done, w.key)
+}
+
+// batchOf is the largest batch of a step that is a job: as planned, or as the
+// operator set it.
+func batchOf(as []engines.Action, x steps.StepState) int {
+	for _, a := range as {
+		if a.Repeat != nil && x.Batch > 0 {
+			return x.Batch
+		}
+		if a.Repeat != nil {
+			return a.Repeat.Most
+		}
+	}
+	return 0
 }

@@ -338,6 +338,8 @@ func denied(c steps.Command, why error) audit.Body {
 		name = "confirm"
 	case steps.Skip:
 		name = "skip"
+	case steps.Pace:
+		name = "rows a batch"
 	case steps.Hold:
 		name = "hold"
 	case steps.Settle:

@@ -178,6 +178,7 @@ type Card struct {
 	Expect     string
 	Undo       string // one line
 	Block      bool
+	Batch      int // most rows a batch of the job that the step runs takes; 0: it is no job
 	Budget     time.Duration
 	Prediction Prediction
 	Started    time.Time

@@ -45,6 +45,7 @@ func (s *Session) card(it runbooks.Item, current bool, now time.Time) Card {
 		c.Statements = statements(p.Parts.Actions, x, "main")
 		c.Abort = statements(p.Parts.Abort, x, "abort")
 		c.UndoText = statements(p.Parts.Undo, x, "undo")
+		c.Batch = batchOf(p.Parts.Actions, x)
 		if c.Block {
 			c.Prediction = s.predict(it, p.Parts.Actions, now)
 		}

@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -338,7 +339,9 @@ func (m Model) reasonParts(w int) (string, tok, []line, []line, []line) {
 	case "skip":
 		title, t, say = "SKIP "+string(s.Current)+"?", amber, "The step does not run. What relies on it is not there; the record says who skipped it and why."
 	case "hold":
-		title, say = "HOLD?", "No step starts until the hold is taken back. What runs ends by itself."
+		title, say = "HOLD?", "No step starts until the hold is taken back. What runs ends by itself; a job of batches sends none."
+	case "rows":
+		title, say = "ROWS A BATCH?", fmt.Sprintf("A batch takes at most %d rows now. Type a number: it counts from the next batch on. Slow batches are halved all the same.", s.Cards[s.Current].Batch)
 	case "resume":
 		title, say = "RESUME?", "The hold ends: "+s.Holding
 	case "back":
@@ -375,7 +378,11 @@ func (m Model) reasonParts(w int) (string, tok, []line, []line, []line) {
 		rs := []rune(shown)
 		shown = "…" + string(rs[max(len(rs)-room/2, 0):])
 	}
-	tail := []line{nil, {{dim, "Reason:  "}, {text | bold, shown}, {turq, caret}}, {{amber, m.box.note}}, {{turq | bold, "enter"}, {dim, " writes it   "}, {turq | bold, "esc"}, {dim, " nothing happens"}}}
+	what := "Reason:  "
+	if m.box.kind == "rows" {
+		what = "Rows:  "
+	}
+	tail := []line{nil, {{dim, what}, {text | bold, shown}, {turq, caret}}, {{amber, m.box.note}}, {{turq | bold, "enter"}, {dim, " writes it   "}, {turq | bold, "esc"}, {dim, " nothing happens"}}}
 	return title, t, nil, middle, tail
 }
 

@@ -73,6 +73,7 @@ func keyTable() []binding {
 		{"x", nil, "run…", "run the current step: opens its box", acts},
 		{"v", nil, "verify", "evaluate the checks again; on Unclear ask the proof", acts},
 		{"h", nil, "hold", "hold or resume, with a reason", acts},
+		{"W", nil, "", "while a job of batches runs: most rows that a batch takes", acts},
 		{"n", nil, "note", "note into the record", records},
 		{"a", nil, "", "acknowledge the alarm", records},
 		{"w", nil, "", "workers and limits of the running comparison", records},
@@ -162,7 +163,10 @@ func whyStep(id keyID, s session.Snapshot, c session.Card) string {
 		}
 		return ""
 	}
-	if running(c) && id != "h" {
+	if id == "W" && (!running(c) || c.Batch == 0) {
+		return "no job of batches runs"
+	}
+	if running(c) && id != "h" && id != "W" {
 		return "the step runs"
 	}
 	switch id {

@@ -289,7 +289,7 @@ func (p *plain) ask(q question, format string, args ...any) {
 // askMenu offers by number what the keys of the full screen offer now.
 func (p *plain) askMenu() {
 	p.menu = p.menu[:0]
-	words := map[keyID]string{"x": "run", "v": "verify again", "h": "hold", "s": "skip", "b": "back out", "d": "decide", "n": "note", "w": "pace of the comparison", "o": "override", "g": "go / no-go", "A": "second person signs", "a": "acknowledge", "ctrl+c": "interrupt"}
+	words := map[keyID]string{"x": "run", "v": "verify again", "h": "hold", "s": "skip", "b": "back out", "d": "decide", "n": "note", "w": "pace of the comparison", "W": "rows a batch", "o": "override", "g": "go / no-go", "A": "second person signs", "a": "acknowledge", "ctrl+c": "interrupt"}
 	if p.snap.Holding != "" {
 		words["h"] = "resume"
 	}

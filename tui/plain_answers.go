@@ -151,6 +151,9 @@ func reasoned(kind string, cur runbooks.StepID, next, reason string) steps.Comma
 		return steps.Hold{On: true, Reason: reason}
 	case "resume":
 		return steps.Hold{On: false, Reason: reason}
+	case "rows":
+		n, _ := strconv.Atoi(strings.TrimSpace(reason)) // what is no number is refused as none
+		return steps.Pace{Step: cur, Rows: n}
 	case "back":
 		return steps.BackOut{Reason: reason}
 	case "settle":
@@ -201,6 +204,9 @@ func (p *plain) onChoice(txt string) {
 			kind = "resume"
 		}
 		p.askReason(kind)
+	case "W":
+		p.pend = "rows"
+		p.ask(askReason, "rows a batch, at most %d now; a number, or an empty line for nothing:", p.snap.Cards[cur].Batch)
 	case "s":
 		p.askReason("skip")
 	case "b":

@@ -183,6 +183,8 @@ func (m Model) onAct(id keyID) (tea.Model, tea.Cmd) {
 		if s.Holding != "" {
 			m.box.kind = "resume"
 		}
+	case "W":
+		m.openReason("rows")
 	case "n":
 		m.openReason("note")
 	case "w":

@@ -61,8 +61,11 @@ func (a *App) demo(ctx context.Context, c cutover, sc screen, flavor string) (er
 	if err := sc.check(a); err != nil {
 		return err
 	}
-	if webBook(c.book) {
+	switch {
+	case webBook(c.book):
 		return a.demoWeb(ctx, c, sc)
+	case c.book == sharedBook:
+		return a.demoRelease(ctx, c, sc)
 	}
 	profile, err := a.profileOf(c.book)
 	if err != nil {

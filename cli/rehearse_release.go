@@ -35,9 +35,7 @@ const sharedBook = "blue-turquoise-green"
 
 // rehearseRelease walks a release on a shared database of the lab.
 func (a *App) rehearseRelease(ctx context.Context, r rehearsal) error {
-	// Not untilSignal: the application runs in this process, and a connection of
-	// blue that the fence ended raises SIGPIPE when it is given up.
-	ctx, forget := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	ctx, forget := untilShopSignal(ctx)
 	defer forget()
 	out, err := r.runRelease(ctx, a)
 	if err != nil && out == nil {
@@ -91,13 +89,7 @@ func (r rehearsal) runRelease(ctx context.Context, a *App) (out *releaseRehearse
 	if c.dir == "" {
 		c.dir = rehearsals()
 	}
-	own := shop.Env()
-	s, err := a.open(ctx, c, func(name string) (string, bool) {
-		if v, ok := own[name]; ok {
-			return v, true
-		}
-		return os.LookupEnv(name)
-	}, func(cfg *session.Config) {
+	s, err := a.open(ctx, c, shopEnv(shop), func(cfg *session.Config) {
 		cfg.People = session.People{Signers: people.Signers, Key: people.Operator}
 		cfg.LabOnly, cfg.Scripted, cfg.Change = true, true, "rehearsal"
 		cfg.Meter = shopMeter(ledger)
@@ -116,11 +108,7 @@ func (r rehearsal) runRelease(ctx context.Context, a *App) (out *releaseRehearse
 	ledger.Stop()
 	st := s.State()
 	out = &releaseRehearsed{Steps: walked, Record: s.Dir(), Signers: signers, State: releaseState(ctx, s), AttemptNo: lockWaits(st)}
-	shape := "name"
-	if st.Step("8.3").Phase == steps.Done && st.Back == "" {
-		shape = "coalesce(given_name || ' ', '') || family_name"
-	}
-	if out.ShopReport, err = ledger.Check(ctx, shop.DSN(), shape, turns(st)); err != nil {
+	if out.ShopReport, err = ledger.Check(ctx, shop.DSN(), shapeOf(st), turns(st)); err != nil {
 		return nil, err
 	}
 	after, err := shop.Catalog(ctx)
@@ -130,6 +118,22 @@ func (r rehearsal) runRelease(ctx context.Context, a *App) (out *releaseRehearse
 	out.AsItWas = after == before
 	end := s.Handle(session.Person{Name: "script", Role: "operator"})
 	return out, errors.Join(werr, end.Do(ctx, endIntent("the rehearsal ends here")))
+}
+
+// untilShopSignal is untilSignal without SIGPIPE: the application runs in this
+// process, and a connection of blue that the fence ended raises it when it is
+// given up.
+func untilShopSignal(ctx context.Context) (context.Context, context.CancelFunc) {
+	return signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+}
+
+// shapeOf is the expression that gives a customer's name: before the contract the
+// old column has it, afterwards the new ones.
+func shapeOf(st steps.State) string {
+	if st.Step("8.3").Phase == steps.Done {
+		return "coalesce(given_name || ' ', '') || family_name"
+	}
+	return "name"
 }
 
 func shopMeter(l *lab.ShopLedger) func() *session.Outage {

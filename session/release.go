@@ -134,10 +134,10 @@ func (s *Session) releaseWay(v WayBack, fits bool) WayBack {
 	if r == nil {
 		return v
 	}
-	v.Loses = r.way
+	v.Now, v.Loses = r.way, colours.Loses(r.reading, r.facts)
 	switch {
 	case r.reading.State == colours.S6 || r.reading.Between == "S5→S6":
-		v.State, v.Now = "CLOSED", "restore from the backup only"
+		v.State = "CLOSED"
 	case len(r.reading.Unknown) > 0 && len(r.reading.Conflicts) == 0:
 		v.State = "UNKNOWN"
 	case !r.safe:

@@ -271,3 +271,23 @@ func wayFromGreen(r Reading, f Facts, noDown []string) (string, bool) {
 	}
 	return "safe: requests to turquoise", true
 }
+
+// Loses says in a few words what the way back from a reading costs.
+func Loses(r Reading, f Facts) string {
+	switch {
+	case len(r.Conflicts) > 0 || len(r.Unknown) > 0:
+		return "nobody can say what"
+	case r.State == S3 || r.State == S4:
+		if !f.Detail.Known {
+			return "what only the new shape holds"
+		}
+		if f.Detail.N > 0 {
+			return fmt.Sprintf("the detail of %d rows", f.Detail.N)
+		}
+	case r.State == S5 && r.Between == "" && f.Mismatch.N > 0:
+		return fmt.Sprintf("what differs in %d rows", f.Mismatch.N)
+	case r.State == S6 || r.Between == "S5→S6":
+		return "what was written since the backup"
+	}
+	return "nothing"
+}

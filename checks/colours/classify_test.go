@@ -194,3 +194,20 @@ func TestAFeatureWithoutDownEndsTheWayBack(t *testing.T) {
 		t.Errorf("got %q", text)
 	}
 }
+
+func TestLoses(t *testing.T) {
+	both := engines.ShapeBoth
+	rich := left(at("turquoise", both), n(3), n(0))
+	rich.Detail = n(4)
+	dim := at("turquoise", both)
+	dim.Detail = Number{}
+	for want, f := range map[string]Facts{
+		"nothing": at("green", both), "the detail of 4 rows": rich, "what only the new shape holds": dim,
+		"what differs in 2 rows": left(at("green", both), n(0), n(2)), "what was written since the backup": at("green", engines.ShapePartial),
+		"nobody can say what": at("blue", both),
+	} {
+		if got := Loses(Classify(f), f); got != want {
+			t.Errorf("want %q, got %q", want, got)
+		}
+	}
+}

@@ -1,0 +1,115 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/turquoise-db/turquoise/lab"
+	"github.com/turquoise-db/turquoise/session"
+	"github.com/turquoise-db/turquoise/steps"
+	"github.com/turquoise-db/turquoise/tui"
+)
+
+// shopEnv answers references from the shop first, then from the environment.
+func shopEnv(l *lab.ShopLab) env {
+	own := l.Env()
+	return func(name string) (string, bool) {
+		if v, ok := own[name]; ok {
+			return v, true
+		}
+		return os.LookupEnv(name)
+	}
+}
+
+// demoRelease opens the cockpit on a shop in three versions on one database.
+func (a *App) demoRelease(ctx context.Context, c cutover, sc screen) (err error) {
+	start, forget := untilShopSignal(ctx) // held to the end: no signal may leave servers behind
+	defer forget()
+	a.tell("starting a database, a router and three versions of an application on this machine")
+	shop, err := lab.Shop(start, lab.ShopOptions{Log: a.Err})
+	if err != nil {
+		return errors.Join(context.Cause(start), err)
+	}
+	defer func() { err = errors.Join(err, shop.Close()) }()
+	ledger := lab.StartShopLedger(shop.Router.Address(), demoClients, 0)
+	defer ledger.Stop()
+	c.params, c.change = append(shop.Params(), c.params...), "DEMO"
+	if c.operator == "" {
+		c.operator = osUser()
+	}
+	people, err := lab.NewPeople(c.operator)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, people.Close()) }()
+	if c.dir == "" {
+		c.dir = filepath.Join(os.TempDir(), "turquoise-demos")
+	}
+	sc.gone = true
+	s, err := a.open(ctx, c, shopEnv(shop), func(cfg *session.Config) {
+		cfg.LabOnly, cfg.Meter = true, shopMeter(ledger)
+		cfg.People = session.People{Signers: people.Signers, Key: people.Operator, Open: openKeys, Hint: people.Key}
+	})
+	if err != nil {
+		return err
+	}
+	if _, err := people.Keep(s.Dir()); err != nil {
+		return errors.Join(err, s.Close())
+	}
+	if start.Err() != nil {
+		return errors.Join(context.Cause(start), a.depart(s, session.Person{Name: c.operator, Role: "operator"}, sc, tui.Left, "asked to stop"))
+	}
+	hands := make(chan error, 1)
+	hctx, stop := context.WithCancel(ctx)
+	go func() { hands <- lendHands(hctx, s, shop.Hand) }()
+	err = a.cockpit(ctx, s, c.operator, sc)
+	stop()
+	if err = errors.Join(err, <-hands); err != nil {
+		return err
+	}
+	ledger.Stop()
+	rep, err := ledger.Check(ctx, shop.DSN(), shapeOf(s.State()), turns(s.State()))
+	if err != nil {
+		return err
+	}
+	if _, err := fmt.Fprintf(a.Out, "the clients: %d requests, %d customers acknowledged, %d lost, %d duplicated, %d with another name, %d failed, %d answered by the version before\nthe servers of the demo are gone; the record is in %s\n",
+		rep.Requests, rep.Acked, rep.Lost, rep.Duplicated, rep.Differ, rep.Failed, rep.Stray, s.Dir()); err != nil {
+		return err
+	}
+	if rep.Lost+rep.Duplicated+rep.Differ+rep.Stray > 0 {
+		return exit(ExitFailed, fmt.Errorf("compare the clients' notes: %+v", rep))
+	}
+	return nil
+}
+
+// lendHands does the work of a manual step while it runs: in a demo nobody else
+// deploys anything.
+func lendHands(ctx context.Context, s *session.Session, hand func(title string) error) error {
+	news, end := s.Handle(session.Person{Name: "hands", Role: session.RoleViewer}).Subscribe()
+	defer end()
+	done := map[string]bool{}
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case _, ok := <-news:
+			if !ok {
+				return nil
+			}
+		}
+		st := s.State()
+		it, ok := st.Current()
+		x := st.Step(it.Step.ID)
+		try := fmt.Sprint(it.Step.ID, " ", x.Attempt)
+		if !ok || it.Step.Kind != "manual" || done[try] || x.Phase != steps.Running && x.Phase != steps.Proving {
+			continue
+		}
+		done[try] = true
+		if err := hand(it.Step.Title); err != nil {
+			return err
+		}
+	}
+}

@@ -143,7 +143,7 @@ func (s *Session) releaseWay(v WayBack, fits bool) WayBack {
 	case !r.safe:
 		v.State = "LOSES DATA"
 	case !fits && r.reading.State != colours.S0:
-		v.Now = "no way back of the runbook fits here"
+		v.Now += "; the runbook has no walk for it here"
 	}
 	return v
 }

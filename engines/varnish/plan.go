@@ -207,7 +207,7 @@ func planCapture(r engines.Request, s site) engines.Parts {
 func planLoad(r engines.Request, s site, v map[engines.TargetID]string) engines.Parts {
 	green, blue := v["green"], v["blue"]
 	load := action(r, "load the VCL of green as "+green, "vcl.load "+green+" "+s.green+" auto")
-	load.Limit, load.Proof = loadLimit, proof(r, green+" is loaded", askState(green), "auto warm")
+	load.Limit, load.Proof = loadLimit, proof(r, green+" is loaded", askLoaded(green), present)
 	warm := func(name string) engines.Action {
 		a := action(r, "keep "+name+" warm", "vcl.state "+name+" warm")
 		a.Proof = proof(r, name+" is kept warm", askState(name), "warm warm")
@@ -227,14 +227,13 @@ func cool(r engines.Request, name string) engines.Action {
 	return a
 }
 
-// drop takes a VCL out of memory; Varnish refuses for the active one.
+// drop takes a VCL out of memory; Varnish refuses for the active one. It need not
+// be let cool before: a proof of that would not hold any more once it is gone.
 func drop(r engines.Request, name string, undoes int) []engines.Action {
-	off := cool(r, name)
-	off.Undoes = undoes
 	gone := action(r, "discard "+name, "vcl.discard "+name)
-	gone.Proof, gone.Undoes = proof(r, name+" is gone", askState(name), absent), undoes
+	gone.Proof, gone.Undoes = proof(r, name+" is gone", askLoaded(name), absent), undoes
 	gone.Proof.Every, gone.Proof.Limit = dropEvery, dropLimit
-	return []engines.Action{off, gone}
+	return []engines.Action{gone}
 }
 
 func planDrop(r engines.Request, name, why string) engines.Parts {

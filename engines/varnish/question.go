@@ -23,12 +23,15 @@ const (
 	failingText = "backends that do not answer all probes"
 	banText     = "the newest ban"
 	coloursText = "how many each "
+	loadedText  = "whether it holds "
+	present     = "loaded"
 	absent      = "not loaded"
 	none        = "none"
 )
 
 func askActive() string            { return "vcl.list -j" + taken + activeText }
 func askState(vcl string) string   { return "vcl.list -j" + taken + stateText + vcl }
+func askLoaded(vcl string) string  { return "vcl.list -j" + taken + loadedText + vcl }
 func askFailing(vcl string) string { return "backend.list -j " + vcl + ".*" + taken + failingText }
 func askBan() string               { return "ban.list -j" + taken + banText }
 func (s site) askProbe() string    { return s.get(s.probe+"?tq={number}", s.requests) }
@@ -84,16 +87,13 @@ func (q question) of(answer string, err error) (string, error) {
 		}
 		return active(vs)
 	case strings.HasPrefix(q.take, stateText):
-		vs, err := parseList(answer)
-		if err != nil {
-			return "", err
+		return stateOf(answer, strings.TrimPrefix(q.take, stateText))
+	case strings.HasPrefix(q.take, loadedText):
+		is, err := stateOf(answer, strings.TrimPrefix(q.take, loadedText))
+		if err == nil && is != absent {
+			is = present
 		}
-		for _, v := range vs {
-			if v.Name == strings.TrimPrefix(q.take, stateText) && v.Status != "discarded" {
-				return clean(v.State + " " + v.Temperature), nil
-			}
-		}
-		return absent, nil
+		return is, err
 	case q.take == banText:
 		var b struct{ Spec string }
 		err := item(answer, 0, &b)
@@ -140,6 +140,21 @@ func parseList(text string) ([]loaded, error) {
 		out = append(out, v)
 	}
 	return out, nil
+}
+
+// stateOf is state and temperature of a VCL in an answer of vcl.list. One that is
+// discarded stays there until its last request has ended.
+func stateOf(answer, name string) (string, error) {
+	vs, err := parseList(answer)
+	if err != nil {
+		return "", err
+	}
+	for _, v := range vs {
+		if v.Name == name && v.Status != "discarded" {
+			return clean(v.State + " " + v.Temperature), nil
+		}
+	}
+	return absent, nil
 }
 
 // active is the VCL that new requests get; behind a label the one it leads to.

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -131,19 +132,43 @@ func (n *night) tells(what string, cond func(steps.State) bool) steps.State {
 // the window leaves no client waiting: its dead-man brings them back to blue, on
 // record, and a resumed session may run the window again.
 func TestTheDeadManTakesTheWindowBack(t *testing.T) {
-	n := newNight(t)
-	n.cut.identity = signing(t, "script")
-	tried := 0
-	for _, tt := range []struct {
-		at   string
-		stop syscall.Signal
-	}{
+	takenBack(t, courses()[0], []stopAt{
 		{"5:main:after-send:1", syscall.SIGKILL}, // clients are held, and nobody wrote it down
 		{"5:main:after-end:4", syscall.SIGKILL},
 		{"5:main:before-begin:9", syscall.SIGSTOP}, // it hangs: ended first
 		{"5:main:after-send:16", syscall.SIGKILL},  // the pooler points at green
 		{"5:main:before-begin:19", syscall.SIGKILL},
-	} {
+	})
+}
+
+// TestTheDeadManTakesAWindowOfMySQLBack is the same where clients are not held but
+// turned away.
+func TestTheDeadManTakesAWindowOfMySQLBack(t *testing.T) {
+	for _, c := range courses()[1:] {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			takenBack(t, c, []stopAt{
+				{"5:main:after-send:1", syscall.SIGKILL},    // clients are turned away, and nobody wrote it down
+				{"5:main:after-end:6", syscall.SIGKILL},     // blue is closed
+				{"5:main:before-begin:15", syscall.SIGKILL}, // the link is turned around
+				{"5:main:before-begin:20", syscall.SIGKILL},
+			})
+		})
+	}
+}
+
+// stopAt is how a cockpit ends at a boundary.
+type stopAt struct {
+	at   string
+	stop syscall.Signal
+}
+
+func takenBack(t *testing.T, c course, stops []stopAt) {
+	t.Helper()
+	n := newNightOn(t, c)
+	n.cut.identity = signing(t, "script")
+	tried := 0
+	for _, tt := range stops {
 		cmd := n.stop(tt.at)
 		from := time.Now()
 		if err := cmd.Process.Signal(tt.stop); err != nil {
@@ -162,21 +187,26 @@ func TestTheDeadManTakesTheWindowBack(t *testing.T) {
 		if st.Freeze.On || st.Writes != "blue" {
 			t.Fatalf("%s: writes on %s, freeze %+v", tt.at, st.Writes, st.Freeze)
 		}
-		if err := n.ledger.Kept(t.Context(), n.pair.BlueDSN()); err != nil {
+		if err := n.ledger.Kept(t.Context(), n.bench.LedgerDSN("blue")); err != nil {
 			t.Fatalf("%s: %v", tt.at, err)
 		}
 	}
 	s := n.resumes()
 	var said strings.Builder
 	(&App{Err: &said}).compare(s)
-	if got := strings.Count(said.String(), "the abort plan of step 5 was run"); got != 5 || !strings.Contains(said.String(), "dead-man: the cockpit was silent for 5s and was ended") {
-		t.Errorf("a resume tells %d times of the dead-man's work, want 5:\n%s", got, said.String())
+	if got := strings.Count(said.String(), "the abort plan of step 5 was run"); got != len(stops) || silent(stops) && !strings.Contains(said.String(), "dead-man: the cockpit was silent for 5s and was ended") {
+		t.Errorf("a resume tells %d times of the dead-man's work, want %d:\n%s", got, len(stops), said.String())
 	}
 	if err := n.walk(s, lab.WalkOptions{Until: "5"}); err != nil {
 		t.Fatal(err)
 	}
 	n.compare(s)
 	n.signed(s)
+}
+
+// silent reports whether one of the cockpits is only stopped.
+func silent(stops []stopAt) bool {
+	return slices.ContainsFunc(stops, func(s stopAt) bool { return s.stop == syscall.SIGSTOP })
 }
 
 // signing makes a key and the signers file that gives it to a person.

@@ -246,7 +246,7 @@ func failoverTools() []string {
 func automation(ctx context.Context, k *look) (answer, error) {
 	var seen []string
 	for _, n := range []string{"rpl_semi_sync_source_enabled", "rpl_semi_sync_master_enabled", "rpl_semi_sync_replica_enabled", "rpl_semi_sync_slave_enabled", "wsrep_on"} {
-		if v := k.me.variable(n); v == "ON" && !slices.Contains(seen, n) {
+		if k.me.variable(n) == "ON" {
 			seen = append(seen, n+" = ON")
 		}
 	}

@@ -62,3 +62,17 @@ func TestWhatAnAccountLacks(t *testing.T) {
 		}
 	}
 }
+
+func TestSchemasOfAGrantArePatterns(t *testing.T) {
+	for _, tt := range []struct {
+		pattern, name string
+		want          bool
+	}{
+		{"shop", "shop", true}, {"shop", "shops", false}, {"shop_", "shops", true}, {"shop_", "shop", false}, {"shop%", "shop", true},
+		{"%", "anything", true}, {"%\\_1", "shop_1", true}, {"%\\_1", "shop21", false}, {"s%p", "shop", true}, {"s%p", "shops", false},
+	} {
+		if got := like(tt.pattern, tt.name); got != tt.want {
+			t.Errorf("%s on %s: %v", tt.pattern, tt.name, got)
+		}
+	}
+}

@@ -36,6 +36,8 @@ func settingTroubles() []trouble {
 		{id: "MY25", on: "blue", only: my, blue: []string{mdlOff}, level: caution, says: "wait/lock/metadata/sql/mdl is off", bundo: []string{mdlOn}},
 		{id: "MY25", on: "blue", only: maria, before: caution, blue: []string{mdlOn}, level: pass, says: "threads and table locks", bundo: []string{mdlOff}},
 		{id: "MY25", on: "blue", only: maria, before: pass, base: []string{mdlOn}, blue: []string{mdlOff}, level: caution, says: "wait/lock/metadata/sql/mdl is off", undo: []string{mdlOff}},
+		{id: "MY26", on: "blue", only: my, blue: []string{"install plugin rpl_semi_sync_source soname 'semisync_source.so'", "set global rpl_semi_sync_source_enabled = on"}, level: block, says: "1: rpl_semi_sync_source_enabled = ON",
+			bundo: []string{"set global rpl_semi_sync_source_enabled = off", "uninstall plugin rpl_semi_sync_source"}},
 		{id: "MY26", on: "blue", only: maria, before: pass, blue: []string{"set global rpl_semi_sync_master_enabled = on"}, level: block, says: "1: rpl_semi_sync_master_enabled = ON", bundo: []string{"set global rpl_semi_sync_master_enabled = off"}},
 	}
 }

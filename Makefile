@@ -16,11 +16,18 @@ all: lint test build
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o turquoise .
 
-# ENGINE=mysql or ENGINE=mariadb instead of PostgreSQL.
+# ENGINE=mysql, mariadb, varnish or release instead of PostgreSQL.
 DEMO_mysql := mysql-binlog
 DEMO_mariadb := mysql-binlog --flavor mariadb
+DEMO_varnish := varnish-blue-green
+DEMO_release := blue-turquoise-green
 
 demo: ## a guided cutover between two real servers on this machine
+ifneq ($(ENGINE),)
+ifeq ($(DEMO_$(ENGINE)),)
+	$(error make demo: no ENGINE=$(ENGINE); there is mysql, mariadb, varnish, release, or none for PostgreSQL)
+endif
+endif
 	$(GO) run . demo $(DEMO_$(ENGINE))
 
 test: ## everything, with the race detector where a C compiler is found

@@ -197,6 +197,9 @@ func Web(ctx context.Context, o WebOptions) (_ *WebLab, err error) {
 	if err := g.Wait(); err != nil {
 		return nil, err
 	}
+	if err := l.healthy(ctx); err != nil {
+		return nil, err
+	}
 	servers.say("%d Varnishes on %s, blue on %s, green on %s: up in %.1f s", o.Nodes, l.Fronts(), l.Blue.Addr, l.Green.Addr, time.Since(began).Seconds())
 	return l, nil
 }
@@ -247,6 +250,24 @@ func (l *WebLab) startNode(ctx context.Context, i int) (*Varnish, error) {
 			return nil, errors.Join(err, v.proc.stop())
 		}
 	}
+}
+
+// healthy waits until every Varnish has asked blue for its health as often as its
+// window is wide: before that the router of a lab that is in order looks sick.
+func (l *WebLab) healthy(ctx context.Context) error {
+	const window = 4 // of webVCL, and one more, which may be under way
+	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
+	defer cancel()
+	tick := time.NewTicker(readyPoll)
+	defer tick.Stop()
+	for l.Blue.probed.Load() < int64((window+1)*len(l.Nodes)) {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return &engines.Error{Op: "start Varnish", Object: l.Dir, Err: fmt.Errorf("it does not ask blue for its health: %w", ctx.Err()), Next: "read varnish1.log there"}
+		}
+	}
+	return nil
 }
 
 // Fronts are the addresses of clients, one for each Varnish.

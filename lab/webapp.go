@@ -24,6 +24,7 @@ type WebApp struct {
 
 	sick   atomic.Bool
 	served atomic.Int64
+	probed atomic.Int64 // health pages answered
 	server *http.Server
 	done   chan error
 	close  func() error
@@ -53,6 +54,7 @@ func (a *WebApp) answer(w http.ResponseWriter, r *http.Request) {
 	cache, status := "no-store", http.StatusOK
 	switch {
 	case r.URL.Path == "/healthz":
+		a.probed.Add(1)
 		if a.sick.Load() {
 			status = http.StatusServiceUnavailable
 		}

@@ -38,6 +38,15 @@ func courses() []course {
 	}
 }
 
+// dear skips a night that takes minutes on one of the two products of MySQL's
+// family: in each run they share these nights, make e2e walks all of them on both.
+func (c course) dear(t *testing.T, product string) {
+	t.Helper()
+	if c.engine == "mysql" && c.name != product && os.Getenv(wholeMatrix) == "" {
+		t.Skipf("walked on %s; %s walks it on both", product, wholeMatrix)
+	}
+}
+
 // quickened is the shipped runbook with dwells that a walk of many short lives can
 // wait for: each life begins with no samples.
 func quickened(t *testing.T, book string) string {

@@ -146,6 +146,7 @@ func TestTheDeadManTakesTheWindowBack(t *testing.T) {
 func TestTheDeadManTakesAWindowOfMySQLBack(t *testing.T) {
 	for _, c := range courses()[1:] {
 		t.Run(c.name, func(t *testing.T) {
+			c.dear(t, "mysql")
 			t.Parallel()
 			takenBack(t, c, []stopAt{
 				{"5:main:after-send:1", syscall.SIGKILL},    // clients are turned away, and nobody wrote it down

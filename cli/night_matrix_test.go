@@ -78,6 +78,7 @@ func TestKilledAnywhere(t *testing.T) {
 	for _, c := range courses() {
 		for _, part := range matrixParts() {
 			t.Run(c.name+part, func(t *testing.T) {
+				c.dear(t, "mysql")
 				t.Parallel()
 				var seen []string
 				whole := os.Getenv(wholeMatrix) != ""
@@ -114,6 +115,7 @@ func matrixParts() []string {
 func TestKilledOnTheWayOut(t *testing.T) {
 	for _, c := range courses() {
 		t.Run(c.name, func(t *testing.T) {
+			c.dear(t, "mariadb")
 			t.Parallel()
 			seen := killWalk(t, c, nil, os.Getenv("TURQUOISE_WHOLE_MATRIX") != "", c.out, c.outs)
 			if len(seen) < 5 {

@@ -129,6 +129,7 @@ func (n *night) reckon(serves, before engines.TargetID) lab.Report {
 func TestEveryPlaceOfTheBlockCanBeAborted(t *testing.T) {
 	for _, c := range courses() {
 		t.Run(c.name, func(t *testing.T) {
+			c.dear(t, "mariadb")
 			t.Parallel()
 			abortEverywhere(t, c)
 		})

@@ -24,6 +24,7 @@ func TestAFrozenLinkIsNoSwitch(t *testing.T) {
 			continue
 		}
 		t.Run(c.name, func(t *testing.T) {
+			c.dear(t, "mariadb")
 			t.Parallel()
 			frozenLink(t, c)
 		})

@@ -23,7 +23,10 @@ import (
 func TestReconcileWithRealGeneralLogs(t *testing.T) {
 	for _, c := range courses() {
 		if c.engine == "mysql" {
-			t.Run(c.name, func(t *testing.T) { reconcileGeneralLogs(t, c) })
+			t.Run(c.name, func(t *testing.T) {
+				c.dear(t, "mysql")
+				reconcileGeneralLogs(t, c)
+			})
 		}
 	}
 }

@@ -26,7 +26,7 @@ func shopEnv(l *lab.ShopLab) env {
 
 // demoRelease opens the cockpit on a shop in three versions on one database.
 func (a *App) demoRelease(ctx context.Context, c cutover, sc screen) (err error) {
-	start, forget := untilShopSignal(ctx) // held to the end: no signal may leave servers behind
+	start, forget := untilSignal(ctx) // held to the end: no signal may leave servers behind
 	defer forget()
 	a.tell("starting a database, a router and three versions of an application on this machine")
 	shop, err := lab.Shop(start, lab.ShopOptions{Log: a.Err})

@@ -24,9 +24,17 @@ func labEnv(b lab.Bench) env {
 }
 
 // untilSignal ends with the first signal that asks the program to go. It keeps
-// signals from killing the process: whoever holds it stops servers first.
+// signals from killing the process: whoever holds it stops servers first. A broken
+// pipe asks for nothing: any connection that a server ended raises it, and the
+// write that met it has its own error.
 func untilSignal(ctx context.Context) (context.Context, context.CancelFunc) {
-	return signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGPIPE)
+	pipes := make(chan os.Signal, 1)
+	signal.Notify(pipes, syscall.SIGPIPE)
+	ctx, cancel := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	return ctx, func() {
+		cancel()
+		signal.Stop(pipes)
+	}
 }
 
 // profileOf finds the servers of the lab that a runbook can be walked on. What is

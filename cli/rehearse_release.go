@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
-	"syscall"
 	"time"
 
 	"github.com/turquoise-db/turquoise/lab"
@@ -35,7 +33,7 @@ const sharedBook = "blue-turquoise-green"
 
 // rehearseRelease walks a release on a shared database of the lab.
 func (a *App) rehearseRelease(ctx context.Context, r rehearsal) error {
-	ctx, forget := untilShopSignal(ctx)
+	ctx, forget := untilSignal(ctx)
 	defer forget()
 	out, err := r.runRelease(ctx, a)
 	if err != nil && out == nil {
@@ -118,13 +116,6 @@ func (r rehearsal) runRelease(ctx context.Context, a *App) (out *releaseRehearse
 	out.AsItWas = after == before
 	end := s.Handle(session.Person{Name: "script", Role: "operator"})
 	return out, errors.Join(werr, end.Do(ctx, endIntent("the rehearsal ends here")))
-}
-
-// untilShopSignal is untilSignal without SIGPIPE: the application runs in this
-// process, and a connection of blue that the fence ended raises it when it is
-// given up.
-func untilShopSignal(ctx context.Context) (context.Context, context.CancelFunc) {
-	return signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 }
 
 // shapeOf is the expression that gives a customer's name: before the contract the

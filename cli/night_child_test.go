@@ -30,7 +30,7 @@ type childTask struct {
 	Book, Dir, Sid, Window string
 	Key, Signers           string // files; of a session that its operator signs
 	Params                 []string
-	EveryMS                int // sampling interval; 0: 100
+	EveryMS                int // sampling interval; 0: 250
 	Until, BackFrom        runbooks.StepID
 	Env                    map[string]string
 	Crash                  bool     // die at the first boundary that nobody died at yet
@@ -113,7 +113,7 @@ func (c childTask) run(ctx context.Context, in io.Reader, out *json.Encoder) err
 }
 
 func (c childTask) config(get env) (session.Config, error) {
-	cut := cutover{book: c.Book, params: c.Params, operator: "script", window: c.Window, every: time.Duration(cmp.Or(c.EveryMS, 100)) * time.Millisecond}
+	cut := cutover{book: c.Book, params: c.Params, operator: "script", window: c.Window, every: time.Duration(cmp.Or(c.EveryMS, 250)) * time.Millisecond}
 	if c.Key != "" {
 		cut.identity = identity{key: c.Key, signers: c.Signers}
 		if err := cut.identify(); err != nil {

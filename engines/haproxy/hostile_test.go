@@ -49,7 +49,7 @@ func TestPeersThatAreNotHAProxy(t *testing.T) {
 		why    string
 	}{
 		"another protocol": {func(string) string { return "500 unknown \x1b[31mcommand\n> " }, "500 unknown [31mcommand"},
-		"endless":          {func(string) string { return strings.Repeat(huge, 40) }, "answer longer than 32 MiB"},
+		"endless":          {func(string) string { return huge }, "answer longer than any"},
 		"torn":             {func(l string) string { return map[bool]string{true: "\n> "}[l == "prompt"] }, "connection lost"},
 		"another program": {func(l string) string {
 			if l == "show info" {
@@ -80,6 +80,28 @@ func TestPeersThatAreNotHAProxy(t *testing.T) {
 				t.Errorf("%q; want %q and a next move", err, tt.why)
 			}
 		})
+	}
+}
+
+// TestAnAnswerHasAnEnd: a session that was greeted well is bounded too.
+func TestAnAnswerHasAnEnd(t *testing.T) {
+	at := peer(t, "", func(l string) string {
+		if strings.HasPrefix(l, "show") {
+			return strings.Repeat("x", 1<<20)
+		}
+		return "\n> "
+	})
+	s, err := dial(t.Context(), place{"tcp", at})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.close()
+	if s.most != answerMost {
+		t.Errorf("%d bytes of an answer are read, want %d", s.most, answerMost)
+	}
+	s.most = greetingMost // reading the whole of it takes long under the race detector
+	if _, err := s.ask(t.Context(), "show servers conn"); !errors.Is(err, errHuge) {
+		t.Errorf("an endless answer: %v", err)
 	}
 }
 

@@ -22,6 +22,8 @@ const (
 	commandLimit = 3 * time.Second
 	// answerMost keeps a peer that is not HAProxy from filling our memory.
 	answerMost = 32 << 20
+	// greetingMost: settings of a session are answered by nothing or one line.
+	greetingMost = 64 << 10
 	// idleSeconds is what we ask the process to grant a quiet session: its own
 	// default of ten seconds would end it between two steps.
 	idleSeconds = 86400
@@ -30,7 +32,7 @@ const (
 var (
 	errLost   = errors.New("connection lost before the answer was whole")
 	errClosed = errors.New("the connection is closed")
-	errHuge   = fmt.Errorf("answer longer than %d MiB", answerMost>>20)
+	errHuge   = errors.New("answer longer than any of HAProxy's")
 	errShape  = errors.New("not one plain command")
 )
 
@@ -81,6 +83,7 @@ type socket struct {
 	meter engines.Meter
 	c     net.Conn // nil once lost
 	end   string   // of an answer
+	most  int      // bytes of an answer
 	rest  []byte
 }
 
@@ -93,7 +96,7 @@ func dial(ctx context.Context, at place) (*socket, error) {
 	if err != nil {
 		return nil, mask(err)
 	}
-	s := &socket{at: at, end: prompt}
+	s := &socket{at: at, end: prompt, most: greetingMost}
 	s.c = s.meter.Wrap(c)
 	for _, line := range []string{"prompt", "set severity-output number", fmt.Sprintf("set timeout cli %d", idleSeconds)} {
 		answer, err := s.ask(ctx, line)
@@ -105,6 +108,7 @@ func dial(ctx context.Context, at place) (*socket, error) {
 			return nil, err
 		}
 	}
+	s.most = answerMost
 	s.meter.Reset()
 	return s, nil
 }
@@ -152,7 +156,7 @@ func (s *socket) read() (string, error) {
 			s.rest = s.rest[:0]
 			return strings.Trim(out, "\n"), nil
 		}
-		if len(s.rest) > answerMost {
+		if len(s.rest) > s.most {
 			return "", errHuge
 		}
 		n, err := s.c.Read(buf)

@@ -12,7 +12,8 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
-	"unicode"
+
+	"github.com/turquoise-db/turquoise/engines"
 )
 
 var errArgv = errors.New("not a JSON list of strings that begins with an absolute path")
@@ -26,7 +27,7 @@ func parseArgv(text string) ([]string, error) {
 		return nil, errArgv
 	}
 	for _, a := range argv {
-		if strings.ContainsRune(a, 0) || clean(a) != a {
+		if strings.ContainsRune(a, 0) || engines.Clean(a) != a {
 			return nil, fmt.Errorf("an argument holds characters that cannot be shown")
 		}
 	}
@@ -76,14 +77,4 @@ func sumOf(path string) (string, error) {
 		return "", err
 	}
 	return hex.EncodeToString(h.Sum(nil)), nil
-}
-
-// clean drops what could move a terminal's cursor or hide text.
-func clean(s string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.Is(unicode.C, r) {
-			return -1
-		}
-		return r
-	}, s)
 }

@@ -312,10 +312,10 @@ func FuzzStatus(f *testing.F) {
 	f.Add([]byte(`{"nodes":[{"name":"\u001b[2J","share":{"green":100},"held":true}]}`))
 	f.Fuzz(func(t *testing.T, in []byte) {
 		s, err := parseStatus(in)
-		if err == nil && (s.where() == "" || s.where() != clean(s.where())) {
+		if err == nil && (s.where() == "" || s.where() != engines.Clean(s.where())) {
 			t.Errorf("%q gives %q", in, s.where())
 		}
-		if err != nil && clean(err.Error()) != err.Error() {
+		if err != nil && engines.Clean(err.Error()) != err.Error() {
 			t.Errorf("%q came through", err)
 		}
 	})

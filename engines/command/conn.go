@@ -126,28 +126,28 @@ func (c *Conn) Do(ctx context.Context, s engines.Statement) (engines.Result, err
 func (c *Conn) do(ctx context.Context, s engines.Statement) (engines.Result, error) {
 	c.began = false
 	if s.Verb != engines.Exec {
-		return engines.Result{}, refuse("verb %s is not for commands", s.Verb)
+		return engines.Result{}, engines.Refuse("verb %s is not for commands", s.Verb)
 	}
 	if path, ok := sumQuestion(s.Text); ok {
 		if !slices.Contains(c.cmds.all, path) {
-			return engines.Result{}, refuse("%s is no executable of this target", clean(path))
+			return engines.Result{}, engines.Refuse("%s is no executable of this target", engines.Clean(path))
 		}
 		sum, err := sumOf(path)
 		if err != nil {
-			return engines.Result{}, &knownError{engines.Unsent, err}
+			return engines.Result{}, engines.Known(engines.Unsent, err)
 		}
 		return one("sha256", sum), nil
 	}
 	argv, sum, what, err := parseText(s.Text)
 	if err != nil {
-		return engines.Result{}, refuse("%w", err)
+		return engines.Result{}, engines.Refuse("%w", err)
 	}
 	bare, err := textOf(argv, "")
 	if err != nil || !slices.Contains(c.cmds.allowed, bare) {
-		return engines.Result{}, refuse("this is no command of the target")
+		return engines.Result{}, engines.Refuse("this is no command of the target")
 	}
 	if what == "" && sum == "" {
-		return engines.Result{}, refuse("a command that moves traffic needs the sum of its executable in the plan")
+		return engines.Result{}, engines.Refuse("a command that moves traffic needs the sum of its executable in the plan")
 	}
 	c.began = true
 	out, notes, err := c.runner.run(ctx, argv, sum)
@@ -159,7 +159,7 @@ func (c *Conn) do(ctx context.Context, s engines.Statement) (engines.Result, err
 	}
 	st, err := parseStatus(out)
 	if err != nil {
-		return engines.Result{}, refuse("%w", err)
+		return engines.Result{}, engines.Refuse("%w", err)
 	}
 	return one("where", st.where()), nil
 }
@@ -170,12 +170,12 @@ func one(column, value string) engines.Result {
 
 // Classify says what is known after the last Do.
 func (c *Conn) Classify(err error) engines.Outcome {
-	var ke *knownError
+	var ke *engines.KnownError
 	switch {
 	case err == nil:
 		return engines.Done
 	case errors.As(err, &ke):
-		return ke.outcome
+		return ke.Outcome
 	case !c.began:
 		return engines.Unsent
 	}
@@ -205,7 +205,7 @@ func (c *Conn) Identify(ctx context.Context) (engines.Identity, error) {
 	if err != nil {
 		return fail(err)
 	}
-	id.Lab = clean(st.Lab)
+	id.Lab = engines.Clean(st.Lab)
 	return id, nil
 }
 

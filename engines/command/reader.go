@@ -54,11 +54,11 @@ func (r *Reader) health(ctx context.Context, side engines.TargetID) (string, err
 	ctx, cancel := context.WithTimeout(ctx, statusLimit)
 	defer cancel()
 	_, _, err := r.c.runner.run(ctx, argv, "")
-	var ke *knownError
+	var ke *engines.KnownError
 	switch {
 	case err == nil:
 		return "yes", nil
-	case errors.As(err, &ke) && ke.outcome == engines.Unsent, ctx.Err() != nil:
+	case errors.As(err, &ke) && ke.Outcome == engines.Unsent, ctx.Err() != nil:
 		return "", err // it could not look
 	}
 	return "no", nil
@@ -114,7 +114,7 @@ func (r *Reader) filesFinding() engines.Finding {
 		info, err := os.Stat(path)
 		switch {
 		case err != nil:
-			f.Level, f.Is, f.Next = engines.Blind, "unknown: "+clean(err.Error()), "put the executable where the target's params say"
+			f.Level, f.Is, f.Next = engines.Blind, "unknown: "+engines.Clean(err.Error()), "put the executable where the target's params say"
 			return f
 		case info.Mode().Perm()&0o022 != 0:
 			f.Level, f.Is, f.Next = engines.Block, path+" is writable for its group or everybody", "chmod go-w "+path

@@ -25,19 +25,6 @@ const (
 	shortest = 4
 )
 
-// knownError is a failure with what is known of the command's effect.
-type knownError struct {
-	outcome engines.Outcome
-	err     error
-}
-
-func (e *knownError) Error() string { return e.err.Error() }
-func (e *knownError) Unwrap() error { return e.err }
-
-func refuse(format string, args ...any) error {
-	return &knownError{engines.Refused, fmt.Errorf(format, args...)}
-}
-
 // runner starts the commands of one target.
 type runner struct {
 	dir   string
@@ -53,7 +40,7 @@ func newRunner(params map[string]string) (runner, error) {
 	for _, name := range strings.FieldsFunc(params["env"], func(c rune) bool { return c == ',' || c == ' ' }) {
 		v, ok := os.LookupEnv(name)
 		if !ok {
-			return r, fmt.Errorf("variable %s is not set", clean(name))
+			return r, fmt.Errorf("variable %s is not set", engines.Clean(name))
 		}
 		r.env = append(r.env, name+"="+v)
 		if len(v) >= shortest && name != "PATH" && name != "HOME" {
@@ -71,7 +58,7 @@ func (r runner) said(b []byte) []string {
 	}
 	var out []string
 	for _, l := range strings.Split(text, "\n") {
-		if l = clean(strings.TrimSpace(l)); l != "" && len(out) < 5 {
+		if l = engines.Clean(strings.TrimSpace(l)); l != "" && len(out) < 5 {
 			out = append(out, l)
 		}
 	}
@@ -97,15 +84,15 @@ func (k *kept) Write(p []byte) (int, error) {
 // output, notes the beginning of both outputs for people.
 func (r runner) run(ctx context.Context, argv []string, sum string) (out []byte, notes []string, err error) {
 	if err := ctx.Err(); err != nil {
-		return nil, nil, &knownError{engines.Unsent, err}
+		return nil, nil, engines.Known(engines.Unsent, err)
 	}
 	if sum != "" {
 		is, err := sumOf(argv[0])
 		if err != nil {
-			return nil, nil, &knownError{engines.Unsent, err}
+			return nil, nil, engines.Known(engines.Unsent, err)
 		}
 		if is != sum {
-			return nil, nil, &knownError{engines.Unsent, fmt.Errorf("%s is another file than the one that the plan names: its sum is %s", argv[0], is)}
+			return nil, nil, engines.Known(engines.Unsent, fmt.Errorf("%s is another file than the one that the plan names: its sum is %s", argv[0], is))
 		}
 	}
 	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
@@ -117,7 +104,7 @@ func (r runner) run(ctx context.Context, argv []string, sum string) (out []byte,
 	cmd.WaitDelay = afterTerm
 	end := group(cmd)
 	if err := cmd.Start(); err != nil {
-		return nil, nil, &knownError{engines.Unsent, err}
+		return nil, nil, engines.Known(engines.Unsent, err)
 	}
 	err = cmd.Wait()
 	end() // what it left behind in its group, also when it ended well
@@ -129,7 +116,7 @@ func (r runner) run(ctx context.Context, argv []string, sum string) (out []byte,
 	case ctx.Err() != nil:
 		return nil, notes, fmt.Errorf("ended by its time limit: %w", ctx.Err())
 	case errors.As(err, &exit) && exit.ExitCode() == refusedStatus:
-		return nil, notes, refuse("it refused (exit status %d)%s", refusedStatus, why(notes))
+		return nil, notes, engines.Refuse("it refused (exit status %d)%s", refusedStatus, why(notes))
 	case errors.As(err, &exit) && exit.ExitCode() >= 0:
 		return nil, notes, fmt.Errorf("exit status %d%s", exit.ExitCode(), why(notes))
 	case errors.As(err, &exit):

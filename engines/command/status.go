@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"github.com/turquoise-db/turquoise/engines"
 )
 
 // taken stands above what is taken of an answer.
@@ -31,7 +33,7 @@ func parseStatus(b []byte) (status, error) {
 	d := json.NewDecoder(bytes.NewReader(b))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&s); err != nil {
-		return s, fmt.Errorf("status is not the JSON that was agreed: %s", clean(err.Error()))
+		return s, fmt.Errorf("status is not the JSON that was agreed: %s", engines.Clean(err.Error()))
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return s, errors.New("status printed more than one JSON object")
@@ -45,7 +47,7 @@ func parseStatus(b []byte) (status, error) {
 		}
 		for side, v := range n.Share {
 			if side != "blue" && side != "green" || v < 0 || v > 100 {
-				return s, fmt.Errorf("node %s: a share of %d for %q", clean(n.Name), v, clean(side))
+				return s, fmt.Errorf("node %s: a share of %d for %q", engines.Clean(n.Name), v, engines.Clean(side))
 			}
 		}
 	}
@@ -73,7 +75,7 @@ func (s status) where() string {
 	var words []string
 	same := true
 	for _, n := range s.Nodes {
-		words = append(words, clean(n.Name)+": "+n.where())
+		words = append(words, engines.Clean(n.Name)+": "+n.where())
 		same = same && n.where() == s.Nodes[0].where()
 	}
 	if same {

@@ -18,20 +18,6 @@ var (
 	errReload = errors.New("this process is going away: a reload has started another one")
 )
 
-// knownError is a failure on our own side of the wire, with what is known of the
-// action's effect.
-type knownError struct {
-	outcome engines.Outcome
-	err     error
-}
-
-func (e *knownError) Error() string { return e.err.Error() }
-func (e *knownError) Unwrap() error { return e.err }
-
-func refuse(format string, args ...any) error {
-	return &knownError{engines.Refused, fmt.Errorf(format, args...)}
-}
-
 // Conn is one session with each process of the router, used by one goroutine.
 type Conn struct {
 	target engines.TargetID
@@ -128,7 +114,7 @@ func (c *Conn) Do(ctx context.Context, s engines.Statement) (engines.Result, err
 	case engines.Exec:
 		res, err = runCheck(ctx, s.Text, c.params)
 	default:
-		err = refuse("verb %s is not for HAProxy", s.Verb)
+		err = engines.Refuse("verb %s is not for HAProxy", s.Verb)
 	}
 	res.Took = time.Since(start)
 	if err != nil {
@@ -144,7 +130,7 @@ func (c *Conn) command(ctx context.Context, text string) (engines.Result, error)
 	}
 	q, err := parse(text)
 	if err != nil {
-		return engines.Result{}, refuse("%w", err)
+		return engines.Result{}, engines.Refuse("%w", err)
 	}
 	var answers []string
 	if q.look != "" {
@@ -194,9 +180,9 @@ func (c *Conn) Classify(err error) engines.Outcome {
 	if err == nil {
 		return engines.Done
 	}
-	var ke *knownError
+	var ke *engines.KnownError
 	if errors.As(err, &ke) {
-		return ke.outcome
+		return ke.Outcome
 	}
 	if !c.wire {
 		return engines.Unclear
@@ -289,7 +275,7 @@ func (c *Conn) Close() error {
 }
 
 // levelOf reads show cli level, which comes as information in some versions.
-func levelOf(answer string) string { return clean(severity.ReplaceAllString(answer, "")) }
+func levelOf(answer string) string { return engines.Clean(severity.ReplaceAllString(answer, "")) }
 
 // info is what a process says about itself.
 type info struct{ version, node, started, level, lab string }
@@ -305,7 +291,7 @@ func (s *socket) info(ctx context.Context) (info, error) {
 	kv := map[string]string{}
 	for _, l := range strings.Split(text, "\n") {
 		k, v, _ := strings.Cut(l, ":")
-		kv[strings.ToLower(k)] = clean(strings.TrimSpace(v))
+		kv[strings.ToLower(k)] = engines.Clean(strings.TrimSpace(v))
 	}
 	if kv["name"] != "HAProxy" || kv["pid"] == "" {
 		return info{}, errors.New("what answers is not HAProxy")

@@ -108,14 +108,14 @@ func decodeLines(s string) ([]string, error) {
 func runFile(text, own string) (engines.Result, error) {
 	in, err := parseInstruction(text)
 	if err != nil {
-		return engines.Result{}, refuse("%w", err)
+		return engines.Result{}, engines.Refuse("%w", err)
 	}
 	if own == "" || in.path != own {
-		return engines.Result{}, refuse("%s is not the file of this target", in.path)
+		return engines.Result{}, engines.Refuse("%s is not the file of this target", in.path)
 	}
 	old, err := os.ReadFile(in.path)
 	if err != nil {
-		return engines.Result{}, &knownError{engines.Unsent, err}
+		return engines.Result{}, engines.Known(engines.Unsent, err)
 	}
 	lines := strings.Split(string(old), "\n")
 	if in.verb != "edit" {
@@ -123,7 +123,7 @@ func runFile(text, own string) (engines.Result, error) {
 		for i, s := range in.servers {
 			at, err := serverLine(lines, in.backend, s)
 			if err != nil {
-				return engines.Result{}, refuse("%w", err)
+				return engines.Result{}, engines.Refuse("%w", err)
 			}
 			found[i] = plain(lines[at])
 		}
@@ -136,13 +136,13 @@ func runFile(text, own string) (engines.Result, error) {
 		}
 		kept, err := json.Marshal(found)
 		if err != nil {
-			return engines.Result{}, refuse("%w", err)
+			return engines.Result{}, engines.Refuse("%w", err)
 		}
 		return one("lines", string(kept)), nil
 	}
 	for _, c := range in.lines {
 		if err := editLine(lines, in.backend, c); err != nil {
-			return engines.Result{}, refuse("%w", err)
+			return engines.Result{}, engines.Refuse("%w", err)
 		}
 	}
 	next := []byte(strings.Join(lines, "\n"))
@@ -214,30 +214,30 @@ func editLine(lines []string, backend string, c change) error {
 func replace(path string, text []byte) (err error) {
 	path, err = filepath.EvalSymlinks(path)
 	if err != nil {
-		return &knownError{engines.Unsent, err}
+		return engines.Known(engines.Unsent, err)
 	}
 	info, err := os.Stat(path)
 	if err != nil {
-		return &knownError{engines.Unsent, err}
+		return engines.Known(engines.Unsent, err)
 	}
 	tmp, err := os.CreateTemp(filepath.Dir(path), ".turquoise-*")
 	if err != nil {
-		return &knownError{engines.Unsent, err}
+		return engines.Known(engines.Unsent, err)
 	}
 	_, err = tmp.Write(text)
 	err = errors.Join(err, keepOwner(tmp, info), tmp.Chmod(info.Mode().Perm()), tmp.Sync(), tmp.Close())
 	if err != nil {
-		return &knownError{engines.Unsent, errors.Join(err, os.Remove(tmp.Name()))}
+		return engines.Known(engines.Unsent, errors.Join(err, os.Remove(tmp.Name())))
 	}
 	if err := os.Rename(tmp.Name(), path); err != nil {
-		return &knownError{engines.Unclear, err}
+		return engines.Known(engines.Unclear, err)
 	}
 	dir, err := os.Open(filepath.Dir(path))
 	if err == nil {
 		err = errors.Join(dir.Sync(), dir.Close())
 	}
 	if err != nil {
-		return &knownError{engines.Unclear, err}
+		return engines.Known(engines.Unclear, err)
 	}
 	return nil
 }
@@ -249,10 +249,10 @@ func checkText(program, file string) string { return program + " -c -f " + file 
 func runCheck(ctx context.Context, text string, params map[string]string) (engines.Result, error) {
 	program, file := params["program"], params["file"]
 	if program == "" || file == "" || text != checkText(program, file) {
-		return engines.Result{}, refuse("%q is not the check of this target's file", text)
+		return engines.Result{}, engines.Refuse("%q is not the check of this target's file", text)
 	}
 	if !filepath.IsAbs(program) {
-		return engines.Result{}, refuse("%s is not an absolute path", program)
+		return engines.Result{}, engines.Refuse("%s is not an absolute path", program)
 	}
 	cmd := exec.CommandContext(ctx, program, "-c", "-f", file)
 	cmd.Env = []string{"LC_ALL=C"}
@@ -261,9 +261,9 @@ func runCheck(ctx context.Context, text string, params map[string]string) (engin
 	switch {
 	case errors.As(err, &exit):
 		lines := strings.Split(strings.TrimSpace(string(out)), "\n")
-		return engines.Result{}, refuse("%s", clean(lines[0]))
+		return engines.Result{}, engines.Refuse("%s", engines.Clean(lines[0]))
 	case err != nil:
-		return engines.Result{}, &knownError{engines.Unsent, err}
+		return engines.Result{}, engines.Known(engines.Unsent, err)
 	}
 	return one("file", "valid"), nil
 }

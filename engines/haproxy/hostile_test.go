@@ -138,7 +138,7 @@ func FuzzAnswer(f *testing.F) {
 			if err == nil && !q.asks && answer != "" {
 				t.Errorf("%q was taken for done", answer)
 			}
-			if err == nil && got != clean(got) {
+			if err == nil && got != engines.Clean(got) {
 				t.Errorf("%q came through", got)
 			}
 		}

@@ -74,7 +74,7 @@ func processFinding(infos []string, err error) engines.Finding {
 	for _, text := range infos {
 		for _, l := range strings.Split(text, "\n") {
 			if n, ok := strings.CutPrefix(l, "Nbproc: "); ok && n != "1" {
-				f.Level, f.Is, f.Next = engines.Block, clean(n), "use nbthread instead of nbproc, or list the socket of every process in the target's connection string"
+				f.Level, f.Is, f.Next = engines.Block, engines.Clean(n), "use nbthread instead of nbproc, or list the socket of every process in the target's connection string"
 			}
 		}
 	}
@@ -199,7 +199,7 @@ func (r *Reader) fileFinding(n names, nerr error, states []table, serr error) en
 	}
 	text, err := os.ReadFile(file)
 	if err != nil {
-		f.Level, f.Is, f.Next = engines.Block, clean(err.Error()), "run turquoise where the file is, as somebody who may write it and its folder, or leave file out"
+		f.Level, f.Is, f.Next = engines.Block, engines.Clean(err.Error()), "run turquoise where the file is, as somebody who may write it and its folder, or leave file out"
 		return f
 	}
 	lines := strings.Split(string(text), "\n")

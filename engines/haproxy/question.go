@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/turquoise-db/turquoise/engines"
 )
 
 // nobody is the answer where no server takes connections.
@@ -80,7 +82,7 @@ func (q question) of(answer string, err error) (string, error) {
 	case !q.asks && answer != "":
 		return "", refusal(answer)
 	case q.take == "":
-		return clean(answer), nil
+		return engines.Clean(answer), nil
 	}
 	t, err := readTable(answer)
 	if err != nil {
@@ -96,7 +98,7 @@ func (q question) of(answer string, err error) (string, error) {
 	case strings.HasPrefix(q.take, placesText):
 		return t.address(strings.TrimPrefix(q.take, placesText))
 	}
-	return "", refuse("nobody knows what %q is", q.take)
+	return "", engines.Refuse("nobody knows what %q is", q.take)
 }
 
 // table is an answer read by the names of its header: columns move from version
@@ -137,7 +139,7 @@ func (t table) get(row []string, column string) (string, error) {
 	if i < 0 || i >= len(row) {
 		return "", fmt.Errorf("the answer has no column %s", column)
 	}
-	return clean(row[i]), nil
+	return engines.Clean(row[i]), nil
 }
 
 func (t table) number(row []string, column string) (int, error) {
@@ -211,7 +213,7 @@ func (t table) server(name string) ([]string, error) {
 			return row, nil
 		}
 	}
-	return nil, refuse("no server %s in the backend", name)
+	return nil, engines.Refuse("no server %s in the backend", name)
 }
 
 func (t table) address(name string) (string, error) {
@@ -231,7 +233,7 @@ func (t table) stat(name string) ([]string, error) {
 			return row, err
 		}
 	}
-	return nil, refuse("show stat has no line %s", name)
+	return nil, engines.Refuse("show stat has no line %s", name)
 }
 
 func (t table) conns(name string) (string, error) {
@@ -249,7 +251,7 @@ const canaryLimit = time.Second
 // canaries connects as a client does and asks each process which server it gave.
 func (c *Conn) canaries(ctx context.Context, frontends []string) ([]string, error) {
 	if len(frontends) != len(c.nodes) {
-		return nil, refuse("%d frontends for %d sockets", len(frontends), len(c.nodes))
+		return nil, engines.Refuse("%d frontends for %d sockets", len(frontends), len(c.nodes))
 	}
 	type pair struct {
 		*socket
@@ -313,7 +315,7 @@ func serverOf(sessions, src string) string {
 		}
 		for _, w := range strings.Fields(l) {
 			if v, ok := strings.CutPrefix(w, "srv="); ok && v != "<none>" {
-				return clean(v)
+				return engines.Clean(v)
 			}
 		}
 	}

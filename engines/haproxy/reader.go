@@ -285,7 +285,7 @@ func (r *Reader) Clients(ctx context.Context, _ engines.Scope) ([]engines.Client
 		kv := map[string]string{}
 		for _, w := range strings.Fields(l) {
 			k, v, _ := strings.Cut(w, "=")
-			kv[k] = clean(v)
+			kv[k] = engines.Clean(v)
 		}
 		if kv["be"] != n.backend {
 			continue

@@ -99,7 +99,7 @@ func (c *Conn) look(ctx context.Context, text string) (string, error) {
 			if err := errors.Join(cerr, res.Body.Close()); err != nil {
 				return "", fmt.Errorf("frontend %s: %w", front, mask(err))
 			}
-			who := clean(res.Header.Get(m[3]))
+			who := engines.Clean(res.Header.Get(m[3]))
 			if who == "" || res.StatusCode >= http.StatusInternalServerError {
 				who = fmt.Sprintf("nobody (%d)", res.StatusCode)
 			}

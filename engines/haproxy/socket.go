@@ -10,7 +10,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/turquoise-db/turquoise/engines"
 )
@@ -185,7 +184,7 @@ var severity = regexp.MustCompile(`^\[([0-7])\]: `)
 // answered with the whole help.
 func refusal(answer string) error {
 	first, _, _ := strings.Cut(severity.ReplaceAllString(answer, ""), "\n")
-	return &serverError{clean(first)}
+	return &serverError{engines.Clean(first)}
 }
 
 // mask keeps of a network error what may be shown.
@@ -203,14 +202,4 @@ func mask(err error) error {
 		return fmt.Errorf("no connection: %w", oe.Err)
 	}
 	return errLost
-}
-
-// clean drops what could move a terminal's cursor or hide text.
-func clean(s string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.Is(unicode.C, r) {
-			return -1
-		}
-		return r
-	}, s)
 }

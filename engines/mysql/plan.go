@@ -162,41 +162,6 @@ func (p plan) duration(name string, fallback time.Duration) time.Duration {
 	return fallback
 }
 
-// act is an SQL action of a target.
-func act(t engines.TargetID, title, text string) engines.Action {
-	return engines.Action{Target: t, Verb: engines.SQL, Title: title, Text: text}
-}
-
-// ask is a proof by SQL on a target.
-func ask(t engines.TargetID, title, text, want string) *engines.Proof {
-	return &engines.Proof{Target: t, Verb: engines.SQL, Title: title, Text: text, Want: want}
-}
-
-// until makes a proof a poll.
-func until(p *engines.Proof, every, limit time.Duration) *engines.Proof {
-	p.Every, p.Limit = every, limit
-	return p
-}
-
-// proven gives an action its proof.
-func proven(a engines.Action, p *engines.Proof) engines.Action {
-	a.Proof = p
-	return a
-}
-
-// undoes marks an action of an undo or abort list as the answer to action n.
-func undoes(n int, as ...engines.Action) []engines.Action {
-	for i := range as {
-		as[i].Undoes = n
-	}
-	return as
-}
-
-// checked is a read whose proof must hold before the next action runs.
-func checked(t engines.TargetID, title, text, want string) engines.Action {
-	return proven(act(t, title, text), ask(t, title, text, want))
-}
-
 // bound gives a read and its proof the same bound values.
 func bound(a engines.Action, bs ...engines.Bind) engines.Action {
 	a.Binds = bs

@@ -4,7 +4,7 @@ import "github.com/turquoise-db/turquoise/engines"
 
 // persisted proves what a restart of MySQL will do.
 func persisted(on engines.TargetID, name, want string) *engines.Proof {
-	return ask(on, "a restart keeps "+name+" "+want, "SELECT variable_value FROM performance_schema.persisted_variables WHERE variable_name = "+lit(name), want)
+	return engines.Ask(on, "a restart keeps "+name+" "+want, "SELECT variable_value FROM performance_schema.persisted_variables WHERE variable_name = "+lit(name), want)
 }
 
 // shut closes a side for applications, also after a restart where the product can
@@ -13,9 +13,9 @@ func (p plan) shut(on engines.TargetID) []engines.Action {
 	if p.of(on).maria {
 		return []engines.Action{p.closeSide(on)}
 	}
-	return []engines.Action{proven(act(on, "close "+string(on)+" for everybody, also after a restart", "SET PERSIST super_read_only = ON"),
-		ask(on, "it is closed", "SELECT @@global.super_read_only, @@global.read_only", "1 / 1")),
-		proven(act(on, "what a restart will do", persisted(on, "super_read_only", "ON").Text), persisted(on, "super_read_only", "ON"))}
+	return []engines.Action{engines.Proven(engines.Act(on, "close "+string(on)+" for everybody, also after a restart", "SET PERSIST super_read_only = ON"),
+		engines.Ask(on, "it is closed", "SELECT @@global.super_read_only, @@global.read_only", "1 / 1")),
+		engines.Proven(engines.Act(on, "what a restart will do", persisted(on, "super_read_only", "ON").Text), persisted(on, "super_read_only", "ON"))}
 }
 
 // lasting opens a side so that a restart keeps it open.
@@ -24,26 +24,26 @@ func (p plan) lasting(on engines.TargetID) []engines.Action {
 		return []engines.Action{p.openSide(on)}
 	}
 	return []engines.Action{
-		proven(act(on, "after a restart nobody is shut out", "SET PERSIST super_read_only = OFF"), persisted(on, "super_read_only", "OFF")),
-		proven(act(on, "after a restart applications may write", "SET PERSIST read_only = OFF"), persisted(on, "read_only", "OFF")),
-		checked(on, string(on)+" is open", "SELECT @@global.read_only, @@global.super_read_only", "0 / 0"),
+		engines.Proven(engines.Act(on, "after a restart nobody is shut out", "SET PERSIST super_read_only = OFF"), persisted(on, "super_read_only", "OFF")),
+		engines.Proven(engines.Act(on, "after a restart applications may write", "SET PERSIST read_only = OFF"), persisted(on, "read_only", "OFF")),
+		engines.Checked(on, string(on)+" is open", "SELECT @@global.read_only, @@global.super_read_only", "0 / 0"),
 	}
 }
 
 // guardOn closes the side that gets the writes, and ends what came in before.
 func (p plan) guardOn() (engines.Parts, error) {
 	as := append(p.shut(p.To), p.drain(p.To))
-	return engines.Parts{Actions: append(as, p.eventsOff(p.To)...), Undo: undoes(1, p.lasting(p.To)...)}, nil
+	return engines.Parts{Actions: append(as, p.eventsOff(p.To)...), Undo: engines.Undoing(1, p.lasting(p.To)...)}, nil
 }
 
 func (p plan) guardOff() (engines.Parts, error) {
-	return engines.Parts{Actions: p.lasting(p.To), Undo: undoes(1, p.shut(p.To)...)}, nil
+	return engines.Parts{Actions: p.lasting(p.To), Undo: engines.Undoing(1, p.shut(p.To)...)}, nil
 }
 
 // lock keeps the side that had the writes closed. The link back writes all the
 // same.
 func (p plan) lock() (engines.Parts, error) {
-	return engines.Parts{Actions: p.shut(p.From), Undo: undoes(1, p.lasting(p.From)...)}, nil
+	return engines.Parts{Actions: p.shut(p.From), Undo: engines.Undoing(1, p.lasting(p.From)...)}, nil
 }
 
 // persist makes the side that has the writes now stay open over a restart.
@@ -57,29 +57,29 @@ const eventsRun = "SELECT @@global.event_scheduler"
 // our account does not have: there it is looked at, and a person acts.
 func (p plan) eventsOff(on engines.TargetID) []engines.Action {
 	if p.of(on).maria {
-		return []engines.Action{checked(on, "events do not run on "+string(on), eventsRun+" <> 'ON'", "1")}
+		return []engines.Action{engines.Checked(on, "events do not run on "+string(on), eventsRun+" <> 'ON'", "1")}
 	}
-	return []engines.Action{proven(act(on, "events do not run on "+string(on), "SET PERSIST event_scheduler = OFF"), ask(on, "the scheduler is off", eventsRun, "OFF"))}
+	return []engines.Action{engines.Proven(engines.Act(on, "events do not run on "+string(on), "SET PERSIST event_scheduler = OFF"), engines.Ask(on, "the scheduler is off", eventsRun, "OFF"))}
 }
 
 // quietOn stops events where the writes are: one that is cut by the window has
 // done half of its work. What the scheduler was is kept for the other side.
 func (p plan) quietOn() (engines.Parts, error) {
-	read := act(p.On, "whether events run", eventsRun)
+	read := engines.Act(p.On, "whether events run", eventsRun)
 	read.Captures = []engines.Capture{{Var: varEvents}}
 	out := engines.Parts{Actions: append([]engines.Action{read}, p.eventsOff(p.On)...)}
 	if p.of(p.On).maria {
 		out.UndoNone = "reads only: a person switches events"
 		return out, nil
 	}
-	out.Undo = undoes(2, p.eventsAsBefore(p.On))
+	out.Undo = engines.Undoing(2, p.eventsAsBefore(p.On))
 	return out, nil
 }
 
 const varEvents = "events"
 
 func (p plan) eventsAsBefore(on engines.TargetID) engines.Action {
-	a := proven(act(on, "events as they were", "SET PERSIST event_scheduler = $1"), ask(on, "the scheduler is as it was", eventsRun+" = $1", "1"))
+	a := engines.Proven(engines.Act(on, "events as they were", "SET PERSIST event_scheduler = $1"), engines.Ask(on, "the scheduler is as it was", eventsRun+" = $1", "1"))
 	return bound(a, engines.Bind{Var: varEvents, Why: "event_scheduler before the window"})
 }
 
@@ -88,9 +88,9 @@ func (p plan) eventsAsBefore(on engines.TargetID) engines.Action {
 // early; then they are looked at and left alone.
 func (p plan) quietOff() (engines.Parts, error) {
 	if _, stopped := p.Vars[varEvents]; !stopped || p.of(p.On).maria {
-		read := act(p.On, "events were not switched: whether they run", eventsRun)
+		read := engines.Act(p.On, "events were not switched: whether they run", eventsRun)
 		read.Captures = []engines.Capture{{Var: "events_" + string(p.On)}}
 		return engines.Parts{Actions: []engines.Action{read}, UndoNone: "reads only"}, nil
 	}
-	return engines.Parts{Actions: []engines.Action{p.eventsAsBefore(p.On)}, Undo: undoes(1, p.eventsOff(p.On)...)}, nil
+	return engines.Parts{Actions: []engines.Action{p.eventsAsBefore(p.On)}, Undo: engines.Undoing(1, p.eventsOff(p.On)...)}, nil
 }

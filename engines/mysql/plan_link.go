@@ -16,26 +16,26 @@ const (
 )
 
 func (p plan) begin(on engines.TargetID) engines.Action {
-	return proven(act(on, "start the link on "+string(on), p.of(on).start()), p.threads(on, running))
+	return engines.Proven(engines.Act(on, "start the link on "+string(on), p.of(on).start()), p.threads(on, running))
 }
 
 func (p plan) halt(on engines.TargetID) engines.Action {
-	return proven(act(on, "stop the link on "+string(on), p.of(on).stop()), p.threads(on, still))
+	return engines.Proven(engines.Act(on, "stop the link on "+string(on), p.of(on).stop()), p.threads(on, still))
 }
 
 // forget drops the definition of a link that stands still.
 func (p plan) forget(on engines.TargetID) engines.Action {
 	d := p.of(on)
-	return proven(act(on, "forget the link on "+string(on), d.forget()), ask(on, "there is no link", kept(d.status(), d.threads()...), "none"))
+	return engines.Proven(engines.Act(on, "forget the link on "+string(on), d.forget()), engines.Ask(on, "there is no link", kept(d.status(), d.threads()...), "none"))
 }
 
 // unlink stops a link and forgets it, whether or not it is there.
 func (p plan) unlink(on engines.TargetID) []engines.Action {
 	d := p.of(on)
-	stop := act(on, "stop the link on "+string(on), d.stop())
+	stop := engines.Act(on, "stop the link on "+string(on), d.stop())
 	// STOP of a link that is not there is no error on either product; what it
 	// leaves is seen by what follows.
-	stop.Proof = until(ask(on, "nothing of the link runs", d.stillSQL(), "0"), threadEvery, threadLimit)
+	stop.Proof = engines.Until(engines.Ask(on, "nothing of the link runs", d.stillSQL(), "0"), threadEvery, threadLimit)
 	return []engines.Action{stop, p.forget(on)}
 }
 
@@ -51,7 +51,7 @@ func (p plan) define(on, from engines.TargetID, binds ...engines.Bind) (engines.
 	if err != nil {
 		return engines.Action{}, err
 	}
-	a := proven(act(on, "link from "+string(from)+" to "+string(on)+", standing still", p.connect(on, src)), p.defined(on, src))
+	a := engines.Proven(engines.Act(on, "link from "+string(from)+" to "+string(on)+", standing still", p.connect(on, src)), p.defined(on, src))
 	if !p.byID() {
 		a.Binds = binds
 	}
@@ -61,13 +61,13 @@ func (p plan) define(on, from engines.TargetID, binds ...engines.Bind) (engines.
 // noLink must hold before a link is made: another one would be changed.
 func (p plan) noLink(on engines.TargetID) engines.Action {
 	d := p.of(on)
-	return checked(on, string(on)+" follows nobody yet", kept(d.status(), d.threads()...), "none")
+	return engines.Checked(on, string(on)+" follows nobody yet", kept(d.status(), d.threads()...), "none")
 }
 
 // follow says from where MariaDB takes up a link by ids.
 func (p plan) follow(on engines.TargetID, b engines.Bind) engines.Action {
-	a := proven(act(on, "the link takes up behind what "+string(on)+" has", "SET GLOBAL gtid_slave_pos = $1"),
-		ask(on, "it does", "SELECT "+sameIDs("@@global.gtid_slave_pos", "$1"), "1"))
+	a := engines.Proven(engines.Act(on, "the link takes up behind what "+string(on)+" has", "SET GLOBAL gtid_slave_pos = $1"),
+		engines.Ask(on, "it does", "SELECT "+sameIDs("@@global.gtid_slave_pos", "$1"), "1"))
 	return bound(a, b)
 }
 
@@ -92,12 +92,12 @@ func (p plan) attach() (engines.Parts, error) {
 		as = append(as, p.follow(p.To, ids))
 	}
 	if p.byID() && !p.d.maria {
-		as = append(as, bound(checked(p.From, "nothing that the copy lacks has been purged", "SELECT GTID_SUBSET(@@global.gtid_purged, $1)", "1"), ids))
+		as = append(as, bound(engines.Checked(p.From, "nothing that the copy lacks has been purged", "SELECT GTID_SUBSET(@@global.gtid_purged, $1)", "1"), ids))
 	}
 	as = append(as, define)
 	n := len(as)
 	as = append(as, p.begin(p.To), p.write(p.From, p.token()+".link"), p.arrives(p.To, p.token()+".link", threadLimit))
-	return engines.Parts{Actions: as, Undo: undoes(n, p.unlink(p.To)...)}, nil
+	return engines.Parts{Actions: as, Undo: engines.Undoing(n, p.unlink(p.To)...)}, nil
 }
 
 func (p plan) attachDrop() (engines.Parts, error) {
@@ -115,7 +115,7 @@ func (p plan) reverseDefine() (engines.Parts, error) {
 	if err != nil {
 		return engines.Parts{}, err
 	}
-	return engines.Parts{Actions: []engines.Action{p.noLink(p.From), a}, Undo: undoes(2, p.forget(p.From))}, nil
+	return engines.Parts{Actions: []engines.Action{p.noLink(p.From), a}, Undo: engines.Undoing(2, p.forget(p.From))}, nil
 }
 
 func (p plan) reverseDrop() (engines.Parts, error) {

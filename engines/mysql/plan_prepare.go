@@ -56,23 +56,23 @@ func (p plan) controlCreate() (engines.Parts, error) {
 		return "SELECT COUNT(*) FROM information_schema." + what + " WHERE " + where
 	}
 	as := []engines.Action{
-		proven(act(p.On, "schema of the control objects", "CREATE DATABASE IF NOT EXISTS tqctl"),
-			ask(p.On, "the schema is there", count("schemata", "schema_name = 'tqctl'"), "1")),
-		proven(act(p.On, "control table tqctl.fence", "CREATE TABLE IF NOT EXISTS tqctl.fence (token VARCHAR(64) PRIMARY KEY, "+
+		engines.Proven(engines.Act(p.On, "schema of the control objects", "CREATE DATABASE IF NOT EXISTS tqctl"),
+			engines.Ask(p.On, "the schema is there", count("schemata", "schema_name = 'tqctl'"), "1")),
+		engines.Proven(engines.Act(p.On, "control table tqctl.fence", "CREATE TABLE IF NOT EXISTS tqctl.fence (token VARCHAR(64) PRIMARY KEY, "+
 			"at TIMESTAMP(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6)) ENGINE = InnoDB"),
-			ask(p.On, "tqctl.fence is there", count("tables", "table_schema = 'tqctl' AND table_name = 'fence'"), "1")),
+			engines.Ask(p.On, "tqctl.fence is there", count("tables", "table_schema = 'tqctl' AND table_name = 'fence'"), "1")),
 	}
 	for _, r := range []struct{ name, what, text string }{{"drain", "ends sessions", drainSQL}, {"raise_counters", "raises AUTO_INCREMENT", raiseSQL}} {
 		there := count("routines", "routine_schema = 'tqctl' AND routine_name = "+lit(r.name))
-		as = append(as, proven(act(p.On, "no old procedure tqctl."+r.name, "DROP PROCEDURE IF EXISTS tqctl."+r.name), ask(p.On, "it is gone", there, "0")),
-			proven(act(p.On, "procedure tqctl."+r.name+": "+r.what, r.text), ask(p.On, "it is there", there, "1")))
+		as = append(as, engines.Proven(engines.Act(p.On, "no old procedure tqctl."+r.name, "DROP PROCEDURE IF EXISTS tqctl."+r.name), engines.Ask(p.On, "it is gone", there, "0")),
+			engines.Proven(engines.Act(p.On, "procedure tqctl."+r.name+": "+r.what, r.text), engines.Ask(p.On, "it is there", there, "1")))
 	}
-	return engines.Parts{Actions: as, Undo: undoes(1, p.dropControl())}, nil
+	return engines.Parts{Actions: as, Undo: engines.Undoing(1, p.dropControl())}, nil
 }
 
 func (p plan) dropControl() engines.Action {
-	return proven(act(p.On, "drop the control objects", "DROP DATABASE IF EXISTS tqctl"),
-		ask(p.On, "no control objects", "SELECT COUNT(*) FROM information_schema.schemata WHERE schema_name = 'tqctl'", "0"))
+	return engines.Proven(engines.Act(p.On, "drop the control objects", "DROP DATABASE IF EXISTS tqctl"),
+		engines.Ask(p.On, "no control objects", "SELECT COUNT(*) FROM information_schema.schemata WHERE schema_name = 'tqctl'", "0"))
 }
 
 func (p plan) controlDrop() (engines.Parts, error) {
@@ -86,11 +86,11 @@ func (p plan) openly(as ...engines.Action) []engines.Action {
 		return as // our account passes read_only
 	}
 	name := "super_" + string(p.On)
-	read := act(p.On, "whether the side is closed for everybody", "SELECT @@global.super_read_only")
+	read := engines.Act(p.On, "whether the side is closed for everybody", "SELECT @@global.super_read_only")
 	read.Captures = []engines.Capture{{Var: name}}
-	open := proven(act(p.On, "let our own account write", "SET GLOBAL super_read_only = OFF"), ask(p.On, "it may", "SELECT @@global.super_read_only", "0"))
-	shut := act(p.On, "close it again as it was", "SET GLOBAL super_read_only = $1")
-	shut.Proof = ask(p.On, "it is as it was", "SELECT @@global.super_read_only = $1", "1")
+	open := engines.Proven(engines.Act(p.On, "let our own account write", "SET GLOBAL super_read_only = OFF"), engines.Ask(p.On, "it may", "SELECT @@global.super_read_only", "0"))
+	shut := engines.Act(p.On, "close it again as it was", "SET GLOBAL super_read_only = $1")
+	shut.Proof = engines.Ask(p.On, "it is as it was", "SELECT @@global.super_read_only = $1", "1")
 	shut = bound(shut, engines.Bind{Var: name, Why: "whether the side was closed for everybody, read before"})
 	return append(append([]engines.Action{read, open}, as...), shut)
 }
@@ -116,9 +116,9 @@ func (p plan) roleCreate() (engines.Parts, error) {
 		require = "REQUIRE SSL"
 	}
 	return engines.Parts{Actions: []engines.Action{
-		unlogged(proven(act(p.On, "replication account", "CREATE USER IF NOT EXISTS "+who+" IDENTIFIED BY ${secret:repl_sql}"), p.hasAccount(src.user, "1"))),
-		unlogged(proven(act(p.On, "password of the replication account", "ALTER USER "+who+" IDENTIFIED BY ${secret:repl_sql} "+require), p.hasAccount(src.user, "1"))),
-		unlogged(proven(act(p.On, "it may follow the log", "GRANT REPLICATION SLAVE ON *.* TO "+who), ask(p.On, "it may",
+		unlogged(engines.Proven(engines.Act(p.On, "replication account", "CREATE USER IF NOT EXISTS "+who+" IDENTIFIED BY ${secret:repl_sql}"), p.hasAccount(src.user, "1"))),
+		unlogged(engines.Proven(engines.Act(p.On, "password of the replication account", "ALTER USER "+who+" IDENTIFIED BY ${secret:repl_sql} "+require), p.hasAccount(src.user, "1"))),
+		unlogged(engines.Proven(engines.Act(p.On, "it may follow the log", "GRANT REPLICATION SLAVE ON *.* TO "+who), engines.Ask(p.On, "it may",
 			"SELECT COUNT(*) FROM information_schema.user_privileges WHERE privilege_type = 'REPLICATION SLAVE' AND grantee = "+lit(who), "1"))),
 	}, UndoNone: "the account may have served before; its own drop step removes it"}, nil
 }
@@ -128,7 +128,7 @@ func (p plan) hasAccount(user, want string) *engines.Proof {
 	if want == "0" {
 		title = "the account is gone"
 	}
-	return ask(p.On, title, "SELECT COUNT(*) FROM mysql.user WHERE user = "+lit(user)+" AND host = "+lit(p.Param("repl_host", "%")), want)
+	return engines.Ask(p.On, title, "SELECT COUNT(*) FROM mysql.user WHERE user = "+lit(user)+" AND host = "+lit(p.Param("repl_host", "%")), want)
 }
 
 func (p plan) roleDrop() (engines.Parts, error) {
@@ -136,7 +136,7 @@ func (p plan) roleDrop() (engines.Parts, error) {
 	if err != nil {
 		return engines.Parts{}, err
 	}
-	drop := unlogged(proven(act(p.On, "drop the replication account", "DROP USER IF EXISTS "+account(src.user, p.Param("repl_host", "%"))), p.hasAccount(src.user, "0")))
+	drop := unlogged(engines.Proven(engines.Act(p.On, "drop the replication account", "DROP USER IF EXISTS "+account(src.user, p.Param("repl_host", "%"))), p.hasAccount(src.user, "0")))
 	return engines.Parts{Actions: p.openly(drop), UndoNone: "no link uses the account any more"}, nil
 }
 
@@ -155,9 +155,9 @@ const (
 // other side has done.
 func (p plan) seed() (engines.Parts, error) {
 	from, d := p.Known[p.From], p.of(p.To)
-	count := act(p.From, "count the tables", userTables)
+	count := engines.Act(p.From, "count the tables", userTables)
 	count.Captures = []engines.Capture{{Var: "seed_tables"}}
-	empty := proven(act(p.To, "empty the side's own log", d.emptyLogs()), ask(p.To, "it knows of no transaction",
+	empty := engines.Proven(engines.Act(p.To, "empty the side's own log", d.emptyLogs()), engines.Ask(p.To, "it knows of no transaction",
 		d.pick("SELECT @@global.gtid_executed = ''", "SELECT @@global.gtid_binlog_pos = ''"), "1"))
 	databases := p.Lists["databases"]
 	if len(databases) == 0 {
@@ -183,12 +183,12 @@ func (p plan) seed() (engines.Parts, error) {
 	if p.byID() && !d.maria {
 		load.Captures = append(load.Captures, engines.Capture{Var: varSeedIDs, Column: 2})
 	}
-	load.Proof = ask(p.To, "as many tables on both sides, and the control objects",
+	load.Proof = engines.Ask(p.To, "as many tables on both sides, and the control objects",
 		"SELECT ("+userTables+") = $1, (SELECT COUNT(*) FROM information_schema.routines WHERE routine_schema = 'tqctl')", "1 / 2")
 	load.Proof.Binds = []engines.Bind{{Var: "seed_tables", Why: "number of tables on " + string(p.From) + ", counted before"}}
-	as := []engines.Action{count, checked(p.To, "the side is empty", userTables, "0"), empty, load}
+	as := []engines.Action{count, engines.Checked(p.To, "the side is empty", userTables, "0"), empty, load}
 	if p.byID() && d.maria { // its dump names the ids behind the last table
-		ids := act(p.From, "transactions in the copy", "SELECT NULLIF(BINLOG_GTID_POS($1, $2), '')")
+		ids := engines.Act(p.From, "transactions in the copy", "SELECT NULLIF(BINLOG_GTID_POS($1, $2), '')")
 		ids.Captures = []engines.Capture{{Var: varSeedIDs}}
 		as = append(as, bound(ids, engines.Bind{Var: varSeedFile, Why: "log file of the copy"}, engines.Bind{Var: varSeedPos, Why: "position of the copy"}))
 	}
@@ -205,14 +205,14 @@ func (p plan) settings(on engines.TargetID, title string, ss []setting) engines.
 	d := p.of(on)
 	for _, s := range ss {
 		old := s.name + "_" + string(on)
-		read := act(on, s.name+" as it is", "SELECT @@global."+s.name)
+		read := engines.Act(on, s.name+" as it is", "SELECT @@global."+s.name)
 		read.Captures = []engines.Capture{{Var: old}}
-		set := proven(act(on, title+": "+s.name, d.keep()+" "+s.name+" = "+s.value), ask(on, s.name, "SELECT "+s.want, "1"))
+		set := engines.Proven(engines.Act(on, title+": "+s.name, d.keep()+" "+s.name+" = "+s.value), engines.Ask(on, s.name, "SELECT "+s.want, "1"))
 		out.Actions = append(out.Actions, read, set)
-		back := act(on, s.name+" as it was", d.keep()+" "+s.name+" = $1")
-		back.Proof = ask(on, s.name, "SELECT @@global."+s.name+" = $1", "1")
+		back := engines.Act(on, s.name+" as it was", d.keep()+" "+s.name+" = $1")
+		back.Proof = engines.Ask(on, s.name, "SELECT @@global."+s.name+" = $1", "1")
 		back = bound(back, engines.Bind{Var: old, Why: s.name + " on " + string(on) + ", read before it was set"})
-		out.Undo = append(undoes(len(out.Actions), back), out.Undo...)
+		out.Undo = append(engines.Undoing(len(out.Actions), back), out.Undo...)
 	}
 	return out
 }

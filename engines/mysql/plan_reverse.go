@@ -33,17 +33,17 @@ func (p plan) reverseStart() (engines.Parts, error) {
 	started := do(p.begin(p.From))
 	opened := 0
 	if !p.of(p.To).maria {
-		opened = do(proven(act(p.To, "let our own account write on "+string(p.To), "SET GLOBAL super_read_only = OFF"),
-			ask(p.To, "applications may not", "SELECT @@global.super_read_only, @@global.read_only", "0 / 1")))
+		opened = do(engines.Proven(engines.Act(p.To, "let our own account write on "+string(p.To), "SET GLOBAL super_read_only = OFF"),
+			engines.Ask(p.To, "applications may not", "SELECT @@global.super_read_only, @@global.read_only", "0 / 1")))
 	}
 	sent := do(p.write(p.To, back))
 	do(p.arrives(p.From, back, p.duration("token_limit", threadLimit)))
 
 	if opened > 0 {
-		out.Abort = append(out.Abort, undoes(opened, p.closeSide(p.To))...)
+		out.Abort = append(out.Abort, engines.Undoing(opened, p.closeSide(p.To))...)
 	}
 	out.Abort = append(out.Abort, p.unreverse(sent, started, defined)...)
-	out.Abort = append(out.Abort, undoes(stopped, p.begin(p.To))...)
+	out.Abort = append(out.Abort, engines.Undoing(stopped, p.begin(p.To))...)
 	out.Undo = append([]engines.Action(nil), out.Abort...)
 	return out, nil
 }
@@ -54,19 +54,19 @@ func (p plan) reverseStart() (engines.Parts, error) {
 // side only, which harms nothing.
 func (p plan) unreverse(sent, started, defined int) []engines.Action {
 	read := p.position(p.To, "what "+string(p.To)+" has written itself", varBackPosition)
-	out := undoes(sent, read...)
+	out := engines.Undoing(sent, read...)
 	limit := p.duration("token_limit", threadLimit)
 	wait := p.waitFor(p.From, varBackPosition, "position of "+string(p.To)+", read before", limit)
 	if !p.of(p.From).maria && p.byID() {
 		wait.Proof, wait.Captures = nil, []engines.Capture{{Var: "taken_back_timed_out"}}
 	}
-	out = append(out, undoes(sent, wait)...)
-	out = append(out, undoes(started, p.halt(p.From))...)
+	out = append(out, engines.Undoing(sent, wait)...)
+	out = append(out, engines.Undoing(started, p.halt(p.From))...)
 	if defined > 0 {
-		out = append(out, undoes(defined, p.forget(p.From))...)
+		out = append(out, engines.Undoing(defined, p.forget(p.From))...)
 	}
 	if p.byID() && p.d.maria {
-		out = append(out, undoes(sent, p.follow(p.To, engines.Bind{Var: varBackPosition, Why: "position of " + string(p.To) + ", read before"}))...)
+		out = append(out, engines.Undoing(sent, p.follow(p.To, engines.Bind{Var: varBackPosition, Why: "position of " + string(p.To) + ", read before"}))...)
 	}
 	return out
 }
@@ -74,17 +74,17 @@ func (p plan) unreverse(sent, started, defined int) []engines.Action {
 // write commits a token. One that is already there is an error, not a success:
 // it could be from another attempt.
 func (p plan) write(on engines.TargetID, token string) engines.Action {
-	return proven(act(on, "token "+token, "INSERT INTO tqctl.fence (token) VALUES ("+lit(token)+")"), seen(on, token))
+	return engines.Proven(engines.Act(on, "token "+token, "INSERT INTO tqctl.fence (token) VALUES ("+lit(token)+")"), seen(on, token))
 }
 
 func seen(on engines.TargetID, token string) *engines.Proof {
-	return ask(on, "token "+token+" is there", "SELECT COUNT(*) FROM tqctl.fence WHERE token = "+lit(token), "1")
+	return engines.Ask(on, "token "+token+" is there", "SELECT COUNT(*) FROM tqctl.fence WHERE token = "+lit(token), "1")
 }
 
 // arrives waits for a token that was written on the other side.
 func (p plan) arrives(on engines.TargetID, token string, limit time.Duration) engines.Action {
-	pr := until(seen(on, token), tokenEvery, limit)
-	return proven(act(on, "token "+token+" has arrived", pr.Text), pr)
+	pr := engines.Until(seen(on, token), tokenEvery, limit)
+	return engines.Proven(engines.Act(on, "token "+token+" has arrived", pr.Text), pr)
 }
 
 const tokenEvery = 2 * time.Millisecond
@@ -124,11 +124,11 @@ func (d dialect) ownIDs() string {
 func (p plan) position(on engines.TargetID, title, name string) []engines.Action {
 	d := p.of(on)
 	if p.byID() {
-		a := act(on, title, "SELECT "+d.ownIDs())
+		a := engines.Act(on, title, "SELECT "+d.ownIDs())
 		a.Captures = []engines.Capture{{Var: name}}
 		return []engines.Action{a}
 	}
-	a := act(on, title, kept(d.ownPosition(), "File", "Position"))
+	a := engines.Act(on, title, kept(d.ownPosition(), "File", "Position"))
 	a.Captures = []engines.Capture{{Var: name}, {Var: offsetOf(name), Column: 1}}
 	return []engines.Action{a}
 }
@@ -149,7 +149,7 @@ func (p plan) waitFor(on engines.TargetID, name, why string, limit time.Duration
 		wait, reached = "SELECT "+f+"($1, $2, "+secs+")", "SELECT COALESCE("+f+"($1, $2, 1) >= 0, 0)"
 		binds = append(binds, engines.Bind{Var: offsetOf(name), Why: why})
 	}
-	a := proven(act(on, string(on)+" has applied all of it", wait), ask(on, "all of it is applied", reached, "1"))
+	a := engines.Proven(engines.Act(on, string(on)+" has applied all of it", wait), engines.Ask(on, "all of it is applied", reached, "1"))
 	a.Limit = limit + 2*time.Second
 	return bound(a, binds...)
 }
@@ -158,8 +158,8 @@ func (p plan) waitFor(on engines.TargetID, name, why string, limit time.Duration
 // can.
 func (p plan) closeSide(on engines.TargetID) engines.Action {
 	if p.of(on).maria {
-		return proven(act(on, "close "+string(on), "SET GLOBAL read_only = ON"), ask(on, "it is closed", "SELECT @@global.read_only", "1"))
+		return engines.Proven(engines.Act(on, "close "+string(on), "SET GLOBAL read_only = ON"), engines.Ask(on, "it is closed", "SELECT @@global.read_only", "1"))
 	}
-	return proven(act(on, "close "+string(on)+" for everybody", "SET GLOBAL super_read_only = ON"),
-		ask(on, "it is closed", "SELECT @@global.super_read_only, @@global.read_only", "1 / 1"))
+	return engines.Proven(engines.Act(on, "close "+string(on)+" for everybody", "SET GLOBAL super_read_only = ON"),
+		engines.Ask(on, "it is closed", "SELECT @@global.super_read_only, @@global.read_only", "1 / 1"))
 }

@@ -47,11 +47,11 @@ const varCounters = "counters"
 // under the freeze: numbers of transactions that were taken back are not
 // replicated.
 func (p plan) sequences() (engines.Parts, error) {
-	read := act(p.From, "all AUTO_INCREMENT counters", "SELECT COALESCE(JSON_ARRAYAGG(JSON_ARRAY(table_schema, table_name, auto_increment)), '[]'), COUNT(*)\nFROM ("+countersSQL+") c")
+	read := engines.Act(p.From, "all AUTO_INCREMENT counters", "SELECT COALESCE(JSON_ARRAYAGG(JSON_ARRAY(table_schema, table_name, auto_increment)), '[]'), COUNT(*)\nFROM ("+countersSQL+") c")
 	read.Captures = []engines.Capture{{Var: varCounters}}
 	b := engines.Bind{Var: varCounters, Why: "AUTO_INCREMENT of every table on " + string(p.From) + ", read by the action before"}
-	up := unlogged(act(p.To, "raise AUTO_INCREMENT counters", "CALL tqctl.raise_counters($1)"))
-	up.Proof = ask(p.To, "counters behind or missing", p.countersBehind(), "0")
+	up := unlogged(engines.Act(p.To, "raise AUTO_INCREMENT counters", "CALL tqctl.raise_counters($1)"))
+	up.Proof = engines.Ask(p.To, "counters behind or missing", p.countersBehind(), "0")
 	return engines.Parts{Actions: []engines.Action{read, bound(up, b)}, UndoNone: "higher counters are harmless, and they never go back"}, nil
 }
 

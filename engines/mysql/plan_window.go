@@ -21,13 +21,13 @@ const (
 // drain ends sessions by the procedure on the server: the account of each is
 // known there, and no list of ours gets old on the way.
 func (p plan) drain(on engines.TargetID) engines.Action {
-	a := act(on, "end every session that could write", "CALL tqctl.drain("+lit(strings.Join(p.spared(), ","))+", "+strconv.Itoa(int(drainLimit.Seconds()))+")")
+	a := engines.Act(on, "end every session that could write", "CALL tqctl.drain("+lit(strings.Join(p.spared(), ","))+", "+strconv.Itoa(int(drainLimit.Seconds()))+")")
 	a.Limit = drainLimit + 2*time.Second
 	// A session leaves the list of sessions after its changes are taken back, so
 	// the procedure's answer is the proof for sessions; a client that comes again
 	// straight to the server cannot write. What is left to see are changes of
 	// accounts that are kept.
-	a.Proof = until(ask(on, "open transactions that have written", "SELECT COUNT(*) FROM information_schema.innodb_trx WHERE trx_rows_modified > 0", "0"),
+	a.Proof = engines.Until(engines.Ask(on, "open transactions that have written", "SELECT COUNT(*) FROM information_schema.innodb_trx WHERE trx_rows_modified > 0", "0"),
 		writerEvery, writerLimit)
 	return a
 }
@@ -36,8 +36,8 @@ func (p plan) drain(on engines.TargetID) engines.Action {
 // its commit. The token is written before our own account is shut out too, and
 // the position is read after that: nothing can come behind it.
 func (p plan) freeze() (engines.Parts, error) {
-	shut := proven(act(p.From, "applications cannot write on "+string(p.From), "SET GLOBAL read_only = ON"),
-		ask(p.From, "read_only is on", "SELECT @@global.read_only", "1"))
+	shut := engines.Proven(engines.Act(p.From, "applications cannot write on "+string(p.From), "SET GLOBAL read_only = ON"),
+		engines.Ask(p.From, "read_only is on", "SELECT @@global.read_only", "1"))
 	open := p.openSide(p.From)
 	if !p.routed() {
 		shut.Starts = engines.FreezeBegins
@@ -45,17 +45,17 @@ func (p plan) freeze() (engines.Parts, error) {
 	// A prepared transaction outlives its session, and XA COMMIT goes through
 	// read_only on MySQL.
 	as := []engines.Action{shut, p.drain(p.From),
-		checked(p.From, "no prepared transaction", kept("XA RECOVER", "gtrid_length"), "none"), p.write(p.From, p.token())}
+		engines.Checked(p.From, "no prepared transaction", kept("XA RECOVER", "gtrid_length"), "none"), p.write(p.From, p.token())}
 	if !p.of(p.From).maria {
-		as = append(as, proven(act(p.From, "nobody can write on "+string(p.From), "SET GLOBAL super_read_only = ON"),
-			ask(p.From, "super_read_only is on", "SELECT @@global.super_read_only", "1")))
+		as = append(as, engines.Proven(engines.Act(p.From, "nobody can write on "+string(p.From), "SET GLOBAL super_read_only = ON"),
+			engines.Ask(p.From, "super_read_only is on", "SELECT @@global.super_read_only", "1")))
 	}
 	as = append(as, p.position(p.From, "freeze position", varPosition)...)
-	undo := undoes(1, open)
+	undo := engines.Undoing(1, open)
 	if !p.routed() {
 		open.Starts = engines.WritesOpen
 	}
-	return engines.Parts{Actions: as, Undo: undo, Abort: undoes(1, open)}, nil
+	return engines.Parts{Actions: as, Undo: undo, Abort: engines.Undoing(1, open)}, nil
 }
 
 // openSide lets applications write.
@@ -64,7 +64,7 @@ func (p plan) openSide(on engines.TargetID) engines.Action {
 	if p.of(on).maria {
 		want, text = "0", "SELECT @@global.read_only"
 	}
-	return proven(act(on, "applications may write on "+string(on), "SET GLOBAL read_only = OFF"), ask(on, "it is open", text, want))
+	return engines.Proven(engines.Act(on, "applications may write on "+string(on), "SET GLOBAL read_only = OFF"), engines.Ask(on, "it is open", text, want))
 }
 
 // catchup waits for the position with the server's own function and for the
@@ -81,7 +81,7 @@ func (p plan) catchup() (engines.Parts, error) {
 	if p.byID() {
 		d := p.of(p.To)
 		more := d.pick("SELECT GTID_SUBTRACT(@@global.gtid_executed, $1) = ''", "SELECT "+sameIDs("@@global.gtid_binlog_pos", "$1"))
-		begins[0].Proof = ask(p.To, string(p.To)+" has nothing that "+string(p.From)+" lacks", more, "1")
+		begins[0].Proof = engines.Ask(p.To, string(p.To)+" has nothing that "+string(p.From)+" lacks", more, "1")
 		begins[0].Proof.Binds = []engines.Bind{p.freezePosition()}
 	}
 	as = append(as, p.unmoved()...)
@@ -97,11 +97,11 @@ func (p plan) unmoved() []engines.Action {
 		return nil
 	case !p.byID():
 		// Nothing compares a position on the server; what is read is on record.
-		a := act(p.From, "where "+string(p.From)+" stands now", kept(d.ownPosition(), "File", "Position"))
+		a := engines.Act(p.From, "where "+string(p.From)+" stands now", kept(d.ownPosition(), "File", "Position"))
 		a.Captures = []engines.Capture{{Var: "frozen_position"}, {Var: "frozen_offset", Column: 1}}
 		return []engines.Action{a}
 	}
-	return []engines.Action{bound(checked(p.From, "nothing was written on "+string(p.From)+" since",
+	return []engines.Action{bound(engines.Checked(p.From, "nothing was written on "+string(p.From)+" since",
 		"SELECT "+sameIDs("@@global.gtid_binlog_pos", "$1"), "1"), p.freezePosition())}
 }
 
@@ -112,9 +112,9 @@ func (p plan) route() (engines.Parts, error) {
 	if !p.routed() {
 		open.Starts = engines.OpensGreen
 	}
-	shut := proven(act(p.To, "applications cannot write on "+string(p.To), "SET GLOBAL read_only = ON"),
-		ask(p.To, "read_only is on", "SELECT @@global.read_only", "1"))
-	back := undoes(1, shut, p.drain(p.To))
+	shut := engines.Proven(engines.Act(p.To, "applications cannot write on "+string(p.To), "SET GLOBAL read_only = ON"),
+		engines.Ask(p.To, "read_only is on", "SELECT @@global.read_only", "1"))
+	back := engines.Undoing(1, shut, p.drain(p.To))
 	return engines.Parts{Actions: []engines.Action{open}, Undo: back, Abort: append([]engines.Action(nil), back...)}, nil
 }
 
@@ -129,18 +129,18 @@ func (p plan) open() (engines.Parts, error) {
 func (p plan) capture() (engines.Parts, error) {
 	var as []engines.Action
 	if p.On == p.From {
-		as = append(as, checked(p.On, "applications write on "+string(p.On), "SELECT @@global.read_only", "0"))
+		as = append(as, engines.Checked(p.On, "applications write on "+string(p.On), "SELECT @@global.read_only", "0"))
 	} else {
-		warm := act(p.On, "open the session whose changes are not logged", "SELECT CONNECTION_ID()")
+		warm := engines.Act(p.On, "open the session whose changes are not logged", "SELECT CONNECTION_ID()")
 		warm.Session, warm.Captures = sessionUnlogged, []engines.Capture{{Var: "unlogged_" + string(p.On)}}
-		as = append(as, warm, checked(p.On, "applications cannot write on "+string(p.On), "SELECT @@global.read_only", "1"))
+		as = append(as, warm, engines.Checked(p.On, "applications cannot write on "+string(p.On), "SELECT @@global.read_only", "1"))
 	}
 	users := "SELECT COUNT(DISTINCT user) FROM mysql.user WHERE user IN (" + list(p.app) + ")"
-	as = append(as, checked(p.On, "each application account is there", users, strconv.Itoa(len(p.app))))
-	passes := act(p.On, "accounts that pass read_only", "SELECT COALESCE(GROUP_CONCAT(DISTINCT grantee ORDER BY grantee SEPARATOR ' '), '-') FROM information_schema.user_privileges\n WHERE privilege_type IN ("+
+	as = append(as, engines.Checked(p.On, "each application account is there", users, strconv.Itoa(len(p.app))))
+	passes := engines.Act(p.On, "accounts that pass read_only", "SELECT COALESCE(GROUP_CONCAT(DISTINCT grantee ORDER BY grantee SEPARATOR ' '), '-') FROM information_schema.user_privileges\n WHERE privilege_type IN ("+
 		list(p.of(p.On).passesReadOnly())+") AND grantee NOT LIKE "+lit("'"+p.own+"'@%")+" AND grantee NOT LIKE '''mysql.%'")
 	passes.Captures = []engines.Capture{{Var: "passes_read_only_" + string(p.On)}}
-	counters := act(p.On, "AUTO_INCREMENT counters", "SELECT COUNT(*) FROM ("+countersSQL+") c")
+	counters := engines.Act(p.On, "AUTO_INCREMENT counters", "SELECT COUNT(*) FROM ("+countersSQL+") c")
 	counters.Captures = []engines.Capture{{Var: "counters_" + string(p.On)}}
 	return engines.Parts{Actions: append(as, passes, counters), UndoNone: "reads only"}, nil
 }

@@ -98,7 +98,7 @@ func (p plan) connect(on engines.TargetID, s source) string {
 func (p plan) defined(on engines.TargetID, s source) *engines.Proof {
 	d := p.of(on)
 	text := kept(d.status(), d.pick("Source_Host", "Master_Host"), d.pick("Source_Port", "Master_Port"), d.pick("Source_User", "Master_User"))
-	return ask(on, "the link leads to "+s.host, text, s.host+" / "+strconv.Itoa(s.port)+" / "+s.user)
+	return engines.Ask(on, "the link leads to "+s.host, text, s.host+" / "+strconv.Itoa(s.port)+" / "+s.user)
 }
 
 // threads proves the state of both halves of the link, "Yes / Yes" or "No / No".
@@ -108,7 +108,7 @@ func (p plan) threads(on engines.TargetID, want string) *engines.Proof {
 	if want == running {
 		title = "both halves of the link run"
 	}
-	return until(ask(on, title, kept(d.status(), d.threads()...), want), threadEvery, threadLimit)
+	return engines.Until(engines.Ask(on, title, kept(d.status(), d.threads()...), want), threadEvery, threadLimit)
 }
 
 // sqlForm gives a secret as a quoted value: a quote in it must not end the text.

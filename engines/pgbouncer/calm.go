@@ -43,7 +43,7 @@ func (c *Conn) calm(ctx context.Context, database string) error {
 		}
 		busy, tight, err := t.logins(database, size)
 		if err != nil {
-			return refuse("look for server logins: %w", err)
+			return engines.Refuse("look for server logins: %w", err)
 		}
 		row++
 		if busy != "" || tight && time.Now().Before(over) {
@@ -55,7 +55,7 @@ func (c *Conn) calm(ctx context.Context, database string) error {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			return refuse("not sent: %s; after a PAUSE now clients would be refused for server_login_retry", busy)
+			return engines.Refuse("not sent: %s; after a PAUSE now clients would be refused for server_login_retry", busy)
 		}
 	}
 }
@@ -65,7 +65,7 @@ func (c *Conn) calm(ctx context.Context, database string) error {
 func (c *Conn) look(ctx context.Context, what string) (table, error) {
 	res, err := c.query(ctx, what)
 	if err != nil {
-		return table{}, &knownError{engines.Unsent, fmt.Errorf("look for server logins: %w", err)}
+		return table{}, engines.Known(engines.Unsent, fmt.Errorf("look for server logins: %w", err))
 	}
 	return table{res.Columns, res.Rows}, nil
 }
@@ -80,12 +80,12 @@ func (c *Conn) poolSize(ctx context.Context, database string) (float64, error) {
 		if name, _ := t.text(row, "name"); name == database {
 			n, err := t.number(row, "pool_size")
 			if err != nil {
-				return 0, refuse("look for server logins: %w", err)
+				return 0, engines.Refuse("look for server logins: %w", err)
 			}
 			return n, nil
 		}
 	}
-	return 0, refuse("no such database: %s", database)
+	return 0, engines.Refuse("no such database: %s", database)
 }
 
 // logins reads SHOW POOLS. busy names a pool of the database that logs in to a

@@ -10,7 +10,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -91,7 +90,7 @@ func (c *Conn) connect(ctx context.Context) error {
 func mask(err error) error {
 	var pe *pgconn.PgError
 	if errors.As(err, &pe) {
-		return &serverError{pe.Severity, clean(pe.Message)}
+		return &serverError{pe.Severity, engines.Clean(pe.Message)}
 	}
 	var ce *pgconn.ConnectError
 	switch {
@@ -103,17 +102,6 @@ func mask(err error) error {
 		return errLogin
 	}
 	return errLost
-}
-
-// clean drops what could move a terminal's cursor or hide text: a client chooses
-// its own name.
-func clean(s string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.Is(unicode.C, r) {
-			return -1
-		}
-		return r
-	}, s)
 }
 
 // Do sends one command, or carries out one instruction on the pooler's file.
@@ -130,7 +118,7 @@ func (c *Conn) Do(ctx context.Context, s engines.Statement) (engines.Result, err
 		res, err = runFile(s.Text, c.file)
 	default:
 		c.sql = false
-		err = refuse("verb %s is not for PgBouncer", s.Verb)
+		err = engines.Refuse("verb %s is not for PgBouncer", s.Verb)
 	}
 	res.Took = time.Since(start)
 	if err != nil {
@@ -233,7 +221,7 @@ func pick(res engines.Result, column, is string, columns []string) (engines.Resu
 		from[i] = slices.Index(res.Columns, c)
 	}
 	if at < 0 || slices.Contains(from, -1) {
-		return engines.Result{}, refuse("the pooler's answer lacks a column: has %s", strings.Join(res.Columns, ", "))
+		return engines.Result{}, engines.Refuse("the pooler's answer lacks a column: has %s", strings.Join(res.Columns, ", "))
 	}
 	out := engines.Result{Columns: columns, Command: res.Command, Notices: res.Notices}
 	for _, r := range res.Rows {
@@ -251,13 +239,13 @@ func pick(res engines.Result, column, is string, columns []string) (engines.Resu
 
 // Classify says what is known after the last Do.
 func (c *Conn) Classify(err error) engines.Outcome {
-	var fe *knownError
+	var fe *engines.KnownError
 	var se *serverError
 	switch {
 	case err == nil:
 		return engines.Done
 	case errors.As(err, &fe):
-		return fe.outcome
+		return fe.Outcome
 	case c.sql && c.meter.Sent() == 0:
 		return engines.Unsent
 	case errors.As(err, &se) && se.severity == "ERROR":

@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,32 +12,18 @@ import (
 	"github.com/turquoise-db/turquoise/engines"
 )
 
-// knownError is a refusal or a failure on our own side of the wire, with what is
-// known of the action's effect.
-type knownError struct {
-	outcome engines.Outcome
-	err     error
-}
-
-func (e *knownError) Error() string { return e.err.Error() }
-func (e *knownError) Unwrap() error { return e.err }
-
-func refuse(format string, args ...any) error {
-	return &knownError{engines.Refused, fmt.Errorf(format, args...)}
-}
-
 // runFile carries out one instruction on the pooler's own file.
 func runFile(text, own string) (engines.Result, error) {
 	in, err := parseInstruction(text)
 	if err != nil {
-		return engines.Result{}, refuse("%w", err)
+		return engines.Result{}, engines.Refuse("%w", err)
 	}
 	if own == "" || in.path != own {
-		return engines.Result{}, refuse("%s is not the file of this target", in.path)
+		return engines.Result{}, engines.Refuse("%s is not the file of this target", in.path)
 	}
 	old, err := os.ReadFile(in.path)
 	if err != nil {
-		return engines.Result{}, &knownError{engines.Unsent, err}
+		return engines.Result{}, engines.Known(engines.Unsent, err)
 	}
 	lines := strings.Split(string(old), "\n")
 	switch in.verb {
@@ -76,11 +61,11 @@ func row(columns []string, values ...string) engines.Result {
 func readLines(lines []string) (engines.Result, error) {
 	ls := []string{}
 	if err := databases(lines, func(_ int, e entry) { ls = append(ls, e.line) }); err != nil {
-		return engines.Result{}, refuse("%w", err)
+		return engines.Result{}, engines.Refuse("%w", err)
 	}
 	text, err := encodeLines(ls)
 	if err != nil {
-		return engines.Result{}, refuse("%w", err)
+		return engines.Result{}, engines.Refuse("%w", err)
 	}
 	return row([]string{"lines"}, text), nil
 }
@@ -88,7 +73,7 @@ func readLines(lines []string) (engines.Result, error) {
 func showLines(lines, names []string) (engines.Result, error) {
 	found := map[string]string{}
 	if err := databases(lines, func(_ int, e entry) { found[e.name] = e.line }); err != nil {
-		return engines.Result{}, refuse("%w", err)
+		return engines.Result{}, engines.Refuse("%w", err)
 	}
 	values := make([]string, len(names))
 	for i, n := range names {
@@ -114,25 +99,25 @@ func editLines(lines []string, in instruction) ([]byte, error) {
 		})
 		switch {
 		case err != nil:
-			return nil, refuse("%w", err)
+			return nil, engines.Refuse("%w", err)
 		case hits == 0 && done == 1:
 			continue
 		case hits != 1 || done != 0:
-			return nil, refuse("entry %q stands there %d times, wanted once: the file changed since it was read", in.old[k], hits)
+			return nil, engines.Refuse("entry %q stands there %d times, wanted once: the file changed since it was read", in.old[k], hits)
 		}
 		target, ok, err := parseEntry(in.new[k])
 		if err != nil || !ok {
-			return nil, refuse("new line of entry %d is not an entry", k+1)
+			return nil, engines.Refuse("new line of entry %d is not an entry", k+1)
 		}
 		// The shown lines have their password blanked; the real one is kept by
 		// changing host and port only, in the line without its line end.
 		bare := strings.TrimRight(lines[at], "\r")
 		next, err := pointAt(bare, target.host, target.port)
 		if err != nil {
-			return nil, refuse("entry %q: %w", target.name, err)
+			return nil, engines.Refuse("entry %q: %w", target.name, err)
 		}
 		if now, _, err := parseEntry(next); err != nil || now.line != in.new[k] {
-			return nil, refuse("entry %q differs in more than host and port", target.name)
+			return nil, engines.Refuse("entry %q differs in more than host and port", target.name)
 		}
 		next += lines[at][len(bare):]
 		out[at] = next
@@ -146,31 +131,31 @@ func editLines(lines []string, in instruction) ([]byte, error) {
 func replace(path string, text []byte) (err error) {
 	path, err = filepath.EvalSymlinks(path)
 	if err != nil {
-		return &knownError{engines.Unsent, err}
+		return engines.Known(engines.Unsent, err)
 	}
 	info, err := os.Stat(path)
 	if err != nil {
-		return &knownError{engines.Unsent, err}
+		return engines.Known(engines.Unsent, err)
 	}
 	tmp, err := os.CreateTemp(filepath.Dir(path), ".turquoise-*")
 	if err != nil {
-		return &knownError{engines.Unsent, err}
+		return engines.Known(engines.Unsent, err)
 	}
 	_, err = tmp.Write(text)
 	err = errors.Join(err, keepOwner(tmp, info))
 	err = errors.Join(err, tmp.Chmod(info.Mode().Perm()), tmp.Sync(), tmp.Close())
 	if err != nil {
-		return &knownError{engines.Unsent, errors.Join(err, os.Remove(tmp.Name()))}
+		return engines.Known(engines.Unsent, errors.Join(err, os.Remove(tmp.Name())))
 	}
 	if err := os.Rename(tmp.Name(), path); err != nil {
-		return &knownError{engines.Unclear, err}
+		return engines.Known(engines.Unclear, err)
 	}
 	dir, err := os.Open(filepath.Dir(path))
 	if err == nil {
 		err = errors.Join(dir.Sync(), dir.Close())
 	}
 	if err != nil {
-		return &knownError{engines.Unclear, err}
+		return engines.Known(engines.Unclear, err)
 	}
 	return nil
 }

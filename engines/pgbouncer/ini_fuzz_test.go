@@ -49,8 +49,8 @@ func checkEdit(t *testing.T, lines []string, e entry) {
 	in := instruction{verb: "edit", path: "/f", old: []string{e.line}, new: []string{there}}
 	out, err := editLines(lines, in)
 	if err != nil {
-		var known *knownError
-		if !errors.As(err, &known) || known.outcome != engines.Refused {
+		var known *engines.KnownError
+		if !errors.As(err, &known) || known.Outcome != engines.Refused {
 			t.Fatalf("edit of %q: %v, which is no refusal", e.line, err)
 		}
 		return

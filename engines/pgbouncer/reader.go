@@ -174,7 +174,7 @@ func (r *Reader) Clients(ctx context.Context, _ engines.Scope) ([]engines.Client
 		var g engines.ClientGroup
 		for column, to := range map[string]*string{"user": &g.User, "application_name": &g.App, "addr": &g.Addr, "state": &g.State} {
 			text, _ := t.text(row, column)
-			*to = clean(text)
+			*to = engines.Clean(text)
 		}
 		same := func(o engines.ClientGroup) bool {
 			return o.User == g.User && o.App == g.App && o.Addr == g.Addr && o.State == g.State

@@ -61,9 +61,9 @@ func (p plan) compareTrack() (engines.Parts, error) {
 	var out engines.Parts
 	for _, side := range []engines.TargetID{p.From, p.To} {
 		l := p.cmp(side)
-		pub := proven(act(side, "publication "+l.pub+": which rows change", p.follow(l)), published(l))
+		pub := engines.Proven(engines.Act(side, "publication "+l.pub+": which rows change", p.follow(l)), published(l))
 		made := "SELECT count(pg_create_logical_replication_slot(" + lit(l.slot) + ", 'pgoutput')) WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_replication_slots WHERE slot_name = " + lit(l.slot) + ")"
-		slot := proven(act(side, "slot "+l.slot+": following begins here", made), slotStands(l))
+		slot := engines.Proven(engines.Act(side, "slot "+l.slot+": following begins here", made), slotStands(l))
 		slot.Limit = attachCopyLimit
 		out.Actions = append(out.Actions, pub, slot)
 	}
@@ -74,7 +74,7 @@ func (p plan) compareTrack() (engines.Parts, error) {
 	order.Slot, order.Publication = p.cmp(p.From).slot, p.cmp(p.From).pub
 	out.Actions = append(out.Actions, engines.CompareAction(order))
 	drop, _ := p.compareDrop()
-	out.Undo = undoes(1, drop.Actions...)
+	out.Undo = engines.Undoing(1, drop.Actions...)
 	return out, nil
 }
 

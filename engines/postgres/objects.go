@@ -62,7 +62,7 @@ func leaves(t engines.TargetID, c *engines.SchemaChange, os []engines.Object) *e
 	for i, o := range os {
 		states[i], want[i], names[i] = stateOf(c.Table, o), usual(o), o.String()
 	}
-	return ask(t, strings.Join(names, ", "), "SELECT "+strings.Join(states, ",\n "), strings.Join(want, " / "))
+	return engines.Ask(t, strings.Join(names, ", "), "SELECT "+strings.Join(states, ",\n "), strings.Join(want, " / "))
 }
 
 // readingOf is an expression that gives the state of an object as a reading and

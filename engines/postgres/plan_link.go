@@ -57,22 +57,22 @@ func (p plan) subscribe(l link, options string) (string, error) {
 }
 
 func subscribed(l link, enabled string) *engines.Proof {
-	return ask(l.to, "the subscription stands", `SELECT subenabled, subslotname FROM pg_catalog.pg_subscription WHERE subname = `+lit(l.sub)+
+	return engines.Ask(l.to, "the subscription stands", `SELECT subenabled, subslotname FROM pg_catalog.pg_subscription WHERE subname = `+lit(l.sub)+
 		` AND subdbid = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())`, enabled+" / "+l.slot)
 }
 
 func slotStands(l link) *engines.Proof {
-	return ask(l.from, "the slot stands", `SELECT plugin, database = current_database() FROM pg_catalog.pg_replication_slots WHERE slot_name = `+
+	return engines.Ask(l.from, "the slot stands", `SELECT plugin, database = current_database() FROM pg_catalog.pg_replication_slots WHERE slot_name = `+
 		lit(l.slot), "pgoutput / t")
 }
 
 // noSlot must hold before a link is made: an old slot would replay what it kept.
 func noSlot(l link) engines.Action {
-	return checked(l.from, "no slot "+l.slot+" yet", `SELECT count(*) FROM pg_catalog.pg_replication_slots WHERE slot_name = `+lit(l.slot), "0")
+	return engines.Checked(l.from, "no slot "+l.slot+" yet", `SELECT count(*) FROM pg_catalog.pg_replication_slots WHERE slot_name = `+lit(l.slot), "0")
 }
 
 func workerRuns(l link) *engines.Proof {
-	return until(ask(l.to, "the worker of "+l.sub+" runs", `SELECT count(*) FROM pg_catalog.pg_stat_subscription WHERE subname = `+lit(l.sub)+
+	return engines.Until(engines.Ask(l.to, "the worker of "+l.sub+" runs", `SELECT count(*) FROM pg_catalog.pg_stat_subscription WHERE subname = `+lit(l.sub)+
 		` AND relid IS NULL AND pid IS NOT NULL`, "1"), workerEvery, startLimit)
 }
 
@@ -83,10 +83,10 @@ func (p plan) attachCopy() (engines.Parts, error) {
 	if err != nil {
 		return engines.Parts{}, err
 	}
-	a := proven(act(l.to, "subscription "+l.sub+" with a copy of all tables", text), subscribed(l, "t"))
+	a := engines.Proven(engines.Act(l.to, "subscription "+l.sub+" with a copy of all tables", text), subscribed(l, "t"))
 	a.Limit = attachCopyLimit
 	return engines.Parts{Actions: []engines.Action{noSlot(l), a}, After: []engines.Proof{*slotStands(l), *workerRuns(l)},
-		Undo: undoes(2, unlink(l)...)}, nil
+		Undo: engines.Undoing(2, unlink(l)...)}, nil
 }
 
 // attachDefine makes the subscription alone, for a slot that comes later.
@@ -102,10 +102,10 @@ func (p plan) define(l link) (engines.Parts, error) {
 	if err != nil {
 		return engines.Parts{}, err
 	}
-	a := proven(act(l.to, "subscription "+l.sub+", disabled", text), subscribed(l, "f"))
+	a := engines.Proven(engines.Act(l.to, "subscription "+l.sub+", disabled", text), subscribed(l, "f"))
 	// A missing publication is only a warning, or silence, to the subscriber.
-	pub := proven(act(l.from, "publication "+l.pub+" is there", published(l).Text), published(l))
-	return engines.Parts{Actions: []engines.Action{noSlot(l), pub, a}, Undo: undoes(3, unsubscribe(l))}, nil
+	pub := engines.Proven(engines.Act(l.from, "publication "+l.pub+" is there", published(l).Text), published(l))
+	return engines.Parts{Actions: []engines.Action{noSlot(l), pub, a}, Undo: engines.Undoing(3, unsubscribe(l))}, nil
 }
 
 // unsubscribe parts the subscription from its slot before it drops it, in one
@@ -117,20 +117,20 @@ func unsubscribe(l link) engines.Action {
 		` AND subdbid = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())`
 	text := body("BEGIN\n  IF (" + here + ") = 1 THEN\n    ALTER SUBSCRIPTION " + s + " DISABLE;\n    ALTER SUBSCRIPTION " + s +
 		" SET (slot_name = NONE);\n    DROP SUBSCRIPTION " + s + ";\n  END IF;\nEND")
-	return proven(act(l.to, "drop subscription "+l.sub, text), ask(l.to, "the subscription is gone", here, "0"))
+	return engines.Proven(engines.Act(l.to, "drop subscription "+l.sub, text), engines.Ask(l.to, "the subscription is gone", here, "0"))
 }
 
 // unslot drops the slot when its sender is gone; one that is still read is left
 // alone and the proof fails.
 func unslot(l link) []engines.Action {
 	busy := `SELECT count(*) FROM pg_catalog.pg_replication_slots WHERE slot_name = ` + lit(l.slot) + ` AND active`
-	idle := proven(act(l.from, "nobody reads slot "+l.slot, busy), until(ask(l.from, "nobody reads the slot", busy, "0"), workerEvery, stopLimit))
+	idle := engines.Proven(engines.Act(l.from, "nobody reads slot "+l.slot, busy), engines.Until(engines.Ask(l.from, "nobody reads the slot", busy, "0"), workerEvery, stopLimit))
 	return []engines.Action{idle, dropSlot(l)}
 }
 
 func dropSlot(l link) engines.Action {
-	return proven(act(l.from, "drop slot "+l.slot, `SELECT count(pg_drop_replication_slot(slot_name)) FROM pg_catalog.pg_replication_slots WHERE slot_name = `+
-		lit(l.slot)+` AND NOT active`), ask(l.from, "the slot is gone",
+	return engines.Proven(engines.Act(l.from, "drop slot "+l.slot, `SELECT count(pg_drop_replication_slot(slot_name)) FROM pg_catalog.pg_replication_slots WHERE slot_name = `+
+		lit(l.slot)+` AND NOT active`), engines.Ask(l.from, "the slot is gone",
 		`SELECT count(*) FROM pg_catalog.pg_replication_slots WHERE slot_name = `+lit(l.slot), "0"))
 }
 
@@ -146,21 +146,21 @@ func (p plan) attachDrop() (engines.Parts, error) {
 func (p plan) steady() (engines.Parts, error) {
 	l := p.ahead()
 	set := func(v string) engines.Action {
-		return proven(act(l.to, "synchronous apply "+v, "ALTER SUBSCRIPTION "+ident(l.sub)+" SET (synchronous_commit = "+lit(v)+")"),
-			ask(l.to, "synchronous apply is "+v, `SELECT subsynccommit FROM pg_catalog.pg_subscription WHERE subname = `+lit(l.sub), v))
+		return engines.Proven(engines.Act(l.to, "synchronous apply "+v, "ALTER SUBSCRIPTION "+ident(l.sub)+" SET (synchronous_commit = "+lit(v)+")"),
+			engines.Ask(l.to, "synchronous apply is "+v, `SELECT subsynccommit FROM pg_catalog.pg_subscription WHERE subname = `+lit(l.sub), v))
 	}
-	stats := proven(act(l.to, "statistics", "ANALYZE"), ask(l.to, "tables without statistics",
+	stats := engines.Proven(engines.Act(l.to, "statistics", "ANALYZE"), engines.Ask(l.to, "tables without statistics",
 		`SELECT count(*) FROM pg_catalog.pg_stat_user_tables WHERE n_live_tup > 0 AND last_analyze IS NULL`, "0"))
 	// Below 15 the counters reach the view up to half a second later.
-	stats.Proof = until(stats.Proof, 100*time.Millisecond, 5*time.Second)
-	return engines.Parts{Actions: []engines.Action{set("on"), stats}, Undo: undoes(1, set("off"))}, nil
+	stats.Proof = engines.Until(stats.Proof, 100*time.Millisecond, 5*time.Second)
+	return engines.Parts{Actions: []engines.Action{set("on"), stats}, Undo: engines.Undoing(1, set("off"))}, nil
 }
 
 // reverseSlot is where the way back begins: after the freeze, before writes.
 // Dropping it again must not keep clients waiting, so it is marked to run last.
 func (p plan) reverseSlot() (engines.Parts, error) {
 	l := p.back()
-	a := proven(act(l.from, "slot "+l.slot+": the way back begins here",
+	a := engines.Proven(engines.Act(l.from, "slot "+l.slot+": the way back begins here",
 		"SELECT lsn FROM pg_create_logical_replication_slot("+lit(l.slot)+", 'pgoutput')"), slotStands(l))
 	a.Limit = slotLimit
 	a.Captures = []engines.Capture{{Var: "rev_slot_lsn"}}
@@ -177,11 +177,11 @@ func (p plan) reverseSlot() (engines.Parts, error) {
 func (p plan) reverseEnable() (engines.Parts, error) {
 	l, f := p.back(), p.ahead()
 	off := linkOff(f)
-	wait := proven(act(f.to, "the other direction is off", off), until(ask(f.to, "the other direction is off", off, "0"), workerEvery, stopLimit))
-	a := proven(act(l.to, "subscription "+l.sub+" on", "ALTER SUBSCRIPTION "+ident(l.sub)+" ENABLE"), subscribed(l, "t"))
-	slot := proven(act(l.from, "slot "+l.slot+" is there", slotStands(l).Text), slotStands(l))
+	wait := engines.Proven(engines.Act(f.to, "the other direction is off", off), engines.Until(engines.Ask(f.to, "the other direction is off", off, "0"), workerEvery, stopLimit))
+	a := engines.Proven(engines.Act(l.to, "subscription "+l.sub+" on", "ALTER SUBSCRIPTION "+ident(l.sub)+" ENABLE"), subscribed(l, "t"))
+	slot := engines.Proven(engines.Act(l.from, "slot "+l.slot+" is there", slotStands(l).Text), slotStands(l))
 	return engines.Parts{Actions: []engines.Action{wait, slot, a}, After: []engines.Proof{*workerRuns(l)},
-		Undo: undoes(3, disable(l))}, nil
+		Undo: engines.Undoing(3, disable(l))}, nil
 }
 
 func (p plan) reverseDrop() (engines.Parts, error) {
@@ -200,14 +200,14 @@ func linkOff(l link) string {
 func disable(l link) engines.Action {
 	text := body("BEGIN\n  IF EXISTS (SELECT FROM pg_catalog.pg_subscription WHERE subname = " + lit(l.sub) + ") THEN\n    ALTER SUBSCRIPTION " +
 		ident(l.sub) + " DISABLE;\n  END IF;\nEND")
-	return proven(act(l.to, "subscription "+l.sub+" off", text),
-		until(ask(l.to, "subscription on, or its worker alive", linkOff(l), "0"), workerEvery, stopLimit))
+	return engines.Proven(engines.Act(l.to, "subscription "+l.sub+" off", text),
+		engines.Until(engines.Ask(l.to, "subscription on, or its worker alive", linkOff(l), "0"), workerEvery, stopLimit))
 }
 
 func (p plan) detachDisable() (engines.Parts, error) {
 	l := p.ahead()
-	on := proven(act(l.to, "subscription "+l.sub+" on", "ALTER SUBSCRIPTION "+ident(l.sub)+" ENABLE"), subscribed(l, "t"))
-	return engines.Parts{Actions: []engines.Action{disable(l)}, Undo: undoes(1, on)}, nil
+	on := engines.Proven(engines.Act(l.to, "subscription "+l.sub+" on", "ALTER SUBSCRIPTION "+ident(l.sub)+" ENABLE"), subscribed(l, "t"))
+	return engines.Parts{Actions: []engines.Action{disable(l)}, Undo: engines.Undoing(1, on)}, nil
 }
 
 func (p plan) detachDrop() (engines.Parts, error) {

@@ -9,23 +9,23 @@ import (
 // controlCreate makes the tables that carry the fence token and its
 // acknowledgement. They exist before the copy, so that both sides have them.
 func (p plan) controlCreate() (engines.Parts, error) {
-	as := []engines.Action{act(p.On, "schema of the control tables", `CREATE SCHEMA IF NOT EXISTS tq`)}
-	as[0].Proof = ask(p.On, "schema is there", `SELECT count(*) FROM pg_catalog.pg_namespace WHERE nspname = 'tq'`, "1")
+	as := []engines.Action{engines.Act(p.On, "schema of the control tables", `CREATE SCHEMA IF NOT EXISTS tq`)}
+	as[0].Proof = engines.Ask(p.On, "schema is there", `SELECT count(*) FROM pg_catalog.pg_namespace WHERE nspname = 'tq'`, "1")
 	for _, t := range []struct{ name, columns string }{
 		{"fence", "token text PRIMARY KEY, at timestamptz NOT NULL DEFAULT clock_timestamp()"},
 		{"ack", "token text PRIMARY KEY, at timestamptz NOT NULL DEFAULT clock_timestamp()"},
 		{"beat", "side text PRIMARY KEY, n bigint NOT NULL, at timestamptz NOT NULL"},
 	} {
-		a := act(p.On, "control table tq."+t.name, "CREATE TABLE IF NOT EXISTS tq."+t.name+" ("+t.columns+")")
-		as = append(as, proven(a, ask(p.On, "tq."+t.name+" is there", "SELECT to_regclass('tq."+t.name+"') IS NOT NULL", "t")))
+		a := engines.Act(p.On, "control table tq."+t.name, "CREATE TABLE IF NOT EXISTS tq."+t.name+" ("+t.columns+")")
+		as = append(as, engines.Proven(a, engines.Ask(p.On, "tq."+t.name+" is there", "SELECT to_regclass('tq."+t.name+"') IS NOT NULL", "t")))
 	}
 	drop, _ := p.controlDrop()
-	return engines.Parts{Actions: as, Undo: undoes(1, drop.Actions...)}, nil
+	return engines.Parts{Actions: as, Undo: engines.Undoing(1, drop.Actions...)}, nil
 }
 
 func (p plan) controlDrop() (engines.Parts, error) {
-	a := act(p.On, "drop the control tables", `DROP SCHEMA IF EXISTS tq CASCADE`)
-	a.Proof = ask(p.On, "no control tables", `SELECT count(*) FROM pg_catalog.pg_namespace WHERE nspname = 'tq'`, "0")
+	a := engines.Act(p.On, "drop the control tables", `DROP SCHEMA IF EXISTS tq CASCADE`)
+	a.Proof = engines.Ask(p.On, "no control tables", `SELECT count(*) FROM pg_catalog.pg_namespace WHERE nspname = 'tq'`, "0")
 	return engines.Parts{Actions: []engines.Action{a}, UndoNone: "the control tables hold nothing but tokens of past attempts"}, nil
 }
 
@@ -49,13 +49,13 @@ END`)
    AND NOT (has_table_privilege(` + lit(p.repl) + `, c.oid, 'SELECT') AND has_schema_privilege(` + lit(p.repl) + `, n.oid, 'USAGE'))`
 	return engines.Parts{
 		Actions: []engines.Action{
-			proven(act(p.On, "replication role", create), ask(p.On, "the role is there",
+			engines.Proven(engines.Act(p.On, "replication role", create), engines.Ask(p.On, "the role is there",
 				`SELECT count(*) FROM pg_catalog.pg_roles WHERE rolname = `+lit(p.repl), "1")),
-			proven(act(p.On, "password of the replication role",
-				"ALTER ROLE "+r+" LOGIN REPLICATION PASSWORD '${secret:repl_scram}'"), ask(p.On, "it may log in and replicate", attrs, "t / t")),
-			proven(act(p.On, "no time limit for the replication role", "ALTER ROLE "+r+" SET statement_timeout = 0"),
-				ask(p.On, "the setting is there", `SELECT 'statement_timeout=0' = ANY(rolconfig) FROM pg_catalog.pg_roles WHERE rolname = `+lit(p.repl), "t")),
-			proven(act(p.On, "the replication role may read", grants), ask(p.On, "tables it cannot read", hidden, "0")),
+			engines.Proven(engines.Act(p.On, "password of the replication role",
+				"ALTER ROLE "+r+" LOGIN REPLICATION PASSWORD '${secret:repl_scram}'"), engines.Ask(p.On, "it may log in and replicate", attrs, "t / t")),
+			engines.Proven(engines.Act(p.On, "no time limit for the replication role", "ALTER ROLE "+r+" SET statement_timeout = 0"),
+				engines.Ask(p.On, "the setting is there", `SELECT 'statement_timeout=0' = ANY(rolconfig) FROM pg_catalog.pg_roles WHERE rolname = `+lit(p.repl), "t")),
+			engines.Proven(engines.Act(p.On, "the replication role may read", grants), engines.Ask(p.On, "tables it cannot read", hidden, "0")),
 		},
 		UndoNone: "the role may have served before; its own drop step removes it",
 	}, nil
@@ -70,8 +70,8 @@ func (p plan) roleDrop() (engines.Parts, error) {
 	}
 	drop := body("BEGIN\n  IF EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = " + lit(p.repl) + ") THEN\n    " + join + "DROP OWNED BY " + ident(p.repl) +
 		";\n    DROP ROLE " + ident(p.repl) + ";\n  END IF;\nEND")
-	a := proven(act(p.On, "drop the replication role", drop),
-		ask(p.On, "the role is gone", `SELECT count(*) FROM pg_catalog.pg_roles WHERE rolname = `+lit(p.repl), "0"))
+	a := engines.Proven(engines.Act(p.On, "drop the replication role", drop),
+		engines.Ask(p.On, "the role is gone", `SELECT count(*) FROM pg_catalog.pg_roles WHERE rolname = `+lit(p.repl), "0"))
 	return engines.Parts{Actions: []engines.Action{a}, UndoNone: "no link uses the role any more"}, nil
 }
 
@@ -85,14 +85,14 @@ func (p plan) seed() (engines.Parts, error) {
 	if err != nil {
 		return engines.Parts{}, err
 	}
-	count := act(p.From, "count the tables", userTables)
+	count := engines.Act(p.From, "count the tables", userTables)
 	count.Captures = []engines.Capture{{Var: "seed_tables"}}
 	load := engines.Action{Target: p.To, Verb: engines.Exec, Title: "copy the schema",
 		Text: "PGPASSWORD=${secret:repl} pg_dump --schema-only --no-publications --no-subscriptions '--dbname=" + strings.ReplaceAll(conn, "'", "") +
 			"'\n| psql --no-psqlrc --quiet --single-transaction --set=ON_ERROR_STOP=1"}
-	load.Proof = ask(p.To, "as many tables on both sides", strings.Replace(userTables, "count(*)", "count(*) = $1::bigint", 1), "t")
+	load.Proof = engines.Ask(p.To, "as many tables on both sides", strings.Replace(userTables, "count(*)", "count(*) = $1::bigint", 1), "t")
 	load.Proof.Binds = []engines.Bind{{Var: "seed_tables", Why: "number of tables on " + string(p.From) + ", counted before"}}
-	return engines.Parts{Actions: []engines.Action{count, checked(p.To, "the side is empty", userTables, "0"), load},
+	return engines.Parts{Actions: []engines.Action{count, engines.Checked(p.To, "the side is empty", userTables, "0"), load},
 		UndoNone: "drop the new side's database and make it again"}, nil
 }
 

@@ -60,21 +60,21 @@ END`)
 }
 
 func published(l link) *engines.Proof {
-	return ask(l.from, "the publication holds the control tables",
+	return engines.Ask(l.from, "the publication holds the control tables",
 		`SELECT count(*) FROM pg_catalog.pg_publication_tables WHERE pubname = `+lit(l.pub)+` AND schemaname = 'tq' AND tablename = 'fence'`, "1")
 }
 
 func unpublish(l link) engines.Action {
-	return proven(act(l.from, "drop publication "+l.pub, "DROP PUBLICATION IF EXISTS "+ident(l.pub)),
-		ask(l.from, "the publication is gone", `SELECT count(*) FROM pg_catalog.pg_publication WHERE pubname = `+lit(l.pub), "0"))
+	return engines.Proven(engines.Act(l.from, "drop publication "+l.pub, "DROP PUBLICATION IF EXISTS "+ident(l.pub)),
+		engines.Ask(l.from, "the publication is gone", `SELECT count(*) FROM pg_catalog.pg_publication WHERE pubname = `+lit(l.pub), "0"))
 }
 
 // publishCreate comes before the slot: decoding looks up the publication in the
 // catalogue of the time of each change, and never finds one that is younger.
 func (p plan) publishCreate() (engines.Parts, error) {
 	l := p.ahead()
-	a := proven(act(l.from, "publication "+l.pub, p.publication(l)), published(l))
-	return engines.Parts{Actions: []engines.Action{a}, Undo: undoes(1, unpublish(l))}, nil
+	a := engines.Proven(engines.Act(l.from, "publication "+l.pub, p.publication(l)), published(l))
+	return engines.Parts{Actions: []engines.Action{a}, Undo: engines.Undoing(1, unpublish(l))}, nil
 }
 
 func (p plan) publishDrop() (engines.Parts, error) {
@@ -166,16 +166,16 @@ END`)
 func (p plan) reversePublish() (engines.Parts, error) {
 	l, major := p.back(), p.Known[p.back().from].Major
 	binds := []engines.Bind{{Var: "rev_columns", Why: "tables and columns of " + string(l.to) + ", read by action 1"}}
-	read := act(l.to, "columns that "+string(l.to)+" can take", readColumns)
+	read := engines.Act(l.to, "columns that "+string(l.to)+" can take", readColumns)
 	read.Captures = []engines.Capture{{Var: "rev_columns"}}
-	stuck := checked(l.from, "tables that cannot leave out what "+string(l.to)+" lacks", columnsStuck(p, major), "0")
+	stuck := engines.Checked(l.from, "tables that cannot leave out what "+string(l.to)+" lacks", columnsStuck(p, major), "0")
 	stuck.Binds, stuck.Proof.Binds = binds, binds
-	hand := act(l.from, "hand the columns to this session", `SELECT length(set_config('`+columnsSetting+`', $1, false))`)
+	hand := engines.Act(l.from, "hand the columns to this session", `SELECT length(set_config('`+columnsSetting+`', $1, false))`)
 	// Of this one the record decides, as of a question: the effect is gone with
 	// the session, and no later one could be asked for it.
 	hand.Binds, hand.Captures = binds, []engines.Capture{{Var: "rev_columns_length"}}
-	pub := proven(act(l.from, "publication "+l.pub, p.publishShared(l)), published(l))
-	known := *ask(l.from, "published columns that "+string(l.to)+" does not have", columnsUnknown(l, major), "0")
+	pub := engines.Proven(engines.Act(l.from, "publication "+l.pub, p.publishShared(l)), published(l))
+	known := *engines.Ask(l.from, "published columns that "+string(l.to)+" does not have", columnsUnknown(l, major), "0")
 	known.Binds = binds
-	return engines.Parts{Actions: []engines.Action{read, stuck, hand, pub}, After: []engines.Proof{known}, Undo: undoes(4, unpublish(l))}, nil
+	return engines.Parts{Actions: []engines.Action{read, stuck, hand, pub}, After: []engines.Proof{known}, Undo: engines.Undoing(4, unpublish(l))}, nil
 }

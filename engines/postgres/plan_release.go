@@ -80,8 +80,8 @@ func (p plan) ddl() (engines.Parts, error) {
 			return engines.Parts{}, p.fault(errors.New("the index is not named"), "name the index in args.leaves")
 		}
 		parts.Actions = append(parts.Actions, p.dropInvalid(c, i))
-		a.Only = ask(p.On, "there is no index "+i.Name, "SELECT to_regclass("+lit(inSchema(c.Table, i.Name))+") IS NULL", "t")
-		a.Proof = until(a.Proof, time.Second, buildLimit)
+		a.Only = engines.Ask(p.On, "there is no index "+i.Name, "SELECT to_regclass("+lit(inSchema(c.Table, i.Name))+") IS NULL", "t")
+		a.Proof = engines.Until(a.Proof, time.Second, buildLimit)
 	}
 	parts.Actions = append(parts.Actions, a)
 	return parts, nil
@@ -99,7 +99,7 @@ func (p plan) ddlAction(c *engines.SchemaChange) (engines.Action, error) {
 	case once:
 		text = body("BEGIN\n" + text + ";\nEND")
 	}
-	a := act(p.On, "change the catalog", text)
+	a := engines.Act(p.On, "change the catalog", text)
 	a.Limit = ddlLimit
 	if concurrentForm.MatchString(text) || validatesForm.MatchString(text) {
 		a.Limit = p.Limit
@@ -155,9 +155,9 @@ func (p plan) dropInvalid(c *engines.SchemaChange, i engines.Object) engines.Act
 	broken := "SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_index i WHERE i.indexrelid = to_regclass(" + lit(inSchema(c.Table, i.Name)) + ")\n" +
 		" AND NOT (i.indisvalid AND i.indisready AND i.indislive)\n" +
 		" AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_stat_progress_create_index b WHERE b.index_relid = i.indexrelid))"
-	a := act(p.On, "drop what a broken build left", "DROP INDEX CONCURRENTLY "+inSchema(c.Table, i.Name))
-	a.Only = ask(p.On, "index "+i.Name+" is invalid", broken, "t")
-	a.Proof = ask(p.On, "no invalid index "+i.Name, broken, "f")
+	a := engines.Act(p.On, "drop what a broken build left", "DROP INDEX CONCURRENTLY "+inSchema(c.Table, i.Name))
+	a.Only = engines.Ask(p.On, "index "+i.Name+" is invalid", broken, "t")
+	a.Proof = engines.Ask(p.On, "no invalid index "+i.Name, broken, "f")
 	a.Lock = &engines.Lock{Attempts: 1, Object: c.Table}
 	if a.Limit = p.Limit; a.Limit == 0 {
 		a.Limit = longLimit
@@ -181,7 +181,7 @@ func (p plan) roundtrip() (engines.Parts, error) {
 		cols = append(cols, "("+m.Expr+") AS "+ident(m.Column))
 	}
 	text := "SELECT count(*) FROM (SELECT " + strings.Join(cols, ", ") + " FROM " + table(c.Table) + ") r\n WHERE " + strings.Join(differ, " OR ")
-	a := checked(p.On, "rows that the new shape cannot give back", text, "0")
+	a := engines.Checked(p.On, "rows that the new shape cannot give back", text, "0")
 	a.Limit = p.Limit
 	return engines.Parts{Actions: []engines.Action{a}, UndoNone: "reads only"}, nil
 }
@@ -205,14 +205,14 @@ func (p plan) backfill() (engines.Parts, error) {
 		}
 	}
 	progress := table(p.Args[runbooks.ArgCheckpoint])
-	begin := act(p.On, "checkpoint of "+c.Table, "INSERT INTO "+progress+" (what, last_key) VALUES ("+lit(c.Table)+", '"+firstKey+"') ON CONFLICT DO NOTHING")
-	begin.Proof = ask(p.On, "the checkpoint is there", "SELECT count(*) FROM "+progress+" WHERE what = "+lit(c.Table), "1")
-	fill := act(p.On, "fill rows of "+c.Table, batchText(c, progress))
+	begin := engines.Act(p.On, "checkpoint of "+c.Table, "INSERT INTO "+progress+" (what, last_key) VALUES ("+lit(c.Table)+", '"+firstKey+"') ON CONFLICT DO NOTHING")
+	begin.Proof = engines.Ask(p.On, "the checkpoint is there", "SELECT count(*) FROM "+progress+" WHERE what = "+lit(c.Table), "1")
+	fill := engines.Act(p.On, "fill rows of "+c.Table, batchText(c, progress))
 	fill.Binds = []engines.Bind{{Var: engines.BatchVar, Why: "rows of this batch, at most " + strconv.Itoa(most)}}
 	fill.Repeat = &engines.Repeat{Most: most, Ratio: ratio, Slow: slowBatch}
 	fill.Lock = &engines.Lock{Wait: batchLock, Attempts: batchAttempts, Pause: attemptPause, Object: c.Table}
 	fill.Limit = batchLimit
-	fill.Proof = ask(p.On, "rows left to fill", "SELECT count(*) FROM "+table(c.Table)+" WHERE "+ident(c.Filled)+" IS NULL", "0")
+	fill.Proof = engines.Ask(p.On, "rows left to fill", "SELECT count(*) FROM "+table(c.Table)+" WHERE "+ident(c.Filled)+" IS NULL", "0")
 	if fill.Proof.Limit = p.Limit; p.Limit == 0 {
 		fill.Proof.Limit = longLimit
 	}
@@ -263,8 +263,8 @@ func (p plan) fenceOn() (engines.Parts, error) {
 	}
 	shut := nologin(p.On, r)
 	end := p.end(p.On, "end the sessions of "+r, "usename = "+lit(r))
-	end.Proof = until(ask(p.On, "sessions / prepared transactions of "+r, noSessions(r), "0 / 0"), proofEvery, writerLimit)
-	return engines.Parts{Actions: []engines.Action{shut, end}, Undo: undoes(1, login(p.On, r))}, nil
+	end.Proof = engines.Until(engines.Ask(p.On, "sessions / prepared transactions of "+r, noSessions(r), "0 / 0"), proofEvery, writerLimit)
+	return engines.Parts{Actions: []engines.Action{shut, end}, Undo: engines.Undoing(1, login(p.On, r))}, nil
 }
 
 func (p plan) fenceOff() (engines.Parts, error) {
@@ -272,7 +272,7 @@ func (p plan) fenceOff() (engines.Parts, error) {
 	if err != nil {
 		return engines.Parts{}, err
 	}
-	return engines.Parts{Actions: []engines.Action{login(p.On, r)}, Undo: undoes(1, nologin(p.On, r))}, nil
+	return engines.Parts{Actions: []engines.Action{login(p.On, r)}, Undo: engines.Undoing(1, nologin(p.On, r))}, nil
 }
 
 // sessionsGone waits for the sessions of a colour to end by themselves.
@@ -281,11 +281,11 @@ func (p plan) sessionsGone() (engines.Parts, error) {
 	if err != nil {
 		return engines.Parts{}, err
 	}
-	a := checked(p.On, "sessions / prepared transactions of "+r, noSessions(r), "0 / 0")
+	a := engines.Checked(p.On, "sessions / prepared transactions of "+r, noSessions(r), "0 / 0")
 	limit := p.Limit
 	if limit == 0 {
 		limit = endLimit
 	}
-	a.Proof = until(a.Proof, 100*time.Millisecond, limit)
+	a.Proof = engines.Until(a.Proof, 100*time.Millisecond, limit)
 	return engines.Parts{Actions: []engines.Action{a}, UndoNone: "reads only"}, nil
 }

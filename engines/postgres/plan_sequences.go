@@ -78,16 +78,16 @@ func (p plan) sequencesMargin() (engines.Parts, error) {
 }
 
 func (p plan) raiseTo(name string, margin int) engines.Parts {
-	read := act(p.From, "states of all sequences", sequenceStates)
+	read := engines.Act(p.From, "states of all sequences", sequenceStates)
 	read.Captures = []engines.Capture{{Var: name}}
 	binds := []engines.Bind{{Var: name, Why: "last_value, is_called of every sequence on " + string(p.From) + ", read by the action before"}}
 	title := "raise sequences"
 	if margin > 0 {
 		title += " by " + strconv.Itoa(margin) + " increments beyond"
 	}
-	up := act(p.To, title, raise(margin))
+	up := engines.Act(p.To, title, raise(margin))
 	up.Binds = binds
-	up.Proof = ask(p.To, "sequences behind or missing", p.sequencesBehind(), "0")
+	up.Proof = engines.Ask(p.To, "sequences behind or missing", p.sequencesBehind(), "0")
 	up.Proof.Binds = binds
 	return engines.Parts{Actions: []engines.Action{read, up}, UndoNone: "higher sequences are harmless, and they never go back"}
 }

@@ -18,15 +18,15 @@ const (
 )
 
 func canLogin(t engines.TargetID, role, want string) *engines.Proof {
-	return ask(t, "login of "+role, `SELECT rolcanlogin FROM pg_catalog.pg_roles WHERE rolname = `+lit(role), want)
+	return engines.Ask(t, "login of "+role, `SELECT rolcanlogin FROM pg_catalog.pg_roles WHERE rolname = `+lit(role), want)
 }
 
 func login(t engines.TargetID, role string) engines.Action {
-	return proven(act(t, "role "+role+" may log in", "ALTER ROLE "+ident(role)+" LOGIN"), canLogin(t, role, "t"))
+	return engines.Proven(engines.Act(t, "role "+role+" may log in", "ALTER ROLE "+ident(role)+" LOGIN"), canLogin(t, role, "t"))
 }
 
 func nologin(t engines.TargetID, role string) engines.Action {
-	return proven(act(t, "role "+role+" may not log in", "ALTER ROLE "+ident(role)+" NOLOGIN"), canLogin(t, role, "f"))
+	return engines.Proven(engines.Act(t, "role "+role+" may not log in", "ALTER ROLE "+ident(role)+" NOLOGIN"), canLogin(t, role, "f"))
 }
 
 // ours tells our own sessions: our role and our name together, for the name
@@ -54,7 +54,7 @@ BEGIN
     PERFORM pg_sleep(0.005);
   END LOOP;
 END`)
-	a := act(t, title, text)
+	a := engines.Act(t, title, text)
 	a.Limit = endLimit + 2*time.Second
 	return a
 }
@@ -64,7 +64,7 @@ END`)
 // but as writers all the same. Autovacuum holds a transaction id for its own
 // catalogue rows and is left out.
 func (p plan) writers(t engines.TargetID) *engines.Proof {
-	return until(ask(t, "sessions / writers / prepared transactions left", `SELECT count(*) FILTER (WHERE backend_type = 'client backend' AND usename <> ALL (`+
+	return engines.Until(engines.Ask(t, "sessions / writers / prepared transactions left", `SELECT count(*) FILTER (WHERE backend_type = 'client backend' AND usename <> ALL (`+
 		list(p.spared())+`)),
  count(*) FILTER (WHERE backend_xid IS NOT NULL AND backend_type <> 'autovacuum worker'),
  (SELECT count(*) FROM pg_catalog.pg_prepared_xacts WHERE database = current_database())
@@ -83,7 +83,7 @@ func (p plan) freeze() (engines.Parts, error) {
 			a.Starts = engines.FreezeBegins
 		}
 		out.Actions = append(out.Actions, a)
-		back := undoes(i+1, login(p.From, r))[0]
+		back := engines.Undoing(i+1, login(p.From, r))[0]
 		if i == len(p.app)-1 && !p.routed() {
 			back.Starts = engines.WritesOpen
 		}
@@ -97,19 +97,19 @@ func (p plan) freeze() (engines.Parts, error) {
 }
 
 func seen(t engines.TargetID, tbl, token string) *engines.Proof {
-	return ask(t, "token in tq."+tbl, `SELECT count(*) FROM tq.`+tbl+` WHERE token = `+lit(token), "1")
+	return engines.Ask(t, "token in tq."+tbl, `SELECT count(*) FROM tq.`+tbl+` WHERE token = `+lit(token), "1")
 }
 
 // fence commits the token. A token that is already there is an error, not a
 // success: the other side could have it from another attempt.
 func (p plan) fence() engines.Action {
-	return proven(act(p.From, "token "+p.token(), "INSERT INTO tq.fence (token) VALUES ("+lit(p.token())+")"), seen(p.From, "fence", p.token()))
+	return engines.Proven(engines.Act(p.From, "token "+p.token(), "INSERT INTO tq.fence (token) VALUES ("+lit(p.token())+")"), seen(p.From, "fence", p.token()))
 }
 
 // position reads the insert position: the write position lags behind commits
 // that are not flushed yet.
 func (p plan) position() engines.Action {
-	a := act(p.From, "freeze position", "SELECT pg_current_wal_insert_lsn()")
+	a := engines.Act(p.From, "freeze position", "SELECT pg_current_wal_insert_lsn()")
 	a.Captures = []engines.Capture{{Var: "freeze_lsn"}}
 	return a
 }
@@ -118,17 +118,17 @@ func (p plan) position() engines.Action {
 // applied before it, and compares positions as the second proof.
 func (p plan) catchup() (engines.Parts, error) {
 	limit := p.duration("catchup_limit", 30*time.Second)
-	arrived := until(seen(p.To, "fence", p.token()), pollEvery, limit)
+	arrived := engines.Until(seen(p.To, "fence", p.token()), pollEvery, limit)
 	l := p.ahead()
 	behind := `SELECT confirmed_flush_lsn >= $1::pg_lsn FROM pg_catalog.pg_replication_slots WHERE slot_name = ` + lit(l.slot)
 	binds := []engines.Bind{{Var: "freeze_lsn", Why: "freeze position, read on " + string(p.From) + " after the last writer was gone"}}
-	flushed := until(ask(p.From, "confirmed position is past the freeze", behind, "t"), pollEvery, limit)
+	flushed := engines.Until(engines.Ask(p.From, "confirmed position is past the freeze", behind, "t"), pollEvery, limit)
 	flushed.Binds = binds
-	pos := act(p.From, "position of "+l.slot, behind)
+	pos := engines.Act(p.From, "position of "+l.slot, behind)
 	pos.Binds, pos.Proof = binds, flushed
 	return engines.Parts{Actions: []engines.Action{
-		proven(act(p.To, "token has arrived", arrived.Text), arrived),
-		proven(act(p.To, "acknowledge the token", "INSERT INTO tq.ack (token) VALUES ("+lit(p.token())+") ON CONFLICT DO NOTHING"), seen(p.To, "ack", p.token())),
+		engines.Proven(engines.Act(p.To, "token has arrived", arrived.Text), arrived),
+		engines.Proven(engines.Act(p.To, "acknowledge the token", "INSERT INTO tq.ack (token) VALUES ("+lit(p.token())+") ON CONFLICT DO NOTHING"), seen(p.To, "ack", p.token())),
 		pos,
 	}, UndoNone: "waits, and writes one row of its own"}, nil
 }
@@ -140,11 +140,11 @@ const readOnlySet = `SELECT count(*) FROM pg_catalog.pg_db_role_setting WHERE se
 func (p plan) readOnly(t engines.TargetID, on bool) engines.Action {
 	db := ident(p.Param("database", "app"))
 	if on {
-		return proven(act(t, "new sessions are read-only", "ALTER DATABASE "+db+" SET default_transaction_read_only = on"),
-			ask(t, "the setting is there", readOnlySet, "1"))
+		return engines.Proven(engines.Act(t, "new sessions are read-only", "ALTER DATABASE "+db+" SET default_transaction_read_only = on"),
+			engines.Ask(t, "the setting is there", readOnlySet, "1"))
 	}
-	return proven(act(t, "new sessions may write", "ALTER DATABASE "+db+" RESET default_transaction_read_only"),
-		ask(t, "the setting is gone", readOnlySet, "0"))
+	return engines.Proven(engines.Act(t, "new sessions may write", "ALTER DATABASE "+db+" RESET default_transaction_read_only"),
+		engines.Ask(t, "the setting is gone", readOnlySet, "0"))
 }
 
 // closed shuts applications out of a side; replication still gets in.
@@ -156,8 +156,8 @@ func (p plan) closed(t engines.TargetID) []engines.Action {
 	as = append(as, p.readOnly(t, true))
 	which := "usename = ANY (" + list(p.app) + ")"
 	left := `SELECT count(*) FROM pg_catalog.pg_stat_activity WHERE backend_type = 'client backend' AND datname = current_database() AND ` + which
-	return append(as, proven(p.end(t, "end the applications' sessions", which),
-		until(ask(t, "application sessions left", left, "0"), proofEvery, writerLimit)))
+	return append(as, engines.Proven(p.end(t, "end the applications' sessions", which),
+		engines.Until(engines.Ask(t, "application sessions left", left, "0"), proofEvery, writerLimit)))
 }
 
 // opened lets applications in: the read-only setting goes first, or a session
@@ -171,23 +171,23 @@ func (p plan) opened(t engines.TargetID) []engines.Action {
 }
 
 func (p plan) guardOn() (engines.Parts, error) {
-	return engines.Parts{Actions: p.closed(p.To), Undo: undoes(1, p.opened(p.To)...)}, nil
+	return engines.Parts{Actions: p.closed(p.To), Undo: engines.Undoing(1, p.opened(p.To)...)}, nil
 }
 
 func (p plan) guardOff() (engines.Parts, error) {
-	return engines.Parts{Actions: p.opened(p.To), Undo: undoes(1, p.closed(p.To)...)}, nil
+	return engines.Parts{Actions: p.opened(p.To), Undo: engines.Undoing(1, p.closed(p.To)...)}, nil
 }
 
 // lock keeps the side that had the writes closed. Replication is not held up by
 // a read-only default.
 func (p plan) lock() (engines.Parts, error) {
-	return engines.Parts{Actions: p.closed(p.From), Undo: undoes(len(p.app)+1, p.readOnly(p.From, false))}, nil
+	return engines.Parts{Actions: p.closed(p.From), Undo: engines.Undoing(len(p.app)+1, p.readOnly(p.From, false))}, nil
 }
 
 // route lets applications into the side that gets the writes. Clients still wait
 // at the router; without one, this is what opens.
 func (p plan) route() (engines.Parts, error) {
-	out := engines.Parts{Actions: p.opened(p.To), Undo: undoes(1, p.closed(p.To)...), Abort: undoes(1, p.closed(p.To)...)}
+	out := engines.Parts{Actions: p.opened(p.To), Undo: engines.Undoing(1, p.closed(p.To)...), Abort: engines.Undoing(1, p.closed(p.To)...)}
 	if !p.routed() && len(out.Actions) > 1 {
 		out.Actions[1].Starts = engines.OpensGreen
 	}
@@ -208,14 +208,14 @@ func (p plan) capture() (engines.Parts, error) {
 	if p.On == p.From {
 		text := `SELECT count(*) FROM pg_catalog.pg_roles WHERE rolcanlogin AND rolname = ANY (` + list(p.app) + `)`
 		// An abort gives every role its login back, so each must have had it.
-		acts = append(acts, checked(p.On, "each application role can log in", text, strconv.Itoa(len(p.app))))
+		acts = append(acts, engines.Checked(p.On, "each application role can log in", text, strconv.Itoa(len(p.app))))
 	}
-	roles := act(p.On, "roles that may log in", `SELECT coalesce(string_agg(rolname::text, ', ' ORDER BY rolname), '-') FROM pg_catalog.pg_roles
+	roles := engines.Act(p.On, "roles that may log in", `SELECT coalesce(string_agg(rolname::text, ', ' ORDER BY rolname), '-') FROM pg_catalog.pg_roles
  WHERE rolcanlogin AND rolname !~ '^(pg_|rds)' AND rolname <> ALL (`+list([]string{p.own, p.repl})+`)`)
 	roles.Captures = as("roles")
-	seqs := act(p.On, "sequences", `SELECT count(*) FROM pg_catalog.pg_class c WHERE `+strings.TrimSpace(userSequence))
+	seqs := engines.Act(p.On, "sequences", `SELECT count(*) FROM pg_catalog.pg_class c WHERE `+strings.TrimSpace(userSequence))
 	seqs.Captures = as("sequences")
-	limit := act(p.On, "connection limit of the database", `SELECT datconnlimit FROM pg_catalog.pg_database WHERE datname = current_database()`)
+	limit := engines.Act(p.On, "connection limit of the database", `SELECT datconnlimit FROM pg_catalog.pg_database WHERE datname = current_database()`)
 	limit.Captures = as("connection_limit")
 	return engines.Parts{Actions: append(acts, roles, seqs, limit), UndoNone: "reads only"}, nil
 }

@@ -62,12 +62,12 @@ var (
 func parseSet(text string) (set, error) {
 	m := setForm.FindStringSubmatch(text)
 	if m == nil || !plainName.MatchString(m[1]) || m[3] != "" && !plainID.MatchString(m[3]) {
-		return set{}, fmt.Errorf("%w: %q is no record set", errShape, clean(text))
+		return set{}, fmt.Errorf("%w: %q is no record set", errShape, engines.Clean(text))
 	}
 	s := set{name: m[1], kind: m[2], id: m[3], values: strings.Split(m[6], ",")}
 	for _, v := range s.values {
 		if !plainValue.MatchString(v) {
-			return set{}, fmt.Errorf("%w: value %q", errShape, clean(v))
+			return set{}, fmt.Errorf("%w: value %q", errShape, engines.Clean(v))
 		}
 	}
 	var err error
@@ -110,7 +110,7 @@ func (c *Conn) call(ctx context.Context, s engines.Statement) (engines.Result, e
 	case strings.HasPrefix(s.Text, listWord):
 		name, kind, ok := strings.Cut(strings.TrimPrefix(s.Text, listWord), " ")
 		if !ok || !plainName.MatchString(name) || !slices.Contains([]string{"CNAME", "A", "AAAA"}, kind) {
-			return engines.Result{}, refuse("%w", errShape)
+			return engines.Result{}, engines.Refuse("%w", errShape)
 		}
 		sets, err := c.list(ctx, name, kind)
 		return one("sets", join(sets)), err
@@ -120,17 +120,17 @@ func (c *Conn) call(ctx context.Context, s engines.Statement) (engines.Result, e
 			id = s.Args[0]
 		}
 		if !plainID.MatchString(id) {
-			return engines.Result{}, refuse("%q is no id of a change", clean(id))
+			return engines.Result{}, engines.Refuse("%q is no id of a change", engines.Clean(id))
 		}
 		out, err := c.api.GetChange(ctx, &r53.GetChangeInput{Id: aws.String(id)})
 		if err != nil {
 			return engines.Result{}, err
 		}
-		return one("status", clean(string(out.ChangeInfo.Status))), nil
+		return one("status", engines.Clean(string(out.ChangeInfo.Status))), nil
 	case strings.HasPrefix(s.Text, changeWord):
 		return c.change(ctx, s.Text)
 	}
-	return engines.Result{}, refuse("%w", errShape)
+	return engines.Result{}, engines.Refuse("%w", errShape)
 }
 
 func one(column, value string) engines.Result {
@@ -150,18 +150,18 @@ func (c *Conn) list(ctx context.Context, name, kind string) ([]set, error) {
 		if !strings.EqualFold(aws.ToString(r.Name), name) || string(r.Type) != kind {
 			continue
 		}
-		s := set{name: name, kind: kind, id: clean(aws.ToString(r.SetIdentifier)), weight: aws.ToInt64(r.Weight), ttl: aws.ToInt64(r.TTL)}
+		s := set{name: name, kind: kind, id: engines.Clean(aws.ToString(r.SetIdentifier)), weight: aws.ToInt64(r.Weight), ttl: aws.ToInt64(r.TTL)}
 		for _, v := range r.ResourceRecords {
-			s.values = append(s.values, clean(aws.ToString(v.Value)))
+			s.values = append(s.values, engines.Clean(aws.ToString(v.Value)))
 		}
 		if r.AliasTarget != nil || len(s.values) == 0 || r.Weight == nil && s.id != "" {
-			return nil, refuse("%s is an alias or follows another policy than weights", name)
+			return nil, engines.Refuse("%s is an alias or follows another policy than weights", name)
 		}
 		slices.Sort(s.values)
 		sets = append(sets, s)
 	}
 	if len(sets) == 0 {
-		return nil, refuse("the zone has no %s %s", name, kind)
+		return nil, engines.Refuse("the zone has no %s %s", name, kind)
 	}
 	return sets, nil
 }
@@ -175,7 +175,7 @@ func (c *Conn) change(ctx context.Context, text string) (engines.Result, error) 
 		key, val, _ := strings.Cut(l, ": ")
 		s, err := parseSet(val)
 		if err != nil {
-			return engines.Result{}, refuse("%w", err)
+			return engines.Result{}, engines.Refuse("%w", err)
 		}
 		switch key {
 		case "is":
@@ -183,11 +183,11 @@ func (c *Conn) change(ctx context.Context, text string) (engines.Result, error) 
 		case "upsert":
 			next = append(next, s)
 		default:
-			return engines.Result{}, refuse("%w: %q", errShape, clean(key))
+			return engines.Result{}, engines.Refuse("%w: %q", errShape, engines.Clean(key))
 		}
 	}
 	if len(is) == 0 || len(next) == 0 || comment == "" {
-		return engines.Result{}, refuse("%w", errShape)
+		return engines.Result{}, engines.Refuse("%w", errShape)
 	}
 	now, err := c.list(ctx, is[0].name, is[0].kind)
 	if err != nil {
@@ -195,10 +195,10 @@ func (c *Conn) change(ctx context.Context, text string) (engines.Result, error) 
 	}
 	switch join(now) {
 	case join(next):
-		return engines.Result{}, refuse("the zone holds it already, by another change: look who made it")
+		return engines.Result{}, engines.Refuse("the zone holds it already, by another change: look who made it")
 	case join(is):
 	default:
-		return engines.Result{}, refuse("not sent: the zone holds %s", join(now))
+		return engines.Result{}, engines.Refuse("not sent: the zone holds %s", join(now))
 	}
 	c.meter.Reset() // what follows is the change itself
 	batch := &types.ChangeBatch{Comment: aws.String(comment)}
@@ -216,16 +216,16 @@ func (c *Conn) change(ctx context.Context, text string) (engines.Result, error) 
 	if err != nil {
 		return engines.Result{}, err
 	}
-	res := one("change", strings.TrimPrefix(clean(aws.ToString(out.ChangeInfo.Id)), "/change/"))
+	res := one("change", strings.TrimPrefix(engines.Clean(aws.ToString(out.ChangeInfo.Id)), "/change/"))
 	res.Command, res.Affected = "CHANGE", int64(len(next))
 	return res, nil
 }
 
 // guarded: the read before a change failed, so of the change not one byte is out.
 func guarded(err error) error {
-	var ke *knownError
+	var ke *engines.KnownError
 	if errors.As(err, &ke) {
 		return err
 	}
-	return &knownError{engines.Unsent, fmt.Errorf("read before the change: %w", mask(err))}
+	return engines.Known(engines.Unsent, fmt.Errorf("read before the change: %w", mask(err)))
 }

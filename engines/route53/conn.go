@@ -10,7 +10,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
@@ -33,20 +32,6 @@ var (
 	errLost   = errors.New("connection lost before the answer was whole")
 	errShape  = errors.New("not a call that is known")
 )
-
-// knownError is a failure on our own side of the wire, with what is known of the
-// action's effect.
-type knownError struct {
-	outcome engines.Outcome
-	err     error
-}
-
-func (e *knownError) Error() string { return e.err.Error() }
-func (e *knownError) Unwrap() error { return e.err }
-
-func refuse(format string, args ...any) error {
-	return &knownError{engines.Refused, fmt.Errorf(format, args...)}
-}
 
 // apiError is a no of the service, by code.
 type apiError struct {
@@ -135,7 +120,7 @@ func (c *Conn) connect(ctx context.Context) error {
 	}
 	cfg, err := config.LoadDefaultConfig(ctx, options...)
 	if err != nil {
-		err = &knownError{engines.Unsent, fmt.Errorf("AWS configuration: %s", clean(err.Error()))}
+		err = engines.Known(engines.Unsent, fmt.Errorf("AWS configuration: %s", engines.Clean(err.Error())))
 	} else {
 		c.api = r53.NewFromConfig(cfg, func(o *r53.Options) {
 			if c.at.endpoint != "" {
@@ -158,16 +143,16 @@ func mask(err error) error {
 	var api smithy.APIError
 	var ne net.Error
 	var oe *net.OpError
-	var ke *knownError
+	var ke *engines.KnownError
 	switch {
 	case errors.As(err, &ke), errors.Is(err, errClosed):
 		return err
 	case errors.As(err, &api):
-		m := clean(api.ErrorMessage())
+		m := engines.Clean(api.ErrorMessage())
 		if len(m) > 300 {
 			m = m[:300] + "…"
 		}
-		return &apiError{code: clean(api.ErrorCode()), message: m, server: api.ErrorFault() == smithy.FaultServer || api.ErrorCode() == "InternalError" || api.ErrorCode() == "ServiceUnavailable"}
+		return &apiError{code: engines.Clean(api.ErrorCode()), message: m, server: api.ErrorFault() == smithy.FaultServer || api.ErrorCode() == "InternalError" || api.ErrorCode() == "ServiceUnavailable"}
 	case errors.Is(err, context.Canceled):
 		return context.Canceled
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &ne) && ne.Timeout():
@@ -176,16 +161,6 @@ func mask(err error) error {
 		return fmt.Errorf("no connection: %w", oe.Err)
 	}
 	return errLost
-}
-
-// clean drops what could move a terminal's cursor or hide text.
-func clean(s string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.Is(unicode.C, r) {
-			return -1
-		}
-		return r
-	}, s)
 }
 
 // Do makes one call to the service, or asks DNS servers.
@@ -203,7 +178,7 @@ func (c *Conn) Do(ctx context.Context, s engines.Statement) (engines.Result, err
 	c.aws = s.Verb == engines.AWS
 	switch {
 	case s.Verb != engines.AWS:
-		err = refuse("verb %s is not for Route 53", s.Verb)
+		err = engines.Refuse("verb %s is not for Route 53", s.Verb)
 	case strings.HasPrefix(s.Text, dnsWord):
 		res, err = c.resolve(ctx, s.Text)
 	case c.lost:
@@ -215,7 +190,7 @@ func (c *Conn) Do(ctx context.Context, s engines.Statement) (engines.Result, err
 	if err != nil {
 		err = mask(err)
 		var api *apiError
-		var ke *knownError
+		var ke *engines.KnownError
 		c.lost = c.lost || !errors.As(err, &api) && !errors.As(err, &ke)
 		return res, &engines.Error{Op: "run an action", Object: c.object(), Err: err}
 	}
@@ -224,13 +199,13 @@ func (c *Conn) Do(ctx context.Context, s engines.Statement) (engines.Result, err
 
 // Classify says what is known after the last Do.
 func (c *Conn) Classify(err error) engines.Outcome {
-	var ke *knownError
+	var ke *engines.KnownError
 	var api *apiError
 	switch {
 	case err == nil:
 		return engines.Done
 	case errors.As(err, &ke):
-		return ke.outcome
+		return ke.Outcome
 	case !c.aws:
 		return engines.Unclear
 	case c.meter.Sent() == 0:
@@ -258,7 +233,7 @@ func (c *Conn) Identify(ctx context.Context) (engines.Identity, error) {
 		return fail(err)
 	}
 	id := engines.Identity{Engine: Name, Version: apiVersion, Major: 2013, System: "zone " + c.at.zone, Host: "route53.amazonaws.com", Port: 443,
-		Database: clean(aws.ToString(z.HostedZone.Name)), Login: "default credentials", Writable: true, Extra: map[string]string{}}
+		Database: engines.Clean(aws.ToString(z.HostedZone.Name)), Login: "default credentials", Writable: true, Extra: map[string]string{}}
 	if c.at.profile != "" {
 		id.Login = "profile " + c.at.profile
 	}
@@ -279,7 +254,7 @@ func (c *Conn) Identify(ctx context.Context) (engines.Identity, error) {
 	}
 	if z.HostedZone.Config != nil {
 		if run, ok := strings.CutPrefix(aws.ToString(z.HostedZone.Config.Comment), labMark); ok {
-			id.Lab = clean(run)
+			id.Lab = engines.Clean(run)
 		}
 	}
 	return id, nil

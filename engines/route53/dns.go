@@ -47,12 +47,12 @@ type answer struct {
 func (c *Conn) resolve(ctx context.Context, text string) (engines.Result, error) {
 	m := dnsForm.FindStringSubmatch(text)
 	if m == nil || !plainName.MatchString(m[1]) {
-		return engines.Result{}, refuse("%w", errShape)
+		return engines.Result{}, engines.Refuse("%w", errShape)
 	}
 	servers := strings.Split(m[3], ",")
 	answers, err := lookups(ctx, m[1], m[2], servers, m[4] != "")
 	if err != nil {
-		return engines.Result{}, refuse("%w", err)
+		return engines.Result{}, engines.Refuse("%w", err)
 	}
 	return one("answer", agree(servers, answers)), nil
 }
@@ -114,7 +114,7 @@ func lookup(ctx context.Context, name, kind, server string, own bool) (answer, e
 		if rr.Header().Rrtype != dns.StringToType[kind] || !strings.EqualFold(rr.Header().Name, name) || v == "" {
 			continue
 		}
-		values = append(values, clean(strings.ToLower(v)))
+		values = append(values, engines.Clean(strings.ToLower(v)))
 		if i == 0 || rr.Header().Ttl > a.ttl {
 			a.ttl = rr.Header().Ttl
 		}
@@ -136,7 +136,7 @@ func servers(list string) ([]string, error) {
 			host, port = s, "53"
 		}
 		if host == "" || !plainValue.MatchString(host) || !plainValue.MatchString(port) {
-			return nil, fmt.Errorf("%q is no address of a DNS server", clean(s))
+			return nil, fmt.Errorf("%q is no address of a DNS server", engines.Clean(s))
 		}
 		out = append(out, net.JoinHostPort(host, port))
 	}

@@ -60,11 +60,11 @@ func namesOf(params map[string]string) (names, error) {
 		n.kind = "CNAME"
 	}
 	if !plainName.MatchString(n.record) || n.kind != "CNAME" && n.kind != "A" {
-		return n, fmt.Errorf("record %q of type %q cannot be changed here", clean(params["record"]), clean(n.kind))
+		return n, fmt.Errorf("record %q of type %q cannot be changed here", engines.Clean(params["record"]), engines.Clean(n.kind))
 	}
 	for side, v := range n.value {
 		if !plainValue.MatchString(v) {
-			return n, fmt.Errorf("%s_value %q is no single value of a record", side, clean(v))
+			return n, fmt.Errorf("%s_value %q is no single value of a record", side, engines.Clean(v))
 		}
 		if id := n.id[side]; id != "" && !plainID.MatchString(id) || (n.id["blue"] == "") != (n.id["green"] == "") {
 			return n, errors.New("blue_id and green_id are not two plain set identifiers")
@@ -82,7 +82,7 @@ func namesOf(params map[string]string) (names, error) {
 	}
 	if t := params["max_ttl"]; t != "" {
 		if n.maxTTL, err = strconv.ParseInt(t, 10, 64); err != nil || n.maxTTL < 1 {
-			return n, fmt.Errorf("max_ttl %q is no number of seconds", clean(t))
+			return n, fmt.Errorf("max_ttl %q is no number of seconds", engines.Clean(t))
 		}
 	}
 	return n, nil

@@ -73,7 +73,7 @@ func (r *Reader) sets(ctx context.Context, n names) ([]set, error) {
 	if err != nil {
 		err = mask(err)
 		var api *apiError
-		var ke *knownError
+		var ke *engines.KnownError
 		r.c.lost = !errors.As(err, &api) && !errors.As(err, &ke)
 		return nil, &engines.Error{Op: "read the record", Object: r.c.object(), Err: err}
 	}

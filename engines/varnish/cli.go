@@ -12,7 +12,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/turquoise-db/turquoise/engines"
 )
@@ -225,7 +224,7 @@ func sayings(body string) string {
 	var keep []string
 	for _, l := range strings.Split(body, "\n") {
 		if l = strings.TrimSpace(l); l != "" && !strings.Contains(l, "####") && len(keep) < 6 {
-			keep = append(keep, clean(l))
+			keep = append(keep, engines.Clean(l))
 		}
 	}
 	if len(keep) == 0 {
@@ -249,14 +248,4 @@ func mask(err error) error {
 		return fmt.Errorf("no connection: %w", oe.Err)
 	}
 	return errLost
-}
-
-// clean drops what could move a terminal's cursor or hide text.
-func clean(s string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.Is(unicode.C, r) {
-			return -1
-		}
-		return r
-	}, s)
 }

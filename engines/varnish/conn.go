@@ -16,20 +16,6 @@ import (
 
 var errDSN = errors.New("not a list of management addresses")
 
-// knownError is a failure on our own side of the wire, with what is known of the
-// action's effect.
-type knownError struct {
-	outcome engines.Outcome
-	err     error
-}
-
-func (e *knownError) Error() string { return e.err.Error() }
-func (e *knownError) Unwrap() error { return e.err }
-
-func refuse(format string, args ...any) error {
-	return &knownError{engines.Refused, fmt.Errorf(format, args...)}
-}
-
 // Conn is one management connection to each Varnish, used by one goroutine.
 type Conn struct {
 	target engines.TargetID
@@ -137,7 +123,7 @@ func (c *Conn) Do(ctx context.Context, s engines.Statement) (engines.Result, err
 	case engines.File:
 		res, err = runLink(s.Text, c.params["link"])
 	default:
-		err = refuse("verb %s is not for Varnish", s.Verb)
+		err = engines.Refuse("verb %s is not for Varnish", s.Verb)
 	}
 	res.Took = time.Since(start)
 	if err != nil {
@@ -153,7 +139,7 @@ func (c *Conn) command(ctx context.Context, text string) (engines.Result, error)
 	}
 	q, err := parse(text)
 	if err != nil {
-		return engines.Result{}, refuse("%w", err)
+		return engines.Result{}, engines.Refuse("%w", err)
 	}
 	answers, err := each(c.nodes, func(i int, n *node) (string, error) {
 		if q.url != "" {
@@ -195,12 +181,12 @@ func (c *Conn) agree(answers []string) string {
 // Classify says what is known after the last Do. A command that one Varnish took
 // and another did not is unclear: its proof names each of them.
 func (c *Conn) Classify(err error) engines.Outcome {
-	var ke *knownError
+	var ke *engines.KnownError
 	switch {
 	case err == nil:
 		return engines.Done
 	case errors.As(err, &ke):
-		return ke.outcome
+		return ke.Outcome
 	case !c.wire:
 		return engines.Unclear
 	case !slices.ContainsFunc(c.nodes, func(n *node) bool { return n.meter.Sent() > 0 }):
@@ -291,7 +277,7 @@ func (n *node) who(ctx context.Context) (who, error) {
 	var w who
 	for _, word := range strings.Fields(banner) {
 		if v, ok := strings.CutPrefix(word, "varnish-"); ok {
-			w.version = clean(v)
+			w.version = engines.Clean(v)
 		}
 	}
 	text, err := n.ask(ctx, "pid -j")
@@ -309,7 +295,7 @@ func (n *node) who(ctx context.Context) (who, error) {
 	}
 	for _, v := range vs {
 		if run, ok := strings.CutPrefix(v.Name, labMark); ok {
-			w.lab = clean(run)
+			w.lab = engines.Clean(run)
 		}
 	}
 	return w, nil

@@ -151,7 +151,7 @@ func FuzzFrame(f *testing.F) {
 			if perr != nil {
 				t.Fatal(perr)
 			}
-			if got, err := q.of(body, nil); err == nil && got != clean(got) {
+			if got, err := q.of(body, nil); err == nil && got != engines.Clean(got) {
 				t.Errorf("%q came through", got)
 			}
 		}

@@ -71,7 +71,7 @@ func childFinding(texts []string, err error) engines.Finding {
 			return blind(f, err)
 		}
 		if word != "running" {
-			f.Level, f.Is, f.Next = engines.Block, clean(word), "start the child (varnishadm start) and find out why it was stopped"
+			f.Level, f.Is, f.Next = engines.Block, engines.Clean(word), "start the child (varnishadm start) and find out why it was stopped"
 		}
 	}
 	return f
@@ -241,10 +241,10 @@ func linkFinding(s site, serr error) engines.Finding {
 	}
 	to, err := os.Readlink(s.link)
 	if err != nil {
-		f.Level, f.Is, f.Next = engines.Block, clean(err.Error()), "make it a symbolic link to the VCL that serves, in a folder that we may write, or leave link out"
+		f.Level, f.Is, f.Next = engines.Block, engines.Clean(err.Error()), "make it a symbolic link to the VCL that serves, in a folder that we may write, or leave link out"
 		return f
 	}
-	f.Level, f.Is = engines.Pass, "to "+clean(to)
+	f.Level, f.Is = engines.Pass, "to "+engines.Clean(to)
 	return f
 }
 

@@ -23,28 +23,28 @@ func runLink(text, own string) (engines.Result, error) {
 	head, tail, sets := strings.Cut(text, "\nto: ")
 	if link, ok := strings.CutPrefix(head, "readlink: "); ok && !sets {
 		if link != own {
-			return engines.Result{}, refuse("%s is not the link of this target", link)
+			return engines.Result{}, engines.Refuse("%s is not the link of this target", link)
 		}
 		to, err := os.Readlink(link)
 		if err != nil {
-			return engines.Result{}, refuse("%w", err)
+			return engines.Result{}, engines.Refuse("%w", err)
 		}
-		to = clean(to)
+		to = engines.Clean(to)
 		return engines.Result{Columns: []string{"to"}, Rows: [][]*string{{&to}}}, nil
 	}
 	link, ok := strings.CutPrefix(head, "link: ")
 	switch {
 	case !ok || !sets || tail == "" || strings.ContainsAny(tail, "\r\n"):
-		return engines.Result{}, refuse("the instruction is not complete")
+		return engines.Result{}, engines.Refuse("the instruction is not complete")
 	case link != own || own == "":
-		return engines.Result{}, refuse("%s is not the link of this target", link)
+		return engines.Result{}, engines.Refuse("%s is not the link of this target", link)
 	}
 	info, err := os.Lstat(link)
 	if err != nil {
-		return engines.Result{}, &knownError{engines.Unsent, err}
+		return engines.Result{}, engines.Known(engines.Unsent, err)
 	}
 	if info.Mode()&os.ModeSymlink == 0 {
-		return engines.Result{}, refuse("%s is a file of its own, and would be lost", link)
+		return engines.Result{}, engines.Refuse("%s is a file of its own, and would be lost", link)
 	}
 	return engines.Result{Command: "LINK"}, relink(link, tail)
 }
@@ -53,21 +53,21 @@ func runLink(text, own string) (engines.Result, error) {
 func relink(link, to string) error {
 	dir, err := os.MkdirTemp(filepath.Dir(link), ".turquoise-*")
 	if err != nil {
-		return &knownError{engines.Unsent, err}
+		return engines.Known(engines.Unsent, err)
 	}
 	next := filepath.Join(dir, "link")
 	if err := os.Symlink(to, next); err != nil {
-		return &knownError{engines.Unsent, errors.Join(err, os.RemoveAll(dir))}
+		return engines.Known(engines.Unsent, errors.Join(err, os.RemoveAll(dir)))
 	}
 	if err := os.Rename(next, link); err != nil {
-		return &knownError{engines.Unclear, errors.Join(err, os.RemoveAll(dir))}
+		return engines.Known(engines.Unclear, errors.Join(err, os.RemoveAll(dir)))
 	}
 	at, err := os.Open(filepath.Dir(link))
 	if err == nil {
 		err = errors.Join(at.Sync(), at.Close())
 	}
 	if err = errors.Join(err, os.Remove(dir)); err != nil {
-		return &knownError{engines.Unclear, err}
+		return engines.Known(engines.Unclear, err)
 	}
 	return nil
 }

@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/turquoise-db/turquoise/engines"
 )
 
 // Texts of VCL actions are management commands as they stand. Below a question
@@ -97,7 +99,7 @@ func (q question) of(answer string, err error) (string, error) {
 	case q.take == banText:
 		var b struct{ Spec string }
 		err := item(answer, 0, &b)
-		return clean(b.Spec), err
+		return engines.Clean(b.Spec), err
 	case q.take == failingText:
 		bs, err := parseBackends(answer)
 		if err != nil {
@@ -105,7 +107,7 @@ func (q question) of(answer string, err error) (string, error) {
 		}
 		return failing(bs), nil
 	}
-	return "", refuse("nobody knows what %q is", q.take)
+	return "", engines.Refuse("nobody knows what %q is", q.take)
 }
 
 // item decodes one element of an answer in JSON; the first three are its head.
@@ -151,7 +153,7 @@ func stateOf(answer, name string) (string, error) {
 	}
 	for _, v := range vs {
 		if v.Name == name && v.Status != "discarded" {
-			return clean(v.State + " " + v.Temperature), nil
+			return engines.Clean(v.State + " " + v.Temperature), nil
 		}
 	}
 	return absent, nil
@@ -163,9 +165,9 @@ func active(vs []loaded) (string, error) {
 		switch {
 		case v.Status != "active":
 		case v.State == "label":
-			return clean(v.Label.Name) + " by label " + clean(v.Name), nil
+			return engines.Clean(v.Label.Name) + " by label " + engines.Clean(v.Name), nil
 		default:
-			return clean(v.Name), nil
+			return engines.Clean(v.Name), nil
 		}
 	}
 	return "", errors.New("no VCL is active")
@@ -196,7 +198,7 @@ func parseBackends(text string) ([]backend, error) {
 	var out []backend
 	for _, name := range slices.Sorted(maps.Keys(all)) {
 		b := all[name]
-		b.name = clean(name)
+		b.name = engines.Clean(name)
 		if len(b.Probe) == 3 {
 			if err := errors.Join(json.Unmarshal(b.Probe[0], &b.good), json.Unmarshal(b.Probe[1], &b.width), json.Unmarshal(b.Probe[2], &b.verdict)); err != nil {
 				return nil, fmt.Errorf("probe of %s: %w", b.name, err)
@@ -225,7 +227,7 @@ func failing(bs []backend) string {
 		switch {
 		case !b.probed() && b.Admin != "sick":
 		case b.Admin == "sick" || !b.passes():
-			bad = append(bad, fmt.Sprintf("%s (%d of %d, %s)", b.name, b.good, b.width, clean(b.Admin+" "+b.verdict)))
+			bad = append(bad, fmt.Sprintf("%s (%d of %d, %s)", b.name, b.good, b.width, engines.Clean(b.Admin+" "+b.verdict)))
 		}
 	}
 	if len(bs) == 0 {
@@ -246,7 +248,7 @@ const requestLimit = 2 * time.Second
 // what they are.
 func (c *Conn) requests(ctx context.Context, q question, i int) (string, error) {
 	if len(q.fronts) != len(c.nodes) {
-		return "", refuse("%d fronts for %d Varnishes", len(q.fronts), len(c.nodes))
+		return "", engines.Refuse("%d fronts for %d Varnishes", len(q.fronts), len(c.nodes))
 	}
 	unique := strings.Contains(q.url, "{number}")
 	tr := &http.Transport{DisableKeepAlives: false, MaxIdleConnsPerHost: 1}
@@ -258,7 +260,7 @@ func (c *Conn) requests(ctx context.Context, q question, i int) (string, error) 
 		path := strings.ReplaceAll(q.url, "{number}", fmt.Sprintf("%s-%d-%d-%d", c.run, base, i, k))
 		req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+q.fronts[i]+path, nil)
 		if err != nil {
-			return "", refuse("%w", err)
+			return "", engines.Refuse("%w", err)
 		}
 		req.Header.Set("User-Agent", "turquoise/"+c.run)
 		if q.host != "" {
@@ -302,7 +304,7 @@ func answered(client *http.Client, req *http.Request, header string, fresh bool)
 		return "without an answer"
 	}
 	defer func() { _ = res.Body.Close() }()
-	colour := clean(res.Header.Get(header))
+	colour := engines.Clean(res.Header.Get(header))
 	age, _ := strconv.Atoi(res.Header.Get("Age"))
 	switch {
 	case res.StatusCode != http.StatusOK:

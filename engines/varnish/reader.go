@@ -113,7 +113,7 @@ func (r *Reader) look(ctx context.Context, in engines.Scope) look {
 	for _, t := range texts {
 		var word string
 		l.serr = errors.Join(l.serr, item(t, 0, &word))
-		l.statuses = append(l.statuses, clean(word))
+		l.statuses = append(l.statuses, engines.Clean(word))
 	}
 	for _, side := range []engines.TargetID{"blue", "green"} {
 		l.berr[side] = errors.Join(l.verr, l.lerr)
@@ -261,7 +261,7 @@ func (l look) temperature(vcl string) (string, error) {
 			return "", fmt.Errorf("%s is %s", vcl, absent)
 		}
 		if vs[i].Temperature != "warm" {
-			worst = clean(vs[i].Temperature)
+			worst = engines.Clean(vs[i].Temperature)
 		}
 	}
 	return worst, nil
@@ -277,7 +277,7 @@ func (r *Reader) counters(ctx context.Context) ([]map[string]float64, error) {
 		return nil, errNoStat
 	}
 	if !filepath.IsAbs(program) {
-		return nil, fmt.Errorf("%s is not an absolute path", clean(program))
+		return nil, fmt.Errorf("%s is not an absolute path", engines.Clean(program))
 	}
 	ctx, cancel := context.WithTimeout(ctx, readLimit)
 	defer cancel()

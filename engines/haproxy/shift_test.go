@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/turquoise-db/turquoise/engines"
+	"github.com/turquoise-db/turquoise/engines/enginetest"
 )
 
 // version is a version of an application that names itself.
@@ -116,7 +117,7 @@ func TestGoldenShift(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		golden(t, string(way[0])+"-shift-"+string(way[1])+".txt", shows(p))
+		enginetest.Golden(t, string(way[0])+"-shift-"+string(way[1])+".txt", p)
 	}
 }
 

@@ -1,20 +1,15 @@
 package mysql
 
 import (
-	"errors"
-	"flag"
 	"fmt"
 	"maps"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/turquoise-db/turquoise/engines"
+	"github.com/turquoise-db/turquoise/engines/enginetest"
 )
-
-var update = flag.Bool("update", false, "write the golden plans anew")
 
 // variants are the pairs of servers that plans are made for.
 var variants = map[string]engines.Identity{
@@ -62,33 +57,15 @@ func goldenPlan(t *testing.T, variant, name string, r engines.Request) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	again, _ := Planner{}.Plan(r)
-	got := show(p)
-	if got != show(again) {
+	if again, _ := (Planner{}).Plan(r); enginetest.Show(p) != enginetest.Show(again) {
 		t.Error("the same request gave other bytes")
 	}
 	sound(t, p)
-	file := filepath.Join("testdata", "plans", variant, name)
-	main, byPosition := strings.CutSuffix(variant, "-position")
-	if *update {
-		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		if same, err := os.ReadFile(filepath.Join("testdata", "plans", main, name)); byPosition && err == nil && string(same) == got {
-			_ = os.Remove(file)
-		}
+	if main, byPosition := strings.CutSuffix(variant, "-position"); byPosition {
+		enginetest.Golden(t, variant+"/"+name, p, main+"/"+name)
 		return
 	}
-	want, err := os.ReadFile(file)
-	if errors.Is(err, os.ErrNotExist) && byPosition {
-		want, err = os.ReadFile(filepath.Join("testdata", "plans", main, name))
-	}
-	if err != nil || got != string(want) {
-		t.Errorf("%v: differs from %s; look at the change, then write it with -update:\n%s", err, file, got)
-	}
+	enginetest.Golden(t, variant+"/"+name, p)
 }
 
 // sound holds what is true of every plan: an undo or the reason for none, a
@@ -127,49 +104,6 @@ func reads(a engines.Action) bool {
 	return strings.HasPrefix(a.Text, "SELECT") || strings.HasPrefix(a.Text, "SHOW") || strings.HasPrefix(a.Text, "XA RECOVER")
 }
 
-func show(p engines.Parts) string {
-	var b strings.Builder
-	for _, l := range []struct {
-		name string
-		as   []engines.Action
-	}{{"action", p.Actions}, {"abort", p.Abort}, {"undo", p.Undo}} {
-		for i, a := range l.as {
-			fmt.Fprintf(&b, "%s %d: %s on %s by %s", l.name, i+1, a.Title, a.Target, a.Verb)
-			if a.Undoes > 0 {
-				fmt.Fprintf(&b, ", if action %d began", a.Undoes)
-			}
-			if a.Session != "" {
-				fmt.Fprintf(&b, ", session %s", a.Session)
-			}
-			if a.Starts != engines.NoClock {
-				fmt.Fprintf(&b, ", clock %d", a.Starts)
-			}
-			fmt.Fprintf(&b, "\n%s\n", a.Text)
-			for n, v := range a.Binds {
-				fmt.Fprintf(&b, "  $%d := %s (%s)\n", n+1, v.Var, v.Why)
-			}
-			for _, c := range a.Captures {
-				fmt.Fprintf(&b, "  %s := column %d\n", c.Var, c.Column+1)
-			}
-			if a.Limit > 0 {
-				fmt.Fprintf(&b, "  limit %s\n", a.Limit)
-			}
-			if a.Proof != nil {
-				showProof(&b, *a.Proof)
-			}
-		}
-	}
-	if p.UndoNone != "" {
-		fmt.Fprintf(&b, "no undo: %s\n", p.UndoNone)
-	}
-	return b.String()
-}
-
-func showProof(b *strings.Builder, p engines.Proof) {
-	fmt.Fprintf(b, "  proof on %s: %s = %q every %s at most %s\n  %s\n", p.Target, p.Title, p.Want, p.Every, p.Limit,
-		strings.ReplaceAll(p.Text, "\n", "\n  "))
-}
-
 // TestUnknownServersAreNotPlannedFor: the words depend on the product, and two
 // products do not understand each other's ids.
 func TestUnknownServersAreNotPlannedFor(t *testing.T) {
@@ -179,7 +113,7 @@ func TestUnknownServersAreNotPlannedFor(t *testing.T) {
 	unknown.Known = nil
 	for name, r := range map[string]engines.Request{"mixed": mixed, "unknown": unknown} {
 		if p, err := (Planner{}).Plan(r); err == nil {
-			t.Errorf("%s: planned %s", name, show(p))
+			t.Errorf("%s: planned %s", name, enginetest.Show(p))
 		}
 	}
 	for name, r := range map[string]engines.Request{"mixed": mixed, "unknown": unknown} {
@@ -197,7 +131,7 @@ func TestEventsThatWereNeverStoppedAreLeftAlone(t *testing.T) {
 	r.Vars = nil
 	p, err := Planner{}.Plan(r)
 	if err != nil || len(p.Actions) != 1 || !reads(p.Actions[0]) || len(p.Actions[0].Binds) > 0 {
-		t.Errorf("%v\n%s", err, show(p))
+		t.Errorf("%v\n%s", err, enginetest.Show(p))
 	}
 }
 
@@ -218,8 +152,8 @@ func TestConninfoIsRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{"SOURCE_HOST = 'b'", "SOURCE_PORT = 3310", "SOURCE_USER = 'copy'", "SOURCE_SSL = 1", "SOURCE_SSL_CA = '/etc/ca.pem'"} {
-		if !strings.Contains(show(p), want) {
-			t.Errorf("%s is missing:\n%s", want, show(p))
+		if !strings.Contains(enginetest.Show(p), want) {
+			t.Errorf("%s is missing:\n%s", want, enginetest.Show(p))
 		}
 	}
 }

@@ -1,19 +1,14 @@
 package postgres
 
 import (
-	"flag"
-	"fmt"
 	"maps"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/turquoise-db/turquoise/engines"
+	"github.com/turquoise-db/turquoise/engines/enginetest"
 )
-
-var update = flag.Bool("update", false, "write the golden plans anew")
 
 func request(kind, stage string, on, from, to engines.TargetID) engines.Request {
 	return engines.Request{Kind: kind, Stage: stage, Run: "s7f2", Change: SharedTable(), Args: releaseArgs(kind), Attempt: 3, On: on, From: from, To: to,
@@ -39,22 +34,11 @@ func TestGoldenPlans(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				again, _ := Planner{}.Plan(r)
-				got := show(p)
-				if got != show(again) {
+				if again, _ := (Planner{}).Plan(r); enginetest.Show(p) != enginetest.Show(again) {
 					t.Error("the same request gave other bytes")
 				}
 				sound(t, p)
-				file := filepath.Join("testdata", "plans", name)
-				if *update {
-					if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
-						t.Fatal(err)
-					}
-				}
-				want, err := os.ReadFile(file)
-				if err != nil || got != string(want) {
-					t.Errorf("%v: differs from %s; look at the change, then write it with -update:\n%s", err, file, got)
-				}
+				enginetest.Golden(t, name, p)
 			})
 		}
 	}
@@ -77,59 +61,6 @@ func sound(t *testing.T, p engines.Parts) {
 			}
 		}
 	}
-}
-
-func show(p engines.Parts) string {
-	var b strings.Builder
-	for _, l := range []struct {
-		name string
-		as   []engines.Action
-	}{{"action", p.Actions}, {"abort", p.Abort}, {"undo", p.Undo}} {
-		for i, a := range l.as {
-			fmt.Fprintf(&b, "%s %d: %s on %s by %s", l.name, i+1, a.Title, a.Target, a.Verb)
-			if a.Undoes > 0 {
-				fmt.Fprintf(&b, ", if action %d began", a.Undoes)
-			}
-			if a.Starts != engines.NoClock {
-				fmt.Fprintf(&b, ", clock %d", a.Starts)
-			}
-			fmt.Fprintf(&b, "\n%s\n", a.Text)
-			for n, v := range a.Binds {
-				fmt.Fprintf(&b, "  $%d := %s (%s)\n", n+1, v.Var, v.Why)
-			}
-			for _, c := range a.Captures {
-				fmt.Fprintf(&b, "  %s := column %d\n", c.Var, c.Column+1)
-			}
-			if a.Limit > 0 {
-				fmt.Fprintf(&b, "  limit %s\n", a.Limit)
-			}
-			if a.Lock != nil {
-				fmt.Fprintf(&b, "  lock %+v\n", *a.Lock)
-			}
-			if a.Repeat != nil {
-				fmt.Fprintf(&b, "  repeat %+v\n", *a.Repeat)
-			}
-			if a.Only != nil {
-				b.WriteString("  only if\n")
-				showProof(&b, *a.Only)
-			}
-			if a.Proof != nil {
-				showProof(&b, *a.Proof)
-			}
-		}
-	}
-	for _, a := range p.After {
-		showProof(&b, a)
-	}
-	if p.UndoNone != "" {
-		fmt.Fprintf(&b, "no undo: %s\n", p.UndoNone)
-	}
-	return b.String()
-}
-
-func showProof(b *strings.Builder, p engines.Proof) {
-	fmt.Fprintf(b, "  proof on %s: %s = %q every %s at most %s\n  %s\n", p.Target, p.Title, p.Want, p.Every, p.Limit,
-		strings.ReplaceAll(p.Text, "\n", "\n  "))
 }
 
 // TestAbortGivesBackWhatFreezeTook: a role for a role, and no database clock

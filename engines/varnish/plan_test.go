@@ -2,17 +2,13 @@ package varnish
 
 import (
 	"errors"
-	"flag"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/turquoise-db/turquoise/engines"
+	"github.com/turquoise-db/turquoise/engines/enginetest"
 )
-
-var update = flag.Bool("update", false, "write the golden plans anew")
 
 // TestGoldenPlans holds every command of the router, there and back.
 func TestGoldenPlans(t *testing.T) {
@@ -23,50 +19,10 @@ func TestGoldenPlans(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			golden(t, name, shows(p))
+			enginetest.Golden(t, name, p)
 		})
 	}
 }
-
-func golden(t *testing.T, name, got string) {
-	t.Helper()
-	file := filepath.Join("testdata", "plans", name)
-	if *update {
-		if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o755), os.WriteFile(file, []byte(got), 0o644)); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	want, err := os.ReadFile(file)
-	if err != nil || string(want) != got {
-		t.Errorf("differs from %s (%v); look at the change, then write it with -update:\n%s", file, err, got)
-	}
-}
-
-// shows prints parts as a card would.
-func shows(p engines.Parts) string {
-	var b strings.Builder
-	list := func(what string, as []engines.Action) {
-		for i, a := range as {
-			fmt.Fprintf(&b, "%s %d: %s %s: %s\n%s\nlimit %s, clock %d, undoes %d\n", what, i+1, a.Target, a.Verb, a.Title, indent(a.Text), a.Limit, a.Starts, a.Undoes)
-			for _, c := range a.Captures {
-				fmt.Fprintf(&b, "captures %s from column %d\n", c.Var, c.Column)
-			}
-			if p := a.Proof; p != nil {
-				fmt.Fprintf(&b, "proof %s %s: %s\n%s\nwants %q, every %s, limit %s\n", p.Target, p.Verb, p.Title, indent(p.Text), p.Want, p.Every, p.Limit)
-			}
-		}
-	}
-	list("action", p.Actions)
-	list("undo", p.Undo)
-	list("abort", p.Abort)
-	if p.UndoNone != "" {
-		fmt.Fprintf(&b, "no undo: %s\n", p.UndoNone)
-	}
-	return b.String()
-}
-
-func indent(s string) string { return "  | " + strings.ReplaceAll(s, "\n", "\n  | ") }
 
 // TestPlansThatAreRefused: what would lead elsewhere, or be two commands, is not planned.
 func TestPlansThatAreRefused(t *testing.T) {
@@ -106,5 +62,5 @@ func TestALabelIsMoved(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "label-switch.txt", shows(p))
+	enginetest.Golden(t, "label-switch.txt", p)
 }

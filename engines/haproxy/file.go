@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/turquoise-db/turquoise/engines"
+	"github.com/turquoise-db/turquoise/engines/local"
 )
 
 // instruction is the text of a File action, readable as it stands on the card.
@@ -149,7 +150,7 @@ func runFile(text, own string) (engines.Result, error) {
 	if bytes.Equal(old, next) {
 		return engines.Result{Command: "EDIT", Notices: []string{"the file held the new lines already"}}, nil
 	}
-	return engines.Result{Command: "EDIT"}, replace(in.path, next)
+	return engines.Result{Command: "EDIT"}, local.Replace(in.path, next)
 }
 
 // plain is a line with single blanks and without its comment.
@@ -206,38 +207,6 @@ func editLine(lines []string, backend string, c change) error {
 	lines[at] = indent + c.new
 	if found {
 		lines[at] += " #" + comment
-	}
-	return nil
-}
-
-// replace writes a file beside the old one and renames it over. Owner and mode stay.
-func replace(path string, text []byte) (err error) {
-	path, err = filepath.EvalSymlinks(path)
-	if err != nil {
-		return engines.Known(engines.Unsent, err)
-	}
-	info, err := os.Stat(path)
-	if err != nil {
-		return engines.Known(engines.Unsent, err)
-	}
-	tmp, err := os.CreateTemp(filepath.Dir(path), ".turquoise-*")
-	if err != nil {
-		return engines.Known(engines.Unsent, err)
-	}
-	_, err = tmp.Write(text)
-	err = errors.Join(err, keepOwner(tmp, info), tmp.Chmod(info.Mode().Perm()), tmp.Sync(), tmp.Close())
-	if err != nil {
-		return engines.Known(engines.Unsent, errors.Join(err, os.Remove(tmp.Name())))
-	}
-	if err := os.Rename(tmp.Name(), path); err != nil {
-		return engines.Known(engines.Unclear, err)
-	}
-	dir, err := os.Open(filepath.Dir(path))
-	if err == nil {
-		err = errors.Join(dir.Sync(), dir.Close())
-	}
-	if err != nil {
-		return engines.Known(engines.Unclear, err)
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/turquoise-db/turquoise/engines"
+	"github.com/turquoise-db/turquoise/engines/local"
 )
 
 // grace is added to the server's own time limit before we stop waiting. The
@@ -93,7 +94,7 @@ func (c *Conn) fail(op string, err error) error {
 // Classify says what is known after the last Do.
 func (c *Conn) Classify(err error) engines.Outcome {
 	if c.ran {
-		return classifyExec(err)
+		return local.Outcome(err)
 	}
 	return classify(err, c.meter.Sent())
 }

@@ -3,8 +3,6 @@ package mysql
 import (
 	"bufio"
 	"context"
-	"errors"
-	"fmt"
 	"io"
 	"net"
 	"os"
@@ -15,26 +13,17 @@ import (
 	"time"
 
 	"github.com/turquoise-db/turquoise/engines"
+	"github.com/turquoise-db/turquoise/engines/local"
 )
 
-// errExec is a local program that ended badly. Its own output is not shown: it
-// may quote a row or a connection string.
-var (
-	errExec    = errors.New("the program ended with an error")
-	errCommand = errors.New("not a command this engine runs")
-)
-
-// dumpPrograms and loadPrograms are what a copy may run, by product.
-var (
-	dumpPrograms = []string{"mysqldump", "mariadb-dump"}
-	loadPrograms = []string{"mysql", "mariadb"}
-)
+// copies are what a copy may run, of both products.
+var copies = local.Programs{Password: "MYSQL_PWD", Dump: []string{"mysqldump", "mariadb-dump"}, Load: []string{"mysql", "mariadb"}}
 
 // exec runs `MYSQL_PWD=… mysqldump … | mysql …`: the first program reads the
 // other side, the second writes this connection's server. There is no shell. The
 // answer is where the copy stands: file, position and ids of the dump's head.
 func (c *Conn) exec(ctx context.Context, s engines.Statement) (engines.Result, error) {
-	cmds, err := parsePipe(s.Text)
+	cmds, err := copies.Parse(s.Text)
 	if err != nil {
 		return engines.Result{}, &engines.Error{Op: "read the command", Object: string(c.target), Err: err}
 	}
@@ -55,57 +44,20 @@ func (c *Conn) exec(ctx context.Context, s engines.Statement) (engines.Result, e
 		return engines.Result{}, err
 	}
 	host, port, _ := net.SplitHostPort(c.cfg.Addr) // identify has read it before
-	cmds[1].password = c.cfg.Passwd
+	cmds[1].Password = c.cfg.Passwd
 	load, err := c.program(ctx, dir, "to", cmds[1], []string{"host=" + host, "port=" + port, "user=" + c.cfg.User})
 	if err != nil {
 		return engines.Result{}, err
 	}
 	start := time.Now()
-	head, err := c.pipe(dump, load, cancel)
-	res := engines.Result{Took: time.Since(start), Command: filepath.Base(dump.Path) + " | " + filepath.Base(load.Path),
+	var head coordinates
+	err = local.Pipe(dump, load, cancel, func() { c.ran = true }, head.copy)
+	res := engines.Result{Took: time.Since(start), Command: local.Base(dump) + " | " + local.Base(load),
 		Columns: []string{"file", "position", "ids"}, Rows: [][]*string{head.row()}}
 	if err != nil {
 		return res, &engines.Error{Op: "run " + res.Command, Object: c.object(), Err: err, Next: "run the printed command by hand to read its own message"}
 	}
 	return res, nil
-}
-
-// pipe starts both programs and copies between them. The loader's input is
-// closed only when the dump ended well: a cut dump must not look like a whole one.
-func (c *Conn) pipe(dump, load *exec.Cmd, kill context.CancelFunc) (head coordinates, err error) {
-	out, err := dump.StdoutPipe()
-	if err != nil {
-		return head, err
-	}
-	in, err := load.StdinPipe()
-	if err != nil {
-		return head, err
-	}
-	if err := dump.Start(); err != nil {
-		return head, fmt.Errorf("start %s: %w", filepath.Base(dump.Path), err)
-	}
-	if err := load.Start(); err != nil {
-		kill()
-		_ = dump.Wait()
-		return head, fmt.Errorf("start %s: %w", filepath.Base(load.Path), err)
-	}
-	c.ran = true
-	copyErr := head.copy(in, out)
-	dumpErr := dump.Wait()
-	if copyErr != nil || dumpErr != nil {
-		kill()
-		_ = load.Wait()
-		return head, fmt.Errorf("%s: %w", filepath.Base(dump.Path), errExec)
-	}
-	if err := in.Close(); err != nil {
-		kill()
-		_ = load.Wait()
-		return head, fmt.Errorf("%s: %w", filepath.Base(load.Path), errExec)
-	}
-	if err := load.Wait(); err != nil {
-		return head, fmt.Errorf("%s: %w", filepath.Base(load.Path), errExec)
-	}
-	return head, nil
 }
 
 // coordinates are where a dump says it stands in the log of its server.
@@ -166,28 +118,20 @@ func (k coordinates) row() []*string {
 
 // program prepares one command: host, account and password in a file only we can
 // read, its path from the target's tools folder.
-func (c *Conn) program(ctx context.Context, dir, name string, k command, options []string) (*exec.Cmd, error) {
+func (c *Conn) program(ctx context.Context, dir, name string, k local.Command, options []string) (*exec.Cmd, error) {
 	file := filepath.Join(dir, name)
-	quoted := `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(k.password) + `"`
+	quoted := `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(k.Password) + `"`
 	lines := append([]string{"[client]", "protocol=tcp"}, options...)
 	if err := os.WriteFile(file, []byte(strings.Join(append(lines, "password="+quoted), "\n")+"\n"), 0o600); err != nil {
 		return nil, &engines.Error{Op: "write the password file", Object: string(c.target), Err: err}
 	}
-	path, err := tool(c.params["tools"], k.argv[0])
+	path, err := local.Tool(c.params["tools"], k.Argv[0])
 	if err != nil {
-		return nil, &engines.Error{Op: "find " + k.argv[0], Object: string(c.target), Err: err,
+		return nil, &engines.Error{Op: "find " + k.Argv[0], Object: string(c.target), Err: err,
 			Next: "install the client programs of the servers' product, or set the target's parameter tools to their folder"}
 	}
-	cmd := exec.CommandContext(ctx, path, append([]string{"--defaults-file=" + file}, k.argv[1:]...)...)
+	cmd := exec.CommandContext(ctx, path, append([]string{"--defaults-file=" + file}, k.Argv[1:]...)...)
 	cmd.Env = []string{"LC_ALL=C", "PATH=" + os.Getenv("PATH"), "LD_LIBRARY_PATH=" + os.Getenv("LD_LIBRARY_PATH")}
 	cmd.WaitDelay = grace
 	return cmd, nil
-}
-
-// tool looks in the given folder alone if there is one, else along PATH.
-func tool(dir, name string) (string, error) {
-	if dir != "" {
-		return exec.LookPath(filepath.Join(dir, name))
-	}
-	return exec.LookPath(name)
 }

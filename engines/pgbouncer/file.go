@@ -4,12 +4,11 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/turquoise-db/turquoise/engines"
+	"github.com/turquoise-db/turquoise/engines/local"
 )
 
 // runFile carries out one instruction on the pooler's own file.
@@ -42,7 +41,7 @@ func runFile(text, own string) (engines.Result, error) {
 		res.Notices = []string{"the file held the new lines already"}
 		return res, nil
 	}
-	return res, replace(in.path, next)
+	return res, local.Replace(in.path, next)
 }
 
 func digest(b []byte) string {
@@ -123,39 +122,4 @@ func editLines(lines []string, in instruction) ([]byte, error) {
 		out[at] = next
 	}
 	return []byte(strings.Join(out, "\n")), nil
-}
-
-// replace writes a file beside the old one and renames it over. Owner and mode
-// stay: a pooler that cannot read its file answers RELOAD with success and keeps
-// its old settings.
-func replace(path string, text []byte) (err error) {
-	path, err = filepath.EvalSymlinks(path)
-	if err != nil {
-		return engines.Known(engines.Unsent, err)
-	}
-	info, err := os.Stat(path)
-	if err != nil {
-		return engines.Known(engines.Unsent, err)
-	}
-	tmp, err := os.CreateTemp(filepath.Dir(path), ".turquoise-*")
-	if err != nil {
-		return engines.Known(engines.Unsent, err)
-	}
-	_, err = tmp.Write(text)
-	err = errors.Join(err, keepOwner(tmp, info))
-	err = errors.Join(err, tmp.Chmod(info.Mode().Perm()), tmp.Sync(), tmp.Close())
-	if err != nil {
-		return engines.Known(engines.Unsent, errors.Join(err, os.Remove(tmp.Name())))
-	}
-	if err := os.Rename(tmp.Name(), path); err != nil {
-		return engines.Known(engines.Unclear, err)
-	}
-	dir, err := os.Open(filepath.Dir(path))
-	if err == nil {
-		err = errors.Join(dir.Sync(), dir.Close())
-	}
-	if err != nil {
-		return engines.Known(engines.Unclear, err)
-	}
-	return nil
 }

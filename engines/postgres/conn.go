@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/turquoise-db/turquoise/engines"
+	"github.com/turquoise-db/turquoise/engines/local"
 )
 
 // grace is added to the server's own time limit before we stop waiting. The
@@ -127,7 +128,7 @@ func (c *Conn) fail(op string, err error) error {
 // Classify says what is known after the last Do.
 func (c *Conn) Classify(err error) engines.Outcome {
 	if c.ran {
-		return classifyExec(err)
+		return local.Outcome(err)
 	}
 	return classify(err, c.meter.Sent())
 }

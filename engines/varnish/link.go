@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/turquoise-db/turquoise/engines"
+	"github.com/turquoise-db/turquoise/engines/local"
 )
 
 // Texts of File actions:
@@ -62,11 +63,7 @@ func relink(link, to string) error {
 	if err := os.Rename(next, link); err != nil {
 		return engines.Known(engines.Unclear, errors.Join(err, os.RemoveAll(dir)))
 	}
-	at, err := os.Open(filepath.Dir(link))
-	if err == nil {
-		err = errors.Join(at.Sync(), at.Close())
-	}
-	if err = errors.Join(err, os.Remove(dir)); err != nil {
+	if err := errors.Join(local.Flush(filepath.Dir(link)), os.Remove(dir)); err != nil {
 		return engines.Known(engines.Unclear, err)
 	}
 	return nil

@@ -1,6 +1,6 @@
 //go:build !unix
 
-package haproxy
+package local
 
 import "os"
 

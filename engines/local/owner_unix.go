@@ -1,6 +1,6 @@
 //go:build unix
 
-package pgbouncer
+package local
 
 import (
 	"os"

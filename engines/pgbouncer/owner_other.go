@@ -1,8 +1,0 @@
-//go:build !unix
-
-package pgbouncer
-
-import "os"
-
-// keepOwner has nothing to do where files have no Unix owner.
-func keepOwner(*os.File, os.FileInfo) error { return nil }

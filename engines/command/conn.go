@@ -136,7 +136,7 @@ func (c *Conn) do(ctx context.Context, s engines.Statement) (engines.Result, err
 		if err != nil {
 			return engines.Result{}, engines.Known(engines.Unsent, err)
 		}
-		return one("sha256", sum), nil
+		return engines.One("sha256", sum), nil
 	}
 	argv, sum, what, err := parseText(s.Text)
 	if err != nil {
@@ -161,11 +161,7 @@ func (c *Conn) do(ctx context.Context, s engines.Statement) (engines.Result, err
 	if err != nil {
 		return engines.Result{}, engines.Refuse("%w", err)
 	}
-	return one("where", st.where()), nil
-}
-
-func one(column, value string) engines.Result {
-	return engines.Result{Columns: []string{column}, Rows: [][]*string{{&value}}}
+	return engines.One("where", st.where()), nil
 }
 
 // Classify says what is known after the last Do.

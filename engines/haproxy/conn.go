@@ -56,7 +56,7 @@ func (c *Conn) object() string {
 // is kept open stays with its process after a reload, which no client reaches any
 // more: so each question who answers begins with it.
 func (c *Conn) connect(ctx context.Context) error {
-	fresh, err := each(c.at, func(p place) (*socket, error) { return dial(ctx, p) })
+	fresh, err := engines.Each(c.at, func(_ int, p place) (*socket, error) { return dial(ctx, p) })
 	if err != nil {
 		for _, s := range fresh {
 			if s != nil {
@@ -69,26 +69,6 @@ func (c *Conn) connect(ctx context.Context) error {
 	_ = c.Close()
 	c.nodes = fresh
 	return nil
-}
-
-// each asks for every element at once and names the ones that failed.
-func each[A fmt.Stringer, B any](in []A, f func(A) (B, error)) ([]B, error) {
-	out, errs := make([]B, len(in)), make([]error, len(in))
-	done := make(chan int)
-	for i, a := range in {
-		go func() { out[i], errs[i] = f(a); done <- i }()
-	}
-	for range in {
-		<-done
-	}
-	if len(in) > 1 {
-		for i, err := range errs {
-			if err != nil {
-				errs[i] = fmt.Errorf("%s: %w", in[i], err)
-			}
-		}
-	}
-	return out, errors.Join(errs...)
 }
 
 // String names the process.
@@ -138,12 +118,12 @@ func (c *Conn) command(ctx context.Context, text string) (engines.Result, error)
 		if err != nil {
 			return engines.Result{}, err
 		}
-		return one("answer", seen), nil
+		return engines.One("answer", seen), nil
 	}
 	if q.canary != nil {
 		answers, err = c.canaries(ctx, q.canary)
 	} else {
-		answers, err = each(c.nodes, func(s *socket) (string, error) { return q.of(s.ask(ctx, q.command)) })
+		answers, err = engines.Each(c.nodes, func(_ int, s *socket) (string, error) { return q.of(s.ask(ctx, q.command)) })
 	}
 	if err != nil {
 		return engines.Result{}, err
@@ -151,22 +131,7 @@ func (c *Conn) command(ctx context.Context, text string) (engines.Result, error)
 	if !q.asks {
 		return engines.Result{Command: strings.ToUpper(first(q.command))}, nil
 	}
-	return one("answer", c.agree(answers)), nil
-}
-
-// agree is the answer of all processes, or each one's own if they differ.
-func (c *Conn) agree(answers []string) string {
-	if len(slices.Compact(slices.Clone(answers))) == 1 {
-		return answers[0]
-	}
-	for i := range answers {
-		answers[i] = c.at[i].String() + ": " + answers[i]
-	}
-	return strings.Join(answers, "; ")
-}
-
-func one(column, value string) engines.Result {
-	return engines.Result{Columns: []string{column}, Rows: [][]*string{{&value}}}
+	return engines.One("answer", engines.Agreed(c.at, answers)), nil
 }
 
 func first(s string) string {
@@ -227,7 +192,7 @@ func (c *Conn) Identify(ctx context.Context) (engines.Identity, error) {
 	if err := c.connect(ctx); err != nil {
 		return engines.Identity{}, err
 	}
-	infos, err := each(c.nodes, func(s *socket) (info, error) { return s.info(ctx) })
+	infos, err := engines.Each(c.nodes, func(_ int, s *socket) (info, error) { return s.info(ctx) })
 	if err != nil {
 		return fail(err)
 	}

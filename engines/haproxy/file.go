@@ -139,7 +139,7 @@ func runFile(text, own string) (engines.Result, error) {
 		if err != nil {
 			return engines.Result{}, engines.Refuse("%w", err)
 		}
-		return one("lines", string(kept)), nil
+		return engines.One("lines", string(kept)), nil
 	}
 	for _, c := range in.lines {
 		if err := editLine(lines, in.backend, c); err != nil {
@@ -234,5 +234,5 @@ func runCheck(ctx context.Context, text string, params map[string]string) (engin
 	case err != nil:
 		return engines.Result{}, engines.Known(engines.Unsent, err)
 	}
-	return one("file", "valid"), nil
+	return engines.One("file", "valid"), nil
 }

@@ -261,7 +261,7 @@ func (c *Conn) canaries(ctx context.Context, frontends []string) ([]string, erro
 	for i, f := range frontends {
 		pairs[i] = pair{c.nodes[i], f}
 	}
-	return each(pairs, func(p pair) (string, error) { return p.canary(ctx, p.front) })
+	return engines.Each(pairs, func(_ int, p pair) (string, error) { return p.canary(ctx, p.front) })
 }
 
 // canary returns the server that a new connection gets. The connection sends

@@ -58,7 +58,7 @@ func (r *Reader) all(ctx context.Context, command string) ([]string, error) {
 			return nil, err
 		}
 	}
-	answers, err := each(r.c.nodes, func(s *socket) (string, error) {
+	answers, err := engines.Each(r.c.nodes, func(_ int, s *socket) (string, error) {
 		a, err := s.ask(ctx, command)
 		if err == nil && severity.MatchString(a) {
 			err = refusal(a)

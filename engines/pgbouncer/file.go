@@ -35,7 +35,7 @@ func runFile(text, own string) (engines.Result, error) {
 	if err != nil {
 		return engines.Result{}, err
 	}
-	res := row([]string{"before", "after"}, digest(old), digest(next))
+	res := engines.Row([]string{"before", "after"}, digest(old), digest(next))
 	res.Command = "EDIT"
 	if bytes.Equal(old, next) {
 		res.Notices = []string{"the file held the new lines already"}
@@ -49,14 +49,6 @@ func digest(b []byte) string {
 	return "sha256:" + hex.EncodeToString(sum[:8])
 }
 
-func row(columns []string, values ...string) engines.Result {
-	r := engines.Result{Columns: columns, Rows: [][]*string{nil}}
-	for _, v := range values {
-		r.Rows[0] = append(r.Rows[0], &v)
-	}
-	return r
-}
-
 func readLines(lines []string) (engines.Result, error) {
 	ls := []string{}
 	if err := databases(lines, func(_ int, e entry) { ls = append(ls, e.line) }); err != nil {
@@ -66,7 +58,7 @@ func readLines(lines []string) (engines.Result, error) {
 	if err != nil {
 		return engines.Result{}, engines.Refuse("%w", err)
 	}
-	return row([]string{"lines"}, text), nil
+	return engines.Row([]string{"lines"}, text), nil
 }
 
 func showLines(lines, names []string) (engines.Result, error) {
@@ -78,7 +70,7 @@ func showLines(lines, names []string) (engines.Result, error) {
 	for i, n := range names {
 		values[i] = found[n] // an absent entry shows as nothing and matches nothing
 	}
-	return row(names, values...), nil
+	return engines.Row(names, values...), nil
 }
 
 // editLines replaces each old line by its new one. Every old line must stand

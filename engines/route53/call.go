@@ -113,7 +113,7 @@ func (c *Conn) call(ctx context.Context, s engines.Statement) (engines.Result, e
 			return engines.Result{}, engines.Refuse("%w", errShape)
 		}
 		sets, err := c.list(ctx, name, kind)
-		return one("sets", join(sets)), err
+		return engines.One("sets", join(sets)), err
 	case strings.HasPrefix(s.Text, syncWord):
 		id := strings.TrimPrefix(s.Text, syncWord)
 		if id == "$1" && len(s.Args) == 1 {
@@ -126,15 +126,11 @@ func (c *Conn) call(ctx context.Context, s engines.Statement) (engines.Result, e
 		if err != nil {
 			return engines.Result{}, err
 		}
-		return one("status", engines.Clean(string(out.ChangeInfo.Status))), nil
+		return engines.One("status", engines.Clean(string(out.ChangeInfo.Status))), nil
 	case strings.HasPrefix(s.Text, changeWord):
 		return c.change(ctx, s.Text)
 	}
 	return engines.Result{}, engines.Refuse("%w", errShape)
-}
-
-func one(column, value string) engines.Result {
-	return engines.Result{Columns: []string{column}, Rows: [][]*string{{&value}}}
 }
 
 // list reads the sets of exactly this name and type. The service lists from a
@@ -216,7 +212,7 @@ func (c *Conn) change(ctx context.Context, text string) (engines.Result, error) 
 	if err != nil {
 		return engines.Result{}, err
 	}
-	res := one("change", strings.TrimPrefix(engines.Clean(aws.ToString(out.ChangeInfo.Id)), "/change/"))
+	res := engines.One("change", strings.TrimPrefix(engines.Clean(aws.ToString(out.ChangeInfo.Id)), "/change/"))
 	res.Command, res.Affected = "CHANGE", int64(len(next))
 	return res, nil
 }

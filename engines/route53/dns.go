@@ -54,7 +54,7 @@ func (c *Conn) resolve(ctx context.Context, text string) (engines.Result, error)
 	if err != nil {
 		return engines.Result{}, engines.Refuse("%w", err)
 	}
-	return one("answer", agree(servers, answers)), nil
+	return engines.One("answer", engines.Agreed(servers, values(answers))), nil
 }
 
 func lookups(ctx context.Context, name, kind string, servers []string, own bool) ([]answer, error) {
@@ -69,15 +69,13 @@ func lookups(ctx context.Context, name, kind string, servers []string, own bool)
 	return out, nil
 }
 
-func agree(servers []string, as []answer) string {
-	var words, values []string
-	for i, a := range as {
-		words, values = append(words, servers[i]+": "+a.value), append(values, a.value)
+// values of answers, one from each server.
+func values(as []answer) []string {
+	var out []string
+	for _, a := range as {
+		out = append(out, a.value)
 	}
-	if len(slices.Compact(slices.Clone(values))) == 1 {
-		return values[0]
-	}
-	return strings.Join(words, "; ")
+	return out
 }
 
 // lookup asks one server once. own: it must answer for the zone itself, out of no

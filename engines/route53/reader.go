@@ -173,7 +173,7 @@ func (r *Reader) Inspect(ctx context.Context, in engines.Scope) []engines.Findin
 			out = append(out, blind(f, err))
 			continue
 		}
-		f.Level, f.Is = engines.Pass, n.side(agree(l.list, as))
+		f.Level, f.Is = engines.Pass, n.side(engines.Agreed(l.list, values(as)))
 		if f.Is != f.Want {
 			f.Level, f.Next = engines.Block, "find out why they differ from the zone before the night"
 		}

@@ -68,7 +68,7 @@ func (c *Conn) connect(ctx context.Context) error {
 				Next: "name in secret_file the file that varnishd was started with as -S, readable for us"}
 		}
 	}
-	fresh, err := each(c.addrs, func(i int, a string) (*node, error) { return dial(ctx, a, secret) })
+	fresh, err := engines.Each(c.addrs, func(i int, a string) (*node, error) { return dial(ctx, a, secret) })
 	if err != nil {
 		for _, n := range fresh {
 			if n != nil {
@@ -84,26 +84,6 @@ func (c *Conn) connect(ctx context.Context) error {
 	_ = c.Close()
 	c.nodes = fresh
 	return nil
-}
-
-// each asks for every element at once and names the ones that failed.
-func each[A any, B any](in []A, f func(int, A) (B, error)) ([]B, error) {
-	out, errs := make([]B, len(in)), make([]error, len(in))
-	done := make(chan int)
-	for i, a := range in {
-		go func() { out[i], errs[i] = f(i, a); done <- i }()
-	}
-	for range in {
-		<-done
-	}
-	if len(in) > 1 {
-		for i, err := range errs {
-			if err != nil {
-				errs[i] = fmt.Errorf("%v: %w", in[i], err)
-			}
-		}
-	}
-	return out, errors.Join(errs...)
 }
 
 // Do sends one command to every Varnish, asks one question, or moves the link.
@@ -141,7 +121,7 @@ func (c *Conn) command(ctx context.Context, text string) (engines.Result, error)
 	if err != nil {
 		return engines.Result{}, engines.Refuse("%w", err)
 	}
-	answers, err := each(c.nodes, func(i int, n *node) (string, error) {
+	answers, err := engines.Each(c.nodes, func(i int, n *node) (string, error) {
 		if q.url != "" {
 			return c.requests(ctx, q, i)
 		}
@@ -162,20 +142,7 @@ func (c *Conn) command(ctx context.Context, text string) (engines.Result, error)
 		}
 		return res, nil
 	}
-	answer := c.agree(answers)
-	return engines.Result{Columns: []string{"answer"}, Rows: [][]*string{{&answer}}}, nil
-}
-
-// agree is the answer of every Varnish, or each one's own if they differ.
-func (c *Conn) agree(answers []string) string {
-	if len(slices.Compact(slices.Clone(answers))) == 1 {
-		return answers[0]
-	}
-	out := make([]string, len(answers))
-	for i := range answers {
-		out[i] = c.addrs[i] + ": " + answers[i]
-	}
-	return strings.Join(out, "; ")
+	return engines.One("answer", engines.Agreed(c.addrs, answers)), nil
 }
 
 // Classify says what is known after the last Do. A command that one Varnish took
@@ -233,7 +200,7 @@ func (c *Conn) Identify(ctx context.Context) (engines.Identity, error) {
 			Next: "check that every varnishd runs and answers on its management port, then verify again"}
 	}
 	id := engines.Identity{Engine: Name, Writable: true, Login: "secret", Extra: map[string]string{"nodes": strconv.Itoa(len(c.nodes))}}
-	whos, err := each(c.nodes, func(_ int, n *node) (who, error) { return n.who(ctx) })
+	whos, err := engines.Each(c.nodes, func(_ int, n *node) (who, error) { return n.who(ctx) })
 	if err != nil {
 		return fail(err)
 	}

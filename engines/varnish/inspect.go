@@ -195,11 +195,11 @@ func (r *Reader) get(ctx context.Context, text string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	answers, err := each(r.c.addrs, func(i int, _ string) (string, error) { return r.c.requests(ctx, q, i) })
+	answers, err := engines.Each(r.c.addrs, func(i int, _ string) (string, error) { return r.c.requests(ctx, q, i) })
 	if err != nil {
 		return "", err
 	}
-	return r.c.agree(answers), nil
+	return engines.Agreed(r.c.addrs, answers), nil
 }
 
 // cacheFinding: the proof of the ban asks a page that the cache holds.

@@ -278,7 +278,7 @@ func (c *Conn) requests(ctx context.Context, q question, i int) (string, error) 
 // cachedNow asks every Varnish for the cached page once and reports whether all
 // had it in the cache.
 func (c *Conn) cachedNow(ctx context.Context, s site) (bool, error) {
-	ages, err := each(s.fronts, func(_ int, front string) (bool, error) {
+	ages, err := engines.Each(s.fronts, func(_ int, front string) (bool, error) {
 		req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+front+s.cached, nil)
 		if err != nil {
 			return false, err

@@ -75,7 +75,7 @@ func (r *Reader) ask(ctx context.Context, command string) ([]string, error) {
 	if err := r.again(ctx); err != nil {
 		return nil, err
 	}
-	answers, err := each(r.c.nodes, func(_ int, n *node) (string, error) { return n.ask(ctx, command) })
+	answers, err := engines.Each(r.c.nodes, func(_ int, n *node) (string, error) { return n.ask(ctx, command) })
 	if err != nil {
 		return nil, &engines.Error{Op: "ask " + command, Object: r.c.object(), Err: err}
 	}
@@ -281,7 +281,7 @@ func (r *Reader) counters(ctx context.Context) ([]map[string]float64, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, readLimit)
 	defer cancel()
-	return each(dirs, func(_ int, dir string) (map[string]float64, error) {
+	return engines.Each(dirs, func(_ int, dir string) (map[string]float64, error) {
 		cmd := exec.CommandContext(ctx, program, "-j", "-t", "0", "-n", strings.TrimSpace(dir))
 		cmd.Env = []string{"LC_ALL=C"}
 		cmd.WaitDelay = readLimit

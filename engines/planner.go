@@ -1,6 +1,9 @@
 package engines
 
-import "time"
+import (
+	"strconv"
+	"time"
+)
 
 // Planner is the pure half of an engine: it knows its dialect and no server. The
 // same kind name means the same thing on every engine.
@@ -83,4 +86,26 @@ type Names struct {
 	Refuses bool
 	// Position is the captured value that holds the freeze position.
 	Position string
+}
+
+// GreenSide is the side that a cutover moves to. What leads back from it carries
+// names of its own.
+const GreenSide TargetID = "green"
+
+// Token marks the freeze: known when the plan is made, one per attempt. Going
+// back has its own, or the row of the way there would be taken for it.
+func (r Request) Token() string {
+	t := r.Run + "." + strconv.Itoa(r.Attempt)
+	if r.From == GreenSide {
+		t += ".back"
+	}
+	return t
+}
+
+// Duration is a parameter of the runbook, or the fallback if it is not set.
+func (r Request) Duration(name string, fallback time.Duration) time.Duration {
+	if d, err := time.ParseDuration(r.Params[name]); err == nil && d > 0 {
+		return d
+	}
+	return fallback
 }

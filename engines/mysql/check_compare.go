@@ -3,31 +3,14 @@ package mysql
 import (
 	"context"
 	"slices"
-	"sort"
+
+	"github.com/turquoise-db/turquoise/engines"
 )
 
-// difference is a thing that the sides have not alike. An empty side lacks it.
-type difference struct {
-	name, here, there string
-	onlyHere          bool
-	onlyThere         bool
-}
-
-func (k *look) tell(d difference) string {
-	here, there := string(k.in.On), string(k.other())
-	switch {
-	case d.onlyHere:
-		return d.name + " is on " + here + " only"
-	case d.onlyThere:
-		return d.name + " is on " + there + " only"
-	}
-	return d.name + " is " + d.there + " on " + there + ", " + d.here + " on " + here
-}
-
-func (k *look) list(ds []difference) []string {
+func (k *look) list(ds []engines.Difference) []string {
 	out := make([]string, len(ds))
 	for i, d := range ds {
-		out[i] = k.tell(d)
+		out[i] = d.Tell(k.in.On, k.other())
 	}
 	return out
 }
@@ -47,7 +30,7 @@ func (e *eye) pairs(ctx context.Context, sql string, canonical func(string) stri
 
 // compare asks both sides the same and lists what differs, by name. The runbook
 // may expect a difference.
-func (k *look) compare(ctx context.Context, sql string, canonical func(string) string) ([]difference, error) {
+func (k *look) compare(ctx context.Context, sql string, canonical func(string) string) ([]engines.Difference, error) {
 	mine, err := k.me.pairs(ctx, sql, canonical)
 	if err != nil {
 		return nil, err
@@ -56,26 +39,9 @@ func (k *look) compare(ctx context.Context, sql string, canonical func(string) s
 	if err != nil {
 		return nil, err
 	}
-	return k.unexpected(diff(mine, theirs)), nil
+	return k.unexpected(engines.Differences(mine, theirs)), nil
 }
 
-func (k *look) unexpected(ds []difference) []difference {
-	return slices.DeleteFunc(ds, func(d difference) bool { return slices.Contains(k.p.Lists["expected_schema_diff"], d.name) })
-}
-
-func diff(mine, theirs map[string]string) []difference {
-	var out []difference
-	for name, here := range mine {
-		there, ok := theirs[name]
-		if !ok || here != there {
-			out = append(out, difference{name: name, here: here, there: there, onlyHere: !ok})
-		}
-	}
-	for name, there := range theirs {
-		if _, ok := mine[name]; !ok {
-			out = append(out, difference{name: name, there: there, onlyThere: true})
-		}
-	}
-	sort.Slice(out, func(i, j int) bool { return out[i].name < out[j].name })
-	return out
+func (k *look) unexpected(ds []engines.Difference) []engines.Difference {
+	return slices.DeleteFunc(ds, func(d engines.Difference) bool { return slices.Contains(k.p.Lists["expected_schema_diff"], d.Name) })
 }

@@ -145,7 +145,7 @@ func splitAccount(s string) (user, host string) {
 const heavy = 1000000
 
 func longTransactions(ctx context.Context, k *look) (answer, error) {
-	limit := k.p.duration("long_writer", 15*time.Second)
+	limit := k.p.Duration("long_writer", 15*time.Second)
 	rows, err := k.me.rows(ctx, `SELECT COALESCE(p.user, 'a prepared transaction'), t.trx_mysql_thread_id, TIMESTAMPDIFF(SECOND, t.trx_started, NOW()), t.trx_rows_modified, t.trx_weight
  FROM information_schema.innodb_trx t LEFT JOIN information_schema.processlist p ON p.id = t.trx_mysql_thread_id
  WHERE t.trx_mysql_thread_id <> CONNECTION_ID() AND t.trx_started < NOW() - INTERVAL `+strconv.FormatInt(limit.Microseconds(), 10)+` MICROSECOND

@@ -190,19 +190,19 @@ func sameObjects(ctx context.Context, k *look) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	ds := k.unexpected(diff(mine, theirs))
+	ds := k.unexpected(engines.Differences(mine, theirs))
 	level := engines.Caution
 	names := make([]string, 0, len(ds))
 	for _, d := range ds {
 		switch {
-		case d.onlyHere || d.onlyThere:
-			names = append(names, k.tell(d))
-		case strings.HasPrefix(d.name, "index "):
-			names = append(names, d.name+" is "+d.there+" on {there}, "+d.here+" on {here}")
+		case d.OnlyHere || d.OnlyThere:
+			names = append(names, d.Tell(k.in.On, k.other()))
+		case strings.HasPrefix(d.Name, "index "):
+			names = append(names, d.Name+" is "+d.There+" on {there}, "+d.Here+" on {here}")
 		default:
-			names = append(names, d.name+" is not the same")
+			names = append(names, d.Name+" is not the same")
 		}
-		if strings.HasPrefix(d.name, "trigger ") || strings.HasPrefix(d.name, "check ") || strings.HasPrefix(d.name, "index ") && strings.Contains(d.here+d.there, "unique ") {
+		if strings.HasPrefix(d.Name, "trigger ") || strings.HasPrefix(d.Name, "check ") || strings.HasPrefix(d.Name, "index ") && strings.Contains(d.Here+d.There, "unique ") {
 			level = engines.Block // these change or refuse what is written
 		}
 	}
@@ -232,6 +232,6 @@ func sameSpecial(ctx context.Context, k *look) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	ds := k.unexpected(diff(mine, theirs))
+	ds := k.unexpected(engines.Differences(mine, theirs))
 	return found(engines.Caution, k.list(ds)), nil
 }

@@ -112,7 +112,7 @@ func logsKept(ctx context.Context, k *look) (answer, error) {
 	if strings.Contains(is, "retention hours") {
 		next = "CALL mysql.rds_set_configuration('binlog retention hours', 168) on {here}"
 	}
-	want := k.p.duration("keep_logs", wantedLog)
+	want := k.p.Duration("keep_logs", wantedLog)
 	switch {
 	case kept < 0:
 		return passed(is)

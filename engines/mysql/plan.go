@@ -4,8 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
-	"time"
 
 	"github.com/turquoise-db/turquoise/engines"
 )
@@ -132,19 +130,6 @@ func (p plan) byID() bool { return p.mode == modeGTID }
 // replication's, and those that the runbook keeps.
 func (p plan) spared() []string { return append([]string{p.own, p.repl}, p.keep...) }
 
-// green is the side whose tokens carry the name of the way back.
-const green engines.TargetID = "green"
-
-// token marks the freeze: known when the plan is made, one per attempt. Going
-// back has its own, or the row of the way there would be taken for it.
-func (p plan) token() string {
-	t := p.Run + "." + strconv.Itoa(p.Attempt)
-	if p.From == green {
-		t += ".back"
-	}
-	return t
-}
-
 // routed reports whether clients are turned away at a router, which then opens
 // and freezes.
 func (p plan) routed() bool {
@@ -153,13 +138,6 @@ func (p plan) routed() bool {
 		return false
 	}
 	return true
-}
-
-func (p plan) duration(name string, fallback time.Duration) time.Duration {
-	if d, err := time.ParseDuration(p.Params[name]); err == nil && d > 0 {
-		return d
-	}
-	return fallback
 }
 
 // bound gives a read and its proof the same bound values.

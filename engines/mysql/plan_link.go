@@ -96,7 +96,7 @@ func (p plan) attach() (engines.Parts, error) {
 	}
 	as = append(as, define)
 	n := len(as)
-	as = append(as, p.begin(p.To), p.write(p.From, p.token()+".link"), p.arrives(p.To, p.token()+".link", threadLimit))
+	as = append(as, p.begin(p.To), p.write(p.From, p.Token()+".link"), p.arrives(p.To, p.Token()+".link", threadLimit))
 	return engines.Parts{Actions: as, Undo: engines.Undoing(n, p.unlink(p.To)...)}, nil
 }
 

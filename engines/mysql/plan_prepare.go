@@ -241,7 +241,7 @@ const applyWorkers = 8
 // retain keeps the log for as long as the copy, the rehearsal and the way back
 // may need it. A longer time, or for ever, is left alone.
 func (p plan) retain() (engines.Parts, error) {
-	s := strconv.FormatInt(int64(p.duration("keep_logs", 7*24*time.Hour)/time.Second), 10)
+	s := strconv.FormatInt(int64(p.Duration("keep_logs", 7*24*time.Hour)/time.Second), 10)
 	const name = "binlog_expire_logs_seconds"
 	return p.settings(p.On, "keep the binary log", []setting{{name,
 		"CAST(IF(@@global." + name + " = 0, 0, GREATEST(@@global." + name + ", " + s + ")) AS UNSIGNED)", "@@global." + name + " = 0 OR @@global." + name + " >= " + s}}), nil

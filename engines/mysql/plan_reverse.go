@@ -16,7 +16,7 @@ func (p plan) reverseStart() (engines.Parts, error) {
 		out.Actions = append(out.Actions, as...)
 		return len(out.Actions)
 	}
-	back := p.token() + ".r"
+	back := p.Token() + ".r"
 	stopped := do(p.halt(p.To))
 	defined := 0
 	if !p.byID() {
@@ -37,7 +37,7 @@ func (p plan) reverseStart() (engines.Parts, error) {
 			engines.Ask(p.To, "applications may not", "SELECT @@global.super_read_only, @@global.read_only", "0 / 1")))
 	}
 	sent := do(p.write(p.To, back))
-	do(p.arrives(p.From, back, p.duration("token_limit", threadLimit)))
+	do(p.arrives(p.From, back, p.Duration("token_limit", threadLimit)))
 
 	if opened > 0 {
 		out.Abort = append(out.Abort, engines.Undoing(opened, p.closeSide(p.To))...)
@@ -55,7 +55,7 @@ func (p plan) reverseStart() (engines.Parts, error) {
 func (p plan) unreverse(sent, started, defined int) []engines.Action {
 	read := p.position(p.To, "what "+string(p.To)+" has written itself", varBackPosition)
 	out := engines.Undoing(sent, read...)
-	limit := p.duration("token_limit", threadLimit)
+	limit := p.Duration("token_limit", threadLimit)
 	wait := p.waitFor(p.From, varBackPosition, "position of "+string(p.To)+", read before", limit)
 	if !p.of(p.From).maria && p.byID() {
 		wait.Proof, wait.Captures = nil, []engines.Capture{{Var: "taken_back_timed_out"}}

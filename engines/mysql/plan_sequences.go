@@ -59,7 +59,7 @@ func (p plan) sequences() (engines.Parts, error) {
 // way back a table that only green has is green's own.
 func (p plan) countersBehind() string {
 	missing := "i.table_name IS NULL OR "
-	if p.From == green {
+	if p.From == engines.GreenSide {
 		missing = "i.table_name IS NOT NULL AND "
 	}
 	return "SELECT COUNT(*) FROM " + replace(wantedSQL, "%FROM%", "$1") +

@@ -45,7 +45,7 @@ func (p plan) freeze() (engines.Parts, error) {
 	// A prepared transaction outlives its session, and XA COMMIT goes through
 	// read_only on MySQL.
 	as := []engines.Action{shut, p.drain(p.From),
-		engines.Checked(p.From, "no prepared transaction", kept("XA RECOVER", "gtrid_length"), "none"), p.write(p.From, p.token())}
+		engines.Checked(p.From, "no prepared transaction", kept("XA RECOVER", "gtrid_length"), "none"), p.write(p.From, p.Token())}
 	if !p.of(p.From).maria {
 		as = append(as, engines.Proven(engines.Act(p.From, "nobody can write on "+string(p.From), "SET GLOBAL super_read_only = ON"),
 			engines.Ask(p.From, "super_read_only is on", "SELECT @@global.super_read_only", "1")))
@@ -72,10 +72,10 @@ func (p plan) openSide(on engines.TargetID) engines.Action {
 // beyond the position nobody but it has written; then the way back would carry
 // it to the other side, so the window is refused.
 func (p plan) catchup() (engines.Parts, error) {
-	limit := p.duration("catchup_limit", 30*time.Second)
+	limit := p.Duration("catchup_limit", 30*time.Second)
 	as := []engines.Action{
 		p.waitFor(p.To, varPosition, p.freezePosition().Why, limit),
-		p.arrives(p.To, p.token(), limit),
+		p.arrives(p.To, p.Token(), limit),
 	}
 	begins := p.position(p.To, "where the way back begins", varToFile)
 	if p.byID() {

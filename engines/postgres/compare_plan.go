@@ -84,7 +84,7 @@ func (p plan) compareProve() (engines.Parts, error) {
 	if !p.compared() {
 		return engines.Parts{UndoNone: notCompared}, nil
 	}
-	a := engines.CompareAction(engines.CompareOrder{Do: engines.CompareProve, Token: p.token()})
+	a := engines.CompareAction(engines.CompareOrder{Do: engines.CompareProve, Token: p.Token()})
 	a.Limit = proveLimit
 	return engines.Parts{Actions: []engines.Action{a}, UndoNone: "reads only"}, nil
 }

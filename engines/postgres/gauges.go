@@ -312,7 +312,7 @@ func (k *tick) behind(ctx context.Context, peer engines.Sequencer) (n, all int, 
 	for _, s := range theirs {
 		// Going back, a sequence that only green has is green's own.
 		m, ok := have[[2]string{s.Schema, s.Name}]
-		if ok && late(m, s) || !ok && k.in.From != green {
+		if ok && late(m, s) || !ok && k.in.From != engines.GreenSide {
 			n++
 		}
 	}

@@ -60,17 +60,17 @@ func wayBackColumns(ctx context.Context, k *look) (answer, error) {
 		whole[t] = true
 	}
 	var more, stuck []string
-	for _, d := range diff(mine, theirs) {
-		if d.onlyHere || d.onlyThere {
+	for _, d := range engines.Differences(mine, theirs) {
+		if d.OnlyHere || d.OnlyThere {
 			continue
 		}
-		extra := strings.Join(missingWords(d.here, d.there), " ")
+		extra := strings.Join(missingWords(d.Here, d.There), " ")
 		switch {
 		case extra == "":
-		case whole[d.name] || k.me.major < 15:
-			stuck = append(stuck, d.name+" ("+extra+")")
+		case whole[d.Name] || k.me.major < 15:
+			stuck = append(stuck, d.Name+" ("+extra+")")
 		default:
-			more = append(more, d.name+" ("+extra+")")
+			more = append(more, d.Name+" ("+extra+")")
 		}
 	}
 	switch {

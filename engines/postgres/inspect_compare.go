@@ -3,7 +3,6 @@ package postgres
 import (
 	"context"
 	"slices"
-	"sort"
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -24,27 +23,9 @@ func (e *eye) pairs(ctx context.Context, sql string, args ...string) (map[string
 	return out, nil
 }
 
-// difference is a thing that the sides have not alike. An empty side lacks it.
-type difference struct {
-	name, here, there string
-	onlyHere          bool
-	onlyThere         bool
-}
-
-func (k *look) tell(d difference) string {
-	here, there := string(k.in.On), string(k.other())
-	switch {
-	case d.onlyHere:
-		return d.name + " is on " + here + " only"
-	case d.onlyThere:
-		return d.name + " is on " + there + " only"
-	}
-	return d.name + " is " + d.there + " on " + there + ", " + d.here + " on " + here
-}
-
 // compare asks both sides the same and lists what differs, by name. The
 // runbook may expect a difference.
-func (k *look) compare(ctx context.Context, sql string, args ...string) ([]difference, error) {
+func (k *look) compare(ctx context.Context, sql string, args ...string) ([]engines.Difference, error) {
 	mine, err := k.me.pairs(ctx, sql, args...)
 	if err != nil {
 		return nil, err
@@ -53,34 +34,17 @@ func (k *look) compare(ctx context.Context, sql string, args ...string) ([]diffe
 	if err != nil {
 		return nil, err
 	}
-	return k.unexpected(diff(mine, theirs)), nil
+	return k.unexpected(engines.Differences(mine, theirs)), nil
 }
 
-func (k *look) unexpected(ds []difference) []difference {
-	return slices.DeleteFunc(ds, func(d difference) bool { return slices.Contains(k.p.Lists["expected_schema_diff"], d.name) })
+func (k *look) unexpected(ds []engines.Difference) []engines.Difference {
+	return slices.DeleteFunc(ds, func(d engines.Difference) bool { return slices.Contains(k.p.Lists["expected_schema_diff"], d.Name) })
 }
 
-func diff(mine, theirs map[string]string) []difference {
-	var out []difference
-	for name, here := range mine {
-		there, ok := theirs[name]
-		if !ok || here != there {
-			out = append(out, difference{name: name, here: here, there: there, onlyHere: !ok})
-		}
-	}
-	for name, there := range theirs {
-		if _, ok := mine[name]; !ok {
-			out = append(out, difference{name: name, there: there, onlyThere: true})
-		}
-	}
-	sort.Slice(out, func(i, j int) bool { return out[i].name < out[j].name })
-	return out
-}
-
-func (k *look) list(ds []difference) []string {
+func (k *look) list(ds []engines.Difference) []string {
 	out := make([]string, len(ds))
 	for i, d := range ds {
-		out[i] = k.tell(d)
+		out[i] = d.Tell(k.in.On, k.other())
 	}
 	return out
 }
@@ -90,7 +54,7 @@ func (k *look) list(ds []difference) []string {
 func differInBoth(sql string) func(context.Context, *look) (answer, error) {
 	return func(ctx context.Context, k *look) (answer, error) {
 		ds, err := k.compare(ctx, sql)
-		ds = slices.DeleteFunc(ds, func(d difference) bool { return d.onlyHere || d.onlyThere })
+		ds = slices.DeleteFunc(ds, func(d engines.Difference) bool { return d.OnlyHere || d.OnlyThere })
 		return found(engines.Block, k.list(ds)), err
 	}
 }
@@ -131,7 +95,7 @@ func settingsEqual(ctx context.Context, k *look) (answer, error) {
 			got[i][text(r, 0)] = text(r, 1)
 		}
 	}
-	return found(engines.Caution, k.list(k.unexpected(diff(got[0], got[1])))), nil
+	return found(engines.Caution, k.list(k.unexpected(engines.Differences(got[0], got[1])))), nil
 }
 
 // plain is a session with the server's own defaults.
@@ -157,8 +121,8 @@ func bigEnough(ctx context.Context, k *look) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	ds = slices.DeleteFunc(ds, func(d difference) bool {
-		return d.onlyHere || len(d.here) > len(d.there) || len(d.here) == len(d.there) && d.here >= d.there
+	ds = slices.DeleteFunc(ds, func(d engines.Difference) bool {
+		return d.OnlyHere || len(d.Here) > len(d.There) || len(d.Here) == len(d.There) && d.Here >= d.There
 	})
 	return found(engines.Caution, k.list(ds)), nil
 }

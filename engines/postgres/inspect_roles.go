@@ -65,11 +65,11 @@ func fewerRights(ctx context.Context, k *look) (answer, error) {
 	}
 	var lack []string
 	for _, d := range ds {
-		if d.onlyHere || d.onlyThere {
+		if d.OnlyHere || d.OnlyThere {
 			continue // the schema comparison tells
 		}
-		if m := missingWords(d.there, d.here); len(m) > 0 {
-			lack = append(lack, d.name+" lacks "+strings.Join(m, ", "))
+		if m := missingWords(d.There, d.Here); len(m) > 0 {
+			lack = append(lack, d.Name+" lacks "+strings.Join(m, ", "))
 		}
 	}
 	return found(engines.Block, lack), nil

@@ -93,7 +93,7 @@ func schemasEqual(ctx context.Context, k *look) (answer, error) {
 	}
 	ds = whole(ds)
 	level := engines.Caution
-	slices.SortStableFunc(ds, func(a, b difference) int { return rank(a) - rank(b) })
+	slices.SortStableFunc(ds, func(a, b engines.Difference) int { return rank(a) - rank(b) })
 	if len(ds) > 0 && rank(ds[0]) == 0 {
 		level = engines.Block
 	}
@@ -101,26 +101,26 @@ func schemasEqual(ctx context.Context, k *look) (answer, error) {
 }
 
 // whole leaves out the parts of a relation that one side lacks altogether.
-func whole(ds []difference) []difference {
+func whole(ds []engines.Difference) []engines.Difference {
 	gone := map[string]bool{}
 	for _, d := range ds {
-		if kind, name, _ := strings.Cut(d.name, " "); kind == "relation" && (d.onlyHere || d.onlyThere) {
+		if kind, name, _ := strings.Cut(d.Name, " "); kind == "relation" && (d.OnlyHere || d.OnlyThere) {
 			gone[name] = true
 		}
 	}
-	return slices.DeleteFunc(ds, func(d difference) bool {
-		kind, name, _ := strings.Cut(d.name, " ")
+	return slices.DeleteFunc(ds, func(d engines.Difference) bool {
+		kind, name, _ := strings.Cut(d.Name, " ")
 		dot := strings.LastIndex(name, ".")
 		return kind != "relation" && dot > 0 && gone[name[:dot]]
 	})
 }
 
 // rank is 0 for what stops replication, so that it is named first.
-func rank(d difference) int {
-	kind, _, _ := strings.Cut(d.name, " ")
-	stops := kind == "relation" && d.onlyThere || kind == "column" && !d.onlyHere || kind == "constraint" && !d.onlyThere || kind == "enum" && !d.onlyHere
-	if kind == "column" && d.onlyHere {
-		stops = strings.Contains(d.here, " not null") && !strings.Contains(d.here, " default ") && !strings.Contains(d.here, " generated") && !strings.Contains(d.here, " identity")
+func rank(d engines.Difference) int {
+	kind, _, _ := strings.Cut(d.Name, " ")
+	stops := kind == "relation" && d.OnlyThere || kind == "column" && !d.OnlyHere || kind == "constraint" && !d.OnlyThere || kind == "enum" && !d.OnlyHere
+	if kind == "column" && d.OnlyHere {
+		stops = strings.Contains(d.Here, " not null") && !strings.Contains(d.Here, " default ") && !strings.Contains(d.Here, " generated") && !strings.Contains(d.Here, " identity")
 	}
 	if stops {
 		return 0
@@ -140,12 +140,12 @@ func extensions(ctx context.Context, k *look) (answer, error) {
 	var absent, missing, other []string
 	for _, d := range ds {
 		switch {
-		case d.onlyThere && !slices.Contains(offered, d.name):
-			absent = append(absent, d.name)
-		case d.onlyThere:
-			missing = append(missing, d.name)
-		case !d.onlyHere:
-			other = append(other, k.tell(d))
+		case d.OnlyThere && !slices.Contains(offered, d.Name):
+			absent = append(absent, d.Name)
+		case d.OnlyThere:
+			missing = append(missing, d.Name)
+		case !d.OnlyHere:
+			other = append(other, d.Tell(k.in.On, k.other()))
 		}
 	}
 	switch {
@@ -193,7 +193,7 @@ func encodings(ctx context.Context, k *look) (answer, error) {
 	ds, err := k.compare(ctx, `SELECT v.n, v.s FROM pg_database d, LATERAL (VALUES ('encoding', pg_encoding_to_char(d.encoding)), ('collation', coalesce(d.datcollate, '')), ('character type', coalesce(d.datctype, '')),
  ('provider', coalesce(to_jsonb(d) ->> 'datlocprovider', 'c'))) v(n, s) WHERE d.datname = current_database()`)
 	level := engines.Caution
-	if slices.ContainsFunc(ds, func(d difference) bool { return d.name == "encoding" }) {
+	if slices.ContainsFunc(ds, func(d engines.Difference) bool { return d.Name == "encoding" }) {
 		level = engines.Block
 	}
 	a := found(level, k.list(ds))

@@ -26,7 +26,7 @@ const sequenceKinds = `SELECT format('%I.%I', n.nspname, c.relname), s.seqtypid:
 // sequenceSets: one that only this side has is never raised and harms nothing.
 func sequenceSets(ctx context.Context, k *look) (answer, error) {
 	ds, err := k.compare(ctx, sequenceKinds)
-	ds = slices.DeleteFunc(ds, func(d difference) bool { return d.onlyHere })
+	ds = slices.DeleteFunc(ds, func(d engines.Difference) bool { return d.OnlyHere })
 	return found(engines.Block, k.list(ds)), err
 }
 

@@ -16,7 +16,7 @@ func sessionChecks() []check {
 		{id: "PG27", title: "No long transaction", on: onFrom, needs: needStats, want: "no writer over 15 s, no reader over 5 min, no index or table being built anew",
 			cause: "A slot waits for every transaction that is open; the freeze ends what is left.", next: "find its owner in the client list; it is ended by the freeze at the latest",
 			ask: none(engines.Caution, longTransactions, func(k *look) string { return k.p.own },
-				func(k *look) string { return k.p.duration("long_writer", longWriter).String() }, func(k *look) string { return k.p.duration("long_reader", longReader).String() })},
+				func(k *look) string { return k.p.Duration("long_writer", longWriter).String() }, func(k *look) string { return k.p.Duration("long_reader", longReader).String() })},
 		{id: "PG28", title: "Only replication writes to green", on: onTo, needs: needStats | needSub, want: "0 writers",
 			cause: "A row that was written on green is in the way of the same row from blue.", next: "end the session, and close its role on {here}", ask: strangers},
 		{id: "PG05/databases", title: "No application works in another database", on: onFrom, needs: needStats, want: "0 sessions in other databases of {here}",

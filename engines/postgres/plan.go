@@ -3,8 +3,6 @@ package postgres
 import (
 	"errors"
 	"slices"
-	"strconv"
-	"time"
 
 	"github.com/turquoise-db/turquoise/engines"
 )
@@ -91,16 +89,6 @@ func newPlan(r engines.Request) plan {
 // sessions that carry our name are spared.
 func (p plan) spared() []string { return append([]string{p.repl, "rdsadmin"}, p.keep...) }
 
-// token marks the freeze: known when the plan is made, one per attempt. Going
-// back has its own, or the row of the way there would be taken for it.
-func (p plan) token() string {
-	t := p.Run + "." + strconv.Itoa(p.Attempt)
-	if p.From == green {
-		t += ".back"
-	}
-	return t
-}
-
 // routed reports whether clients wait at a router, which then opens and freezes.
 func (p plan) routed() bool {
 	switch p.Param("router", "pgbouncer") {
@@ -109,16 +97,6 @@ func (p plan) routed() bool {
 	}
 	return true
 }
-
-func (p plan) duration(name string, fallback time.Duration) time.Duration {
-	if d, err := time.ParseDuration(p.Params[name]); err == nil && d > 0 {
-		return d
-	}
-	return fallback
-}
-
-// green is the side whose links carry the names of the way back.
-const green engines.TargetID = "green"
 
 // link is one direction of replication.
 type link struct {
@@ -133,7 +111,7 @@ func linkOf(params map[string]string, from, to engines.TargetID) link {
 		}
 		return fallback
 	}
-	if from == green {
+	if from == engines.GreenSide {
 		return link{from, to, get("rev_publication", "tq_pub_rev"), get("rev_slot", "tq_rev"), get("rev_subscription", "tq_rev")}
 	}
 	return link{from, to, get("publication", "tq_pub"), get("slot", "tq_fwd"), get("subscription", "tq_sub")}

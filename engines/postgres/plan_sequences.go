@@ -48,7 +48,7 @@ SELECT count(CASE
 // green's own: no statement of blue's application asks for it.
 func (p plan) sequencesBehind() string {
 	missing := "q.oid IS NULL OR"
-	if p.From == green {
+	if p.From == engines.GreenSide {
 		missing = "q.oid IS NOT NULL AND"
 	}
 	return `WITH q AS MATERIALIZED (` + sequenceRows + `)

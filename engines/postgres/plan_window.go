@@ -103,7 +103,7 @@ func seen(t engines.TargetID, tbl, token string) *engines.Proof {
 // fence commits the token. A token that is already there is an error, not a
 // success: the other side could have it from another attempt.
 func (p plan) fence() engines.Action {
-	return engines.Proven(engines.Act(p.From, "token "+p.token(), "INSERT INTO tq.fence (token) VALUES ("+lit(p.token())+")"), seen(p.From, "fence", p.token()))
+	return engines.Proven(engines.Act(p.From, "token "+p.Token(), "INSERT INTO tq.fence (token) VALUES ("+lit(p.Token())+")"), seen(p.From, "fence", p.Token()))
 }
 
 // position reads the insert position: the write position lags behind commits
@@ -117,8 +117,8 @@ func (p plan) position() engines.Action {
 // catchup waits for the token on the other side, makes durable there what was
 // applied before it, and compares positions as the second proof.
 func (p plan) catchup() (engines.Parts, error) {
-	limit := p.duration("catchup_limit", 30*time.Second)
-	arrived := engines.Until(seen(p.To, "fence", p.token()), pollEvery, limit)
+	limit := p.Duration("catchup_limit", 30*time.Second)
+	arrived := engines.Until(seen(p.To, "fence", p.Token()), pollEvery, limit)
 	l := p.ahead()
 	behind := `SELECT confirmed_flush_lsn >= $1::pg_lsn FROM pg_catalog.pg_replication_slots WHERE slot_name = ` + lit(l.slot)
 	binds := []engines.Bind{{Var: "freeze_lsn", Why: "freeze position, read on " + string(p.From) + " after the last writer was gone"}}
@@ -128,7 +128,7 @@ func (p plan) catchup() (engines.Parts, error) {
 	pos.Binds, pos.Proof = binds, flushed
 	return engines.Parts{Actions: []engines.Action{
 		engines.Proven(engines.Act(p.To, "token has arrived", arrived.Text), arrived),
-		engines.Proven(engines.Act(p.To, "acknowledge the token", "INSERT INTO tq.ack (token) VALUES ("+lit(p.token())+") ON CONFLICT DO NOTHING"), seen(p.To, "ack", p.token())),
+		engines.Proven(engines.Act(p.To, "acknowledge the token", "INSERT INTO tq.ack (token) VALUES ("+lit(p.Token())+") ON CONFLICT DO NOTHING"), seen(p.To, "ack", p.Token())),
 		pos,
 	}, UndoNone: "waits, and writes one row of its own"}, nil
 }

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	tea "charm.land/bubbletea/v2"
+
 	"github.com/turquoise-db/turquoise/runbooks"
 	"github.com/turquoise-db/turquoise/session"
 )
@@ -49,6 +51,18 @@ func TestTheConfirmBoxNamesWhatWasOverridden(t *testing.T) {
 	r.reads()
 	r.shows("OVERRIDDEN", "9 checks did not pass", "… 6 more", "Type blue", "esc")
 	newRig(t, ready(), 120, 40).showsNot("OVERRIDDEN")
+}
+
+// The second person, who was not there when it was overridden, sees it beside the
+// text that is signed, with the reason.
+func TestTheApproveBoxNamesWhatWasOverridden(t *testing.T) {
+	for _, size := range [][2]int{{80, 24}, {120, 40}} {
+		r := newRig(t, relying(1, noReturn(2)), size[0], size[1])
+		r.openBox()
+		r.reads()
+		r.key(tea.KeyPressMsg{Code: tea.KeyTab})
+		r.shows("APPROVE 3.2?", "OVERRIDDEN", "PG31 backup on blue: 31 h", "because: a copy is on tape", "signed by bo")
+	}
 }
 
 // reads goes from the pager, if it is open, to the box.

@@ -105,7 +105,11 @@ func (m Model) approveParts(w int) (string, tok, []line, []line, []line) {
 	if !ok {
 		return title, red, head, []line{one(text, a.Why)}, []line{nil, {{turq | bold, "esc"}, {dim, " back"}}}
 	}
-	var middle []line
+	// Not part of the text that is signed, but of what the signer should know.
+	middle := againstLines(c, allAgainst, w)
+	if len(middle) > 0 {
+		middle = append(middle, nil)
+	}
 	for _, l := range strings.Split(strings.TrimSuffix(t.Text, "\n"), "\n") {
 		middle = append(middle, gutter(l, w, turq)...)
 	}

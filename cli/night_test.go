@@ -33,12 +33,16 @@ type night struct {
 // nightClients of the workload.
 const nightClients = 16
 
+// nightTPS of all of them together: enough that each action meets transactions in
+// flight, and little enough that nights can share two cores.
+const nightTPS = 120
+
 func newNight(t *testing.T) *night { t.Helper(); return newNightOn(t, courses()[0]) }
 
 func newNightOn(t *testing.T, c course) *night {
 	t.Helper()
 	bench := labtest.Bench(t, c.engine, lab.BenchOptions{Flavor: c.flavor})
-	l, err := lab.StartLedger(t.Context(), bench.AppDSN(), nightClients, lab.LedgerOptions{})
+	l, err := lab.StartLedger(t.Context(), bench.AppDSN(), nightClients, lab.LedgerOptions{TPS: nightTPS})
 	if err != nil {
 		t.Fatal(err)
 	}

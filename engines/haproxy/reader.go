@@ -257,7 +257,7 @@ func procs(ctx context.Context, at place) (string, error) {
 	if err != nil {
 		return "", mask(err)
 	}
-	s := &socket{at: at, c: c, end: masterPrompt}
+	s := &socket{at: at, c: c, end: masterPrompt, most: answerMost}
 	defer s.close()
 	if _, err := s.ask(ctx, "prompt"); err != nil {
 		return "", err

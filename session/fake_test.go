@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
 	"testing"
@@ -141,6 +142,8 @@ func (planner) Plan(r engines.Request) (engines.Parts, error) {
 		p.Abort = []engines.Action{{Target: r.On, Text: "thaw", Title: "thaw", Undoes: 1, Starts: engines.WritesOpen}}
 	case "catchup":
 		p.Abort = []engines.Action{{Target: r.On, Text: "uncatch", Title: "uncatch", Undoes: 1}}
+	case "persist":
+		a.Text = fmt.Sprintf("token %s.%d", r.Run, r.Attempt)
 	case "open":
 		a.Starts = engines.OpensGreen
 	}

@@ -114,12 +114,7 @@ func (s *Session) inputs(attempt int, vars map[string]string) steps.Inputs {
 
 // plan makes the current item's plan as of now. s.mu is held.
 func (s *Session) plan(it runbooks.Item) (*steps.Plan, error) {
-	x := s.state.Step(it.Step.ID)
-	attempt := x.Attempt + 1
-	vars := s.state.Vars
-	if x.Phase == steps.Armed || x.Phase == steps.Running || x.Phase == steps.Proving || x.Phase == steps.Unclear {
-		attempt, vars = x.Attempt, x.Vars
-	}
+	attempt, vars := s.state.Planned(it.Step.ID)
 	return s.planAs(it, attempt, vars)
 }
 
@@ -318,7 +313,11 @@ func (s *Session) evidence(who Person, in Intent) steps.Evidence {
 	case steps.TakeBack:
 		ev.Plans = s.heldPlans()
 	case steps.Arm, steps.Confirm, steps.OverrideGate:
-		p, err := s.plan(it)
+		attempt, vars := s.state.Planned(it.Step.ID)
+		if _, arms := in.Command.(steps.Arm); arms {
+			attempt, vars = s.state.Anew(it.Step.ID)
+		}
+		p, err := s.planAs(it, attempt, vars)
 		ev.Plan, ev.PlanErr = p, err
 		if p != nil {
 			ev.Verdicts = s.verdicts(p.Needs)

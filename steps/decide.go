@@ -162,9 +162,13 @@ func decideArm(s State, c Arm, ev Evidence) ([]Event, error) {
 	if why := closedGate(s.notOverridden(it.Step.ID, x.Attempt+1, ev.Verdicts)); why != "" {
 		return nil, refuse("press v to look again", "%s", why)
 	}
-	out := []Event{event(audit.System, it.Step.ID, x.Attempt+1, entries.StepPlan{
+	var out []Event
+	if x.Phase == Armed { // one plan at a time: what was signed for the one before counts no more
+		out = append(out, disarmed(ev.By, it.Step.ID, x, "armed again"))
+	}
+	out = append(out, event(audit.System, it.Step.ID, x.Attempt+1, entries.StepPlan{
 		Title: ev.Plan.Title, Risk: ev.Plan.Risk.String(), Plan: ev.Plan.Text, PlanSHA256: ev.Plan.Digest, Needs: Policy(it.Step),
-	})}
+	}))
 	if n := need(it.Step) - len(s.ahead(it.Step, ev.Now)); n > 0 {
 		out = append(out, request(it, x.Attempt+1, ActRun, ev.Plan.Digest, n, ev.Now))
 	}
@@ -222,7 +226,12 @@ func decideDisarm(s State, ev Evidence) ([]Event, error) {
 	if !ok || x.Phase != Armed {
 		return nil, ErrNothing
 	}
-	e := event(ev.By, it.Step.ID, x.Attempt, entries.StepDisarmed{Reason: "operator"})
+	return []Event{disarmed(ev.By, it.Step.ID, x, "operator")}, nil
+}
+
+// disarmed takes the plan of an armed step back.
+func disarmed(by string, id runbooks.StepID, x StepState, reason string) Event {
+	e := event(by, id, x.Attempt, entries.StepDisarmed{Reason: reason})
 	e.Ref = audit.Ref(x.PlanSeq)
-	return []Event{e}, nil
+	return e
 }

@@ -41,9 +41,7 @@ func decideConfirm(s State, c Confirm, ev Evidence) ([]Event, error) {
 		closed = closed || v.Status != checks.Pass
 	}
 	if closed {
-		dis := event(audit.System, id, x.Attempt, entries.StepDisarmed{Reason: "gate"})
-		dis.Ref = audit.Ref(x.PlanSeq)
-		return append(out, dis), nil
+		return append(out, disarmed(audit.System, id, x, "gate")), nil
 	}
 	intent := event(ev.By, id, x.Attempt, entries.StepIntent{
 		PlanSHA256: c.Digest, Approvals: grants, Waiver: waiver, Gates: gates,

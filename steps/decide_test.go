@@ -189,3 +189,28 @@ func TestResumeMakesDoubt(t *testing.T) {
 		t.Errorf("armed step after resume: %s", p)
 	}
 }
+
+// TestArmedAgain: a step that is armed already is planned anew, and the newest
+// plan is the one that can be confirmed. What was signed for the plan before it
+// is worth nothing any more.
+func TestArmedAgain(t *testing.T) {
+	for _, id := range []runbooks.StepID{"1.1", "2"} {
+		w := newWorld(false).to(t, id)
+		w.s.Walk[w.s.Pos].Step.Signers = 2
+		w.arm(t)
+		first := w.s.Step(id)
+		evs := w.decide(t, steps.Arm{Step: id}, w.again())
+		x := w.s.Step(id)
+		if x.Attempt != first.Attempt+1 || evs[0].Body.Type() != "step.disarmed" || *evs[0].Ref != first.PlanSeq {
+			t.Fatalf("step %s: armed again it is attempt %d after %d, with %+v", id, x.Attempt, first.Attempt, evs)
+		}
+		r, _ := w.s.Request(id, steps.ActRun)
+		if r.Digest != x.Digest || r.Over != "" || w.s.Requests[len(w.s.Requests)-2].Over == "" {
+			t.Errorf("step %s: requests %+v, want the newer alone to stand", id, w.s.Requests)
+		}
+		w.s.Walk[w.s.Pos].Step.Signers = 1
+		if !intentIn(w.decide(t, w.confirm(), w.shown())) {
+			t.Errorf("step %s: the newest plan was confirmed and no intent followed", id)
+		}
+	}
+}

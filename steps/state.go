@@ -123,6 +123,22 @@ func (s State) Current() (runbooks.Item, bool) {
 // Step returns what is known of a step.
 func (s State) Step(id runbooks.StepID) StepState { return s.Steps[id] }
 
+// Planned gives the attempt that the plan of a step is for, and the values it was
+// made from: of the plan that stands, or of the one that arming would make.
+func (s State) Planned(id runbooks.StepID) (attempt int, vars map[string]string) {
+	x := s.Steps[id]
+	switch x.Phase {
+	case Armed, Running, Proving, Unclear:
+		return x.Attempt, x.Vars
+	}
+	return s.Anew(id)
+}
+
+// Anew is Planned for a plan that arming makes, whatever stands.
+func (s State) Anew(id runbooks.StepID) (attempt int, vars map[string]string) {
+	return s.Steps[id].Attempt + 1, s.Vars
+}
+
 // Busy reports whether a step runs now.
 func (s State) Busy() bool {
 	it, ok := s.Current()

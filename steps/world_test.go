@@ -109,12 +109,12 @@ func (w *world) plan() (*steps.Plan, error) {
 	if !ok {
 		return nil, errors.New("no step")
 	}
-	x := w.s.Step(it.Step.ID)
-	in := steps.Inputs{Book: w.s.Book, Planners: map[string]engines.Planner{"plain": plain{}}, Known: w.s.Bound, Vars: w.s.Vars, Run: "r1", Attempt: x.Attempt + 1}
-	switch x.Phase {
-	case steps.Armed, steps.Running, steps.Proving, steps.Unclear:
-		in.Attempt, in.Vars = x.Attempt, x.Vars
-	}
+	return w.planAs(w.s.Planned(it.Step.ID))
+}
+
+func (w *world) planAs(attempt int, vars map[string]string) (*steps.Plan, error) {
+	it, _ := w.s.Current()
+	in := steps.Inputs{Book: w.s.Book, Planners: map[string]engines.Planner{"plain": plain{}}, Known: w.s.Bound, Vars: vars, Run: "r1", Attempt: attempt}
 	p, err := steps.Make(in, it)
 	return &p, err
 }
@@ -128,6 +128,13 @@ func (w *world) shown() steps.Evidence {
 	if e.PlanErr == nil {
 		e.Typed = e.Plan.Word
 	}
+	return e
+}
+
+// again is the evidence of a person who asks for a new plan.
+func (w *world) again() steps.Evidence {
+	e := w.shown()
+	e.Plan, e.PlanErr = w.planAs(w.s.Anew(w.current()))
 	return e
 }
 

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"time"
 )
 
 var (
@@ -96,6 +97,15 @@ func (o *Options) fill() error {
 		o.From = "-/-/-"
 	}
 	return nil
+}
+
+// Free refuses a record that another process writes at this moment.
+func Free(dir string, now time.Time) error {
+	lock, err := lockDir(dir, now)
+	if err != nil {
+		return err
+	}
+	return lock.Close()
 }
 
 func lockLog(dir string, o Options) (*Log, error) {

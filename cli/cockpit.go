@@ -38,6 +38,11 @@ func (c *cutover) flags(f *pflag.FlagSet) {
 	f.StringVar(&c.operator, "operator", "", "name of the person at the keyboard (default: the login)")
 }
 
+// lockFlag lets a person end another cockpit that holds a server.
+func (c *cutover) lockFlag(f *pflag.FlagSet) {
+	f.StringVar(&c.lock, "break-lock", "", "reason for ending the session of another cockpit that holds the lock of a server, after its machine was lost; goes into the record")
+}
+
 // check refuses before anything is opened what could not be shown later.
 func (sc screen) check(a *App) error {
 	if _, _, err := sc.look(); err != nil {

@@ -52,6 +52,7 @@ suspended again. The status is 1 if the step stays unclear.`,
 	f.StringVar(&r.dir, "dir", "", "folder that holds the records (default: turquoise in XDG_STATE_HOME)")
 	f.StringVar(&r.operator, "operator", "", "name of the person at the keyboard (default: the login)")
 	r.identity.flags(f)
+	r.lockFlag(f)
 	f.StringVar(&r.settle, "settle", "", "settle the unclear step: verify, done, run_again, roll_back or stop")
 	f.StringVar(&r.reason, "reason", "", "why; goes into the record")
 	f.BoolVar(&r.json, "json", false, "print the result of --settle as JSON")
@@ -88,7 +89,7 @@ func (a *App) resume(ctx context.Context, name string, r resumption) error {
 	r.anchor.beside(ctx, outside, &cfg)
 	s, err := session.Resume(ctx, cfg, r.reason)
 	if err != nil {
-		return err
+		return notDriving(err)
 	}
 	a.compare(s)
 	if err := a.giveAhead(ctx, s, r.identity.approvals); err != nil {

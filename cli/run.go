@@ -38,6 +38,7 @@ step ends by itself and is recorded, no other starts, and turquoise resume goes 
 	c.flags(f)
 	c.identity.flags(f)
 	c.anchor.flags(f)
+	c.lockFlag(f)
 	sc.flags(f)
 	f.StringArrayVar(&c.params, "param", nil, "a parameter of the runbook, NAME=VALUE; may be repeated")
 	f.StringVar(&c.change, "change", "", "number of the change ticket, for banner and record")

@@ -63,3 +63,29 @@ type Contention interface {
 	// one line each for a person.
 	Holders(ctx context.Context, object string) ([]string, error)
 }
+
+// Exclusive is the ability of a Conn to keep every other cockpit away from its
+// database, whatever machine that runs on. A Conn without it belongs to a server
+// that has no such lock: a router, a program.
+type Exclusive interface {
+	Departure
+	// Claim takes the lock for as long as this connection lives. Nil: this
+	// connection has it, now or since before. It never waits.
+	Claim(ctx context.Context) (*Holder, error)
+	// Evict ends a holder's session on the server. One that is gone is no error.
+	Evict(ctx context.Context, h Holder) error
+}
+
+// Holder is the session of another cockpit that holds the lock.
+type Holder struct {
+	Session string // as the server numbers it; empty: it was gone before it could be asked about
+	Who     string // for a person: login, the name it gives itself, from where, since when
+}
+
+// String names the holder in one line.
+func (h Holder) String() string {
+	if h.Session == "" {
+		return "a session that is gone since"
+	}
+	return "session " + h.Session + ", " + h.Who
+}

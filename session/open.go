@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -40,6 +41,9 @@ func Start(ctx context.Context, cfg Config) (*Session, error) {
 // Resume goes on with a record: the state is the recorded one, a step that was
 // running is unclear, and the servers are asked again who they are.
 func Resume(ctx context.Context, cfg Config, reason string) (*Session, error) {
+	if err := audit.Free(cfg.Dir, cfg.Now()); errors.Is(err, audit.ErrHeld) {
+		return nil, err // the nearer lock first: it names a process of this machine
+	}
 	s, err := prepare(ctx, cfg)
 	if err != nil {
 		return nil, err
@@ -64,7 +68,7 @@ func Resume(ctx context.Context, cfg Config, reason string) (*Session, error) {
 	if err == nil {
 		err = s.compare()
 	}
-	if evs := s.clockState(); err == nil && len(evs) > 0 {
+	if evs := append(s.soleEvents(), s.clockState()...); err == nil && len(evs) > 0 {
 		_, err = s.commit(evs...)
 	}
 	s.mu.Unlock()
@@ -81,8 +85,11 @@ func prepare(ctx context.Context, cfg Config) (*Session, error) {
 	s := &Session{cfg: cfg, ctx: run, stop: cancel, known: map[engines.TargetID]engines.Identity{}, clocks: map[engines.TargetID]serverClock{},
 		state: steps.New(cfg.Book, cfg.Stepwise), subs: map[chan Snapshot]struct{}{},
 		stepCh: make(chan struct{}), hands: make(chan struct{}, 1), lookers: map[string]bool{}, tickCh: make(chan struct{}), started: cfg.Now(), lab: true,
-		waiting: map[int64]Intent{}, tried: map[string][sha256.Size]byte{}}
+		waiting: map[int64]Intent{}, tried: map[string][sha256.Size]byte{}, others: map[engines.TargetID]engines.Holder{}, ours: map[engines.TargetID]string{}}
 	s.conns = newDoors(s.openConn)
+	s.locks = newDoors(func(ctx context.Context, t engines.TargetID, _ string) (engines.Conn, error) {
+		return s.openAs(ctx, t, "lock")
+	})
 	readers := map[engines.TargetID]engines.Reader{}
 	for _, t := range cfg.Book.Targets {
 		e, ok := cfg.Engines[t.Engine]
@@ -106,11 +113,20 @@ func prepare(ctx context.Context, cfg Config) (*Session, error) {
 			return nil, s.giveUp(err)
 		}
 		s.known[t.ID], s.clocks[t.ID] = who, clockOf(who, asked, cfg.Now())
+		if _, ok := c.(engines.Exclusive); ok {
+			s.locked = append(s.locked, t.ID)
+		}
 		s.lab = s.lab && who.Lab != ""
 	}
 	s.sampler = newSampler(cfg.every(), cfg.Now, readers)
 	s.peers = readers
-	return s, s.apart()
+	if err := s.apart(); err != nil {
+		return nil, err
+	}
+	if err := s.alone(ctx); err != nil {
+		return nil, s.giveUp(err)
+	}
+	return s, nil
 }
 
 // apart refuses what must not be: blue and green the same server, and targets
@@ -134,7 +150,6 @@ func (s *Session) request(ctx context.Context, t engines.TargetID, role string) 
 }
 
 func (s *Session) openConn(ctx context.Context, t engines.TargetID, session string) (engines.Conn, error) {
-	target, _ := s.cfg.Book.Target(t)
 	if session == engines.CompareSession {
 		return s.openCompare(ctx, t)
 	}
@@ -142,12 +157,18 @@ func (s *Session) openConn(ctx context.Context, t engines.TargetID, session stri
 	if session != "" {
 		role = session
 	}
+	return s.openAs(ctx, t, role)
+}
+
+func (s *Session) openAs(ctx context.Context, t engines.TargetID, role string) (engines.Conn, error) {
+	target, _ := s.cfg.Book.Target(t)
 	return s.cfg.Engines[target.Engine].Open(s.request(ctx, t, role))
 }
 
 func (s *Session) giveUp(err error) error {
 	s.stop()
 	s.conns.closeAll()
+	s.locks.closeAll()
 	for _, r := range s.peers {
 		_ = r.Close() // the reason for giving up is the error that counts
 	}
@@ -235,7 +256,7 @@ func (s *Session) introduce() error {
 		return err
 	}
 	op := audit.Meta{By: s.cfg.Person}
-	evs := []steps.Event{{Meta: op, Body: entries.RunbookLoaded{Name: b.Name, Title: b.Title, SHA256: b.Digest, Author: dashed(b.Author), Evidence: []audit.Evidence{ev}}}}
+	evs := []steps.Event{{Meta: op, Body: entries.RunbookLoaded{Name: b.Name, Title: b.Title, SHA256: b.Digest, Author: dashed(b.Author), Git: s.cfg.Git, Evidence: []audit.Evidence{ev}}}}
 	evs = append(evs, s.policy(), s.bindOperator(s.cfg.Person, s.cfg.operatorName(), s.opKey))
 	values := map[string]string{}
 	maps.Copy(values, s.cfg.Values.Text)
@@ -254,6 +275,7 @@ func (s *Session) introduce() error {
 	for _, t := range b.Targets {
 		evs = append(evs, steps.Event{Meta: audit.Meta{By: audit.System, Target: string(t.ID)}, Body: s.boundBody(t, s.known[t.ID])})
 	}
+	evs = append(evs, s.soleEvents()...)
 	evs = append(evs, s.clockState()...)
 	if s.cfg.Scripted {
 		evs = append(evs, steps.Event{Meta: op, Body: entries.Deviation{What: "confirmations and approvals are scripted", Reason: "rehearsal in the lab: no person read the plans"}})

@@ -33,7 +33,8 @@ func (s *Session) begin() {
 			s.refollow(s.ctx)
 		}()
 	}
-	s.wg.Add(1)
+	s.wg.Add(2)
+	go s.keepSole()
 	go func() {
 		defer s.wg.Done()
 		t := time.NewTicker(frameEvery)
@@ -182,6 +183,7 @@ func (s *Session) Close() error {
 	}
 	s.hands <- struct{}{} // for good: nobody may use what is closed now
 	s.conns.closeAll()
+	s.locks.closeAll()
 	var errs []error
 	for _, r := range s.peers {
 		errs = append(errs, r.Close())

@@ -78,6 +78,12 @@ type Session struct {
 	undoing runbooks.StepID // step whose abort list a command began last
 	taking  chan struct{}   // closed when a person's taking back of a window is over; nil: there was none
 	conns   *doors
+	locks   *doors                              // one connection for each lock of a target, used for nothing else
+	locked  []engines.TargetID                  // targets that have such a lock
+	others  map[engines.TargetID]engines.Holder // who held one when a dead-man took over
+	broken  []steps.Event                       // locks of others that were broken when the session began
+	soleMu  sync.Mutex                          // one question about locks at a time
+	ours    map[engines.TargetID]string         // session of ours that took the lock last; guarded by soleMu
 	// compared is the door of comparing actions, once one was opened.
 	compared atomic.Pointer[compare.Door]
 	released atomic.Pointer[release] // newest reading of a release on a shared database
@@ -231,6 +237,9 @@ func (s *Session) act(ctx context.Context, who Person, in Intent) error {
 		if err := s.prewarm(ctx); err != nil {
 			return err
 		}
+	}
+	if err := s.mayDrive(ctx, in.Command); err != nil {
+		return s.denyAlone(who, in, err)
 	}
 	signed, next, err := s.signatures(&in)
 	if err != nil {

@@ -83,7 +83,7 @@ func Exercise(t *testing.T, s Subject) {
 		{"identity", identity}, {"outcomes", outcomes}, {"bound values", boundValues}, {"cut lines", cutLines}, {"a lost line", lostLine},
 		{"limits", limits}, {"given up", givenUp}, {"text of the server", serverText}, {"secrets", secrets},
 		{"gauges", gauges}, {"clients", clients}, {"checks", inspections}, {"a reader of its own", readerAlone},
-		{"a reader of a dead server", deadReader}, {"close", closeTwice}, {"a dead server", deadServer}, {"plans", plans},
+		{"a reader of a dead server", deadReader}, {"close", closeTwice}, {"a dead server", deadServer}, {"plans", plans}, {"the lock of a cockpit", exclusive},
 	} {
 		t.Run(p.name, func(t *testing.T) { p.run(t, s) })
 	}

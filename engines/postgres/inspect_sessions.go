@@ -25,7 +25,7 @@ func sessionChecks() []check {
 			cause: "Listeners, advisory locks and event triggers stay behind, or are made anew by somebody.", next: "agree who makes them on {there}",
 			ask: none(engines.Info, `SELECT 'event trigger ' || quote_ident(evtname) FROM pg_event_trigger
  UNION ALL SELECT DISTINCT 'advisory locks of ' || coalesce(a.usename, '?') FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
-  WHERE l.locktype = 'advisory' AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+  WHERE l.locktype = 'advisory' AND NOT (`+isCockpit+`) AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
  UNION ALL SELECT DISTINCT 'listener ' || coalesce(usename, '?') FROM pg_stat_activity WHERE datname = current_database() AND query ~* '^\s*listen\s' ORDER BY 1`)},
 	}
 }

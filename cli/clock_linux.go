@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"time"
+
 	"golang.org/x/sys/unix"
 
 	"github.com/turquoise-db/turquoise/audit/entries"
@@ -20,4 +22,16 @@ func systemClock() (entries.ClockState, bool) {
 	}
 	return entries.ClockState{EstErrorUS: t.Esterror, MaxErrorUS: t.Maxerror, OffsetUS: offset, Source: "adjtimex"},
 		state != unix.TIME_ERROR && t.Status&unix.STA_UNSYNC == 0
+}
+
+// steadyClock counts by a clock that nobody sets and that goes on while the machine
+// sleeps: a lid that was shut is no jump of the wall clock.
+func steadyClock() func() time.Duration {
+	return func() time.Duration {
+		var t unix.Timespec
+		if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &t); err != nil {
+			panic("bug: the kernel has no boot clock: " + err.Error()) // since Linux 2.6.39
+		}
+		return time.Duration(t.Nano())
+	}
 }

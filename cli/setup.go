@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -30,6 +31,7 @@ type cutover struct {
 	window   string
 	dir      string
 	change   string
+	lock     string // why another cockpit's lock is broken; empty: it is not
 	operator string
 	identity identity
 	people   session.People // found by identify
@@ -106,7 +108,7 @@ func secretOf(r runbooks.Ref, get env) (string, error) {
 func (c cutover) config(book *runbooks.Runbook, values runbooks.Values, get env) (session.Config, error) {
 	cfg := session.Config{Host: thisHost(), Clock: systemClock, Book: book, Values: values, Stepwise: c.window == "stepwise", Engines: registry(),
 		DSN: map[engines.TargetID]string{}, Params: map[engines.TargetID]map[string]string{}, Secrets: map[string]string{},
-		Change: c.change, Person: c.operator, Now: time.Now, Every: c.every, Tool: tool(), Emergency: emergencyDir(get)}
+		Change: c.change, BreakLock: strings.TrimSpace(c.lock), Person: c.operator, Now: time.Now, Every: c.every, Tool: tool(), Emergency: emergencyDir(get)}
 	for _, t := range book.Targets {
 		dsn, err := secretOf(t.DSN, get)
 		if err != nil {
@@ -212,10 +214,10 @@ func thisHost() entries.Host {
 }
 
 func recordDeps(sid string) audit.Options {
-	start, h := time.Now(), thisHost()
+	h := thisHost()
 	name, _, _ := strings.Cut(h.Name, "/")
 	return audit.Options{Origin: "local/turquoise/" + sid, From: name + "/" + dash(h.TTY) + "/" + dash(h.SSHClient),
-		Now: time.Now, Mono: func() time.Duration { return time.Since(start) }, Rand: rand.Reader}
+		Now: time.Now, Mono: steadyClock(), Rand: rand.Reader}
 }
 
 func dash(s string) string {
@@ -281,10 +283,21 @@ func (a *App) open(ctx context.Context, c cutover, get env, change func(*session
 	if cfg.Rehearsed, err = session.RehearsedIn(rehearsals(), book, cfg.Stepwise); err != nil {
 		return nil, err
 	}
+	cfg.Git = versionOf(ctx, c.book, book.Source)
 	if change != nil {
 		change(&cfg)
 	}
-	return session.Start(ctx, cfg)
+	s, err := session.Start(ctx, cfg)
+	return s, notDriving(err)
+}
+
+// notDriving gives the refusal of a cockpit where another one drives the status of
+// what was not run: nothing was changed.
+func notDriving(err error) error {
+	if errors.Is(err, session.ErrDriven) {
+		return exit(ExitRefused, err)
+	}
+	return err
 }
 
 // rehearsals is the folder that rehearse writes its records to where none is named.

@@ -28,6 +28,7 @@ func (n *Night) Markdown(w io.Writer) error {
 	}
 	row("Operator", p.Operator)
 	row("Author of the runbook", p.Author)
+	row("Runbook", p.Source)
 	row("Four eyes", p.FourEyes)
 	row("Checked by", dash(p.VerifiedBy)+"; "+p.SignersFile)
 	row("Head", p.HeadText)

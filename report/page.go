@@ -28,6 +28,7 @@ type Page struct {
 	ActualTime    string   `json:"actual_time"`
 	Operator      string   `json:"operator"`
 	Author        string   `json:"author"`
+	Source        string   `json:"source"`
 	Result        string   `json:"result"`
 	WritesOn      string   `json:"writes_on"`
 	FreezeFor     string   `json:"freeze"`
@@ -42,7 +43,7 @@ type Page struct {
 
 // FirstPage says it in sentences, from the record alone.
 func (n *Night) FirstPage() Page {
-	p := Page{Sid: n.Sid, Mode: n.Open.Mode, Title: firstOf(n.Runbook.Title, firstOf(n.Runbook.Name, n.Sid)), Purpose: n.Runbook.Name, Operator: n.Operator, Author: dash(n.Runbook.Author),
+	p := Page{Sid: n.Sid, Mode: n.Open.Mode, Title: firstOf(n.Runbook.Title, firstOf(n.Runbook.Name, n.Sid)), Purpose: n.Runbook.Name, Operator: n.Operator, Author: dash(n.Runbook.Author), Source: source(n.Runbook),
 		Ticket: dash(n.Open.Change.Ticket), TicketTitle: n.Open.Change.Title,
 		Verdict: n.Verified.Verdict, Level: n.Verified.Level, VerifiedBy: n.Verified.Tool,
 		HeadText: fmt.Sprintf("%s %d %s", n.Verified.Head.Origin, n.Verified.Head.Size, n.Verified.Head.Root),
@@ -228,4 +229,17 @@ func errorText(e entries.Error) string {
 		s += " (masked)"
 	}
 	return s
+}
+
+// source says where the bytes of the runbook came from. Its hash is in the record
+// whatever this says.
+func source(b entries.RunbookLoaded) string {
+	sum := fmt.Sprintf("SHA-256 %.16s…", b.SHA256)
+	switch {
+	case b.Git == nil:
+		return sum + "; its commit is not on record"
+	case b.Git.Dirty:
+		return fmt.Sprintf("%s; CHANGED since commit %.12s of %s", sum, b.Git.Commit, b.Git.Author)
+	}
+	return fmt.Sprintf("%s; as in commit %.12s of %s", sum, b.Git.Commit, b.Git.Author)
 }

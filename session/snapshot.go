@@ -364,6 +364,9 @@ type RecordTail struct {
 	OK    bool
 	Path  string
 	Lines []RecordLine
+	// Ticket is the line that names the record up to its newest seal, to be copied
+	// into the change ticket; empty where the walk is not held.
+	Ticket string
 }
 
 // RecordLine is one entry for the audit pane.

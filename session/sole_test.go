@@ -231,3 +231,28 @@ func TestOurOwnLostSession(t *testing.T) {
 		t.Error("the lock is still with the lost session")
 	}
 }
+
+// TestAHoldShowsTheHead of the record as verify compares it, and only while it
+// holds.
+func TestAHoldShowsTheHead(t *testing.T) {
+	v, dir := newServers(), t.TempDir()
+	n := begin(t, v, config(v, dir))
+	if got := n.s.Snapshot().Record.Ticket; got != "" {
+		t.Errorf("without a hold: %q", got)
+	}
+	if err := n.do(session.Intent{Command: steps.Hold{On: true, Reason: "the network team"}}); err != nil {
+		t.Fatal(err)
+	}
+	line := n.s.Snapshot().Record.Ticket
+	if err := n.s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	h, err := audit.ParseTicket(line)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rep := audit.Verify(dir, audit.VerifyOptions{Types: entries.Types(), Vouches: []audit.Vouch{audit.TicketVouch(h)}})
+	if rep.Covered < h.Size || h.Size == 0 {
+		t.Errorf("the head on the screen covers %d entries, verify says %d: %v", h.Size, rep.Covered, rep.Findings)
+	}
+}

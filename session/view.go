@@ -35,6 +35,9 @@ func (s *Session) snapshot() Snapshot {
 	if ok {
 		snap.Current = it.Step.ID
 	}
+	if s.log != nil && st.Result == "" && (st.Holding != "" || ok && it.Step.Kind == steps.KindHold) {
+		snap.Record.Ticket = s.log.Head().Ticket()
+	}
 	s.phaseRows(&snap, now)
 	for _, id := range s.sampler.ids() {
 		if g, ok := s.sampler.gauge(id, now); ok {
@@ -85,7 +88,7 @@ func (s *Session) phaseRows(snap *Snapshot, now time.Time) {
 		}
 		row := &snap.Phases[len(snap.Phases)-1]
 		x := s.state.Step(it.Step.ID)
-		r := StepRow{ID: it.Step.ID, Title: it.Step.Title, Phase: x.Phase, Risk: it.Step.Risk, Hold: it.Step.Kind == "hold",
+		r := StepRow{ID: it.Step.ID, Title: it.Step.Title, Phase: x.Phase, Risk: it.Step.Risk, Hold: it.Step.Kind == steps.KindHold,
 			Took: took(x, now), Planned: it.Step.Planned, Current: it.Step.ID == snap.Current}
 		for _, p := range it.Parts {
 			r.Parts = append(r.Parts, StepRow{ID: p.ID, Title: p.Title, Risk: p.Risk, Planned: p.Planned, Phase: x.Phase})

@@ -12,6 +12,9 @@ import (
 // KindPreflight is the kind of a step that asks every check.
 const KindPreflight = "preflight"
 
+// KindHold is the kind of a planned stop.
+const KindHold = "hold"
+
 // Found is a check of a preflight that did not pass, as the record has it.
 type Found struct {
 	Seq     int64

@@ -22,7 +22,7 @@ func Kinds() []Kind {
 	return []Kind{
 		{Name: KindPreflight, Doc: "Runs every read-only check on all targets; done when none blocks and none is blind, or a second person signed for it.", plan: planNothing},
 		{Name: "probe", Doc: "Reads gauges only; done when its gates hold.", plan: planNothing},
-		{Name: "hold", Doc: "A planned stop; goes on when a person says so and its gates hold.", plan: planNothing},
+		{Name: KindHold, Doc: "A planned stop; goes on when a person says so and its gates hold.", plan: planNothing},
 		{Name: "control", Doc: "Control tables that carry the fence token and the acknowledgement.", Stages: []string{"create", "drop"}, plan: planOn},
 		{Name: "role", Doc: "The replication role.", Stages: []string{"create", "drop"}, plan: planOn},
 		{Name: "publish", Doc: "What the side with the writes offers to the link.", Stages: []string{"create", "drop"}, plan: planOn},

@@ -30,7 +30,11 @@ func actionLine(s session.Snapshot, k look, c session.Card, w int) line {
 	case k.me.Role != roleOperator:
 		return one(dim, k.me.Role+": you see what "+s.Operator+" sees; no keys act").fit(w)
 	case s.Holding != "":
-		return append(line{{fillAmber, " HOLD "}, {text, " " + s.Holding + "   "}}, hint("h", "resume")...).fit(w)
+		out := append(line{{fillAmber, " HOLD "}, {text, " " + s.Holding + "   "}}, hint("h", "resume")...)
+		if s.Record.Ticket != "" { // it is on the card as well where there is room
+			out = append(append(out, seg{text, "  "}), hint("y", "copy head")...)
+		}
+		return out.fit(w)
 	}
 	return phaseAction(s, c).fit(w)
 }

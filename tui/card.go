@@ -211,6 +211,9 @@ func cardRest(s session.Snapshot, c session.Card, lv, w int) []line {
 	} else if lv < 1 && c.Planned > 0 {
 		out = append(out, line{{dim, "       planned "}, {text, clock(c.Planned)}})
 	}
+	if t := s.Record.Ticket; t != "" && c.ID == s.Current && lv < 3 {
+		out = append(out, told("TICKET ", t+"  (y copies it)", lv, w)...)
+	}
 	if c.Need > 0 {
 		out = append(out, line{{amber | bold, "SIGN   "}, {text, strconv.Itoa(c.Need) + " more " + plural(c.Need, "signature")}})
 	}

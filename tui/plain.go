@@ -108,6 +108,7 @@ type plain struct {
 	since  time.Time // of the question
 	card   session.Card
 	arming runbooks.StepID
+	heldAt string // hold of which the head was told
 	pend   string // what the reason is for
 	next   string // of a decision; the gate of an override
 	desk   string // whose answer is asked
@@ -165,6 +166,19 @@ func (p *plain) onSnapshot(s session.Snapshot) {
 		p.last = state
 		p.tellState()
 	}
+	p.tellTicket()
+}
+
+// tellTicket gives the head of the record once for each hold.
+func (p *plain) tellTicket() {
+	at := ""
+	if p.snap.Record.Ticket != "" {
+		at = string(p.snap.Current) + " " + p.snap.Holding
+	}
+	if at != p.heldAt && at != "" {
+		p.say("HEAD", "for the change ticket: %s", p.snap.Record.Ticket)
+	}
+	p.heldAt = at
 }
 
 func (p *plain) tellRecord(first bool) {

@@ -140,6 +140,9 @@ func (m Model) farthest() int {
 func (m Model) copyCard() (tea.Model, tea.Cmd) {
 	c := viewed(m.raw, m.look)
 	txt := c.PlanText
+	if t := m.raw.Record.Ticket; t != "" && c.ID == m.raw.Current {
+		txt = t // the walk is held: what the change ticket is to have
+	}
 	if txt == "" {
 		var parts []string
 		for _, st := range c.Statements {

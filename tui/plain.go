@@ -152,6 +152,7 @@ func (p *plain) onSnapshot(s session.Snapshot) {
 	p.tellRecord(first)
 	p.tellAlarms()
 	p.tellGates()
+	p.tellTicket()
 	c := s.Cards[s.Current]
 	state := fmt.Sprint(s.Current, c.Phase, s.Freeze.State, s.Holding, s.Finished, failing(c.Before) == 0, failing(c.Found), c.PlanErr == "")
 	switch {
@@ -166,7 +167,6 @@ func (p *plain) onSnapshot(s session.Snapshot) {
 		p.last = state
 		p.tellState()
 	}
-	p.tellTicket()
 }
 
 // tellTicket gives the head of the record once for each hold.

@@ -18,10 +18,10 @@ import (
 )
 
 type reconciliation struct {
-	dir, prefix, window    string
-	postgres, mysql, cloud []string
-	logins                 []string
-	json                   bool
+	dir, prefix, window            string
+	postgres, mysql, cloud, pooler []string
+	logins                         []string
+	json                           bool
 }
 
 func reconcileCmd(app *App) *cobra.Command {
@@ -51,6 +51,7 @@ cover the night or a kind of statement is not logged, 3 writes off the record.`,
 	f.StringVar(&x.prefix, "pg-prefix", "%m [%p] %q%u@%d ", "log_line_prefix of the servers, for logs in text form")
 	f.StringArrayVar(&x.mysql, "mysql-log", nil, "general or audit log of a MySQL or MariaDB server; may be given again")
 	f.StringArrayVar(&x.cloud, "cloudtrail", nil, "file of CloudTrail events; may be given again")
+	f.StringArrayVar(&x.pooler, "pgbouncer-log", nil, "log file of PgBouncer, in UTC; may be given again")
 	f.StringVar(&x.window, "window", "", "FROM,TO as RFC 3339 (default: the session and five minutes around it)")
 	f.StringSliceVar(&x.logins, "login", nil, "further logins whose writes must all be on record")
 	f.BoolVar(&x.json, "json", false, "print the result as JSON")
@@ -58,8 +59,8 @@ cover the night or a kind of statement is not logged, 3 writes off the record.`,
 }
 
 func (a *App) reconcile(x reconciliation) error {
-	if len(x.postgres)+len(x.mysql)+len(x.cloud) == 0 {
-		return usage("add --pg-log, --mysql-log or --cloudtrail", "no log to compare with")
+	if len(x.postgres)+len(x.mysql)+len(x.cloud)+len(x.pooler) == 0 {
+		return usage("add --pg-log, --mysql-log, --cloudtrail or --pgbouncer-log", "no log to compare with")
 	}
 	o := reconcile.Options{Logins: x.logins}
 	if x.window != "" {
@@ -102,6 +103,7 @@ func (x reconciliation) read(n *report.Night) ([]*reconcile.Log, error) {
 		}},
 		{x.mysql, reconcile.ReadMySQL},
 		{x.cloud, reconcile.ReadCloudTrail},
+		{x.pooler, reconcile.ReadPgBouncer},
 	} {
 		for _, arg := range kind.files {
 			target, file := "", arg

@@ -187,7 +187,7 @@ func (m *match) notes() {
 		}
 	}
 	if m.routed > 0 {
-		m.r.Notes = append(m.r.Notes, fmt.Sprintf("%d commands to the router; its log is not read", m.routed))
+		m.r.Notes = append(m.r.Notes, fmt.Sprintf("%d acts on the router that no log given here could show: PgBouncer logs no SHOW, SET or change of its file, HAProxy no command of its socket, Varnish leaves its own to syslog", m.routed))
 	}
 }
 

@@ -29,7 +29,7 @@ func (s Seen) Where() string { return fmt.Sprintf("%s:%d", filepath.Base(s.Log),
 type Log struct {
 	Name     string
 	Target   string // server it is of; empty: told by its tags
-	Kind     string // postgres, mysql, cloudtrail
+	Kind     string // postgres, mysql, cloudtrail, pgbouncer
 	Seen     []Seen
 	From, To time.Time // what it covers, by its first and last line
 	Strange  int       // lines in no known form

@@ -82,9 +82,11 @@ type match struct {
 	leaves  map[int64]string
 	offsets map[string][]time.Duration
 	runs    []*run
-	routed  int
-	values  map[string]bool // of variables, as the record captured them
-	nobody  map[string]int  // by log: writes of sessions whose login it does not say
+	routing []*report.Statement     // what was sent to routers
+	routed  int                     // of these, what no log that was given could show
+	taken   map[string]map[int]bool // lines of a router's log that are recorded commands
+	values  map[string]bool         // of variables, as the record captured them
+	nobody  map[string]int          // by log: writes of sessions whose login it does not say
 	r       Result
 }
 
@@ -99,7 +101,7 @@ type run struct {
 // Compare holds the record against the logs.
 func Compare(n *report.Night, logs []*Log, o Options) Result {
 	m := &match{n: n, o: o, logs: logs, ours: map[string][]*statement{}, leaves: map[int64]string{}, offsets: map[string][]time.Duration{},
-		values: map[string]bool{}, nobody: map[string]int{}}
+		values: map[string]bool{}, nobody: map[string]int{}, taken: map[string]map[int]bool{}}
 	m.r.Session = n.Sid
 	m.window()
 	m.recorded()
@@ -109,6 +111,9 @@ func Compare(n *report.Night, logs []*Log, o Options) Result {
 	// Our own first: they say how far the clocks are apart.
 	for _, own := range []bool{true, false} {
 		for _, l := range logs {
+			if l.Kind == "pgbouncer" {
+				continue
+			}
 			for _, s := range l.Seen {
 				if own == tagged.MatchString(s.Text) {
 					m.seen(l, s)
@@ -117,6 +122,7 @@ func Compare(n *report.Night, logs []*Log, o Options) Result {
 		}
 	}
 	m.missing()
+	m.routers()
 	m.coverage()
 	m.clocks()
 	m.notes()
@@ -175,7 +181,7 @@ func (m *match) loggable(st *report.Statement) bool {
 	for _, t := range m.n.Targets {
 		// What is done to a router, its file among it, sends a server nothing.
 		if t.ID == st.Target && t.Role == "router" {
-			m.routed++
+			m.routing = append(m.routing, st)
 			return false
 		}
 	}
@@ -196,6 +202,14 @@ func (m *match) loggable(st *report.Statement) bool {
 func (m *match) place(l *Log) {
 	if l.Target != "" {
 		return
+	}
+	if l.Kind == "pgbouncer" { // nothing in it names the session
+		for _, t := range m.n.Targets {
+			if t.Role == "router" {
+				l.Target = t.ID
+				return
+			}
+		}
 	}
 	votes := map[string]int{}
 	for _, s := range l.Seen {
@@ -330,70 +344,3 @@ func same(planned, sent string) bool {
 	ok, err := regexp.MatchString(b.String()+`\s*$`, sent)
 	return err == nil && ok
 }
-
-func (m *match) offRecord(l *Log, s Seen) {
-	if !s.At.IsZero() && (s.At.Before(m.r.From) || s.At.After(m.r.To)) {
-		return
-	}
-	kind := classify(s.Text)
-	if l.Kind == "mysql" && s.Login == "" && kind != reads {
-		m.nobody[l.Name]++
-		return
-	}
-	if !m.ofOurs(l, s.Login) && l.Kind != "cloudtrail" {
-		return
-	}
-	before, after := m.apart(l.Target)
-	for _, r := range m.runs {
-		if kind != reads && s.At.After(r.from.Add(before)) && s.At.Before(r.to.Add(after)) {
-			r.sent++
-			return
-		}
-	}
-	switch kind {
-	case reads:
-		return
-	case unknown:
-		m.r.Unclassified++
-		m.find("unclassified", s.Where(), 0, "by %s, without a tag: %s", s.Login, words(s.Text))
-	default:
-		m.r.OffRecord++
-		m.find("off_record", s.Where(), 0, "by %s, not in the record: %s", s.Login, words(s.Text))
-	}
-}
-
-// apart is how much earlier and later than the recorded time a statement may
-// stand in a server's log, as the statements with our tag show it; a log that
-// writes whole seconds shows that too. Without enough of them it is a guess.
-func (m *match) apart(target string) (before, after time.Duration) {
-	const guess, margin, enough = 2 * time.Second, 100 * time.Millisecond, 5
-	all := m.offsets[target]
-	if len(all) < enough {
-		return -guess, guess
-	}
-	return slices.Min(all) - margin, slices.Max(all) + margin
-}
-
-// ofOurs reports a login whose writes must all be on record. MySQL's log names
-// the user; the record has the account, with the hosts that it may come from.
-func (m *match) ofOurs(l *Log, login string) bool {
-	return slices.ContainsFunc(m.r.Logins, func(own string) bool {
-		if i := strings.LastIndex(own, "@"); i > 0 && l.Kind == "mysql" && own[:i] == login {
-			return true
-		}
-		return own == login
-	})
-}
-
-// words shows the beginning of a statement: enough to find it, without literals,
-// which may be values of rows.
-func words(text string) string {
-	text = literals.ReplaceAllString(strings.Join(strings.Fields(text), " "), "'…'")
-	const most = 80
-	if r := []rune(text); len(r) > most {
-		return string(r[:most]) + "…"
-	}
-	return text
-}
-
-var literals = regexp.MustCompile(`'(?:[^']|'')*'`)

@@ -14,7 +14,7 @@ var _ engines.Exclusive = (*Conn)(nil)
 // session and not by its transactions, and may be taken on a read-only server.
 const (
 	cockpitLock = "8391739312150897515"
-	isCockpit   = "l.locktype = 'advisory' AND l.classid = 1953853041 AND l.objid = 1819239275 AND l.objsubid = 1"
+	isCockpit   = "l.locktype = 'advisory' AND l.classid = 1953854065 AND l.objid = 1819239275 AND l.objsubid = 1"
 )
 
 // claimSQL takes the lock once: PostgreSQL counts how often a session has taken

@@ -56,6 +56,7 @@ func ReadPgBouncer(r io.Reader, name string) (*Log, error) {
 // issued is a command as PgBouncer's log would have it; empty for one that it
 // does not log.
 func issued(text string) string {
+	text, _, _ = strings.Cut(text, "\n--") // a plan may say when a command goes out
 	m := poolerCommand.FindStringSubmatch(text)
 	if m == nil {
 		return ""
@@ -97,7 +98,6 @@ func (m *match) routers() {
 			if m.taken[l.Name][i] || s.At.Before(m.r.From) || s.At.After(m.r.To) {
 				continue
 			}
-			m.r.OffRecord++
 			m.find("off_record", s.Where(), 0, "%s, not in the record; by whom the router's log does not say", s.Text)
 		}
 	}

@@ -52,7 +52,7 @@ func TestThePoolersLog(t *testing.T) {
 		exit  int
 		say   string
 	}{
-		"all of it":      {routed("done", `PAUSE "app"`, `RESUME "app"`, "RELOAD"), poolerLog, 3, ExitMatched, ""},
+		"all of it":      {routed("done", "PAUSE \"app\"\n-- sent once SHOW POOLS has no server login for app", `RESUME "app"`, "RELOAD"), poolerLog, 3, ExitMatched, ""},
 		"beside it":      {routed("done", `PAUSE "app"`, "RELOAD"), poolerLog, 2, ExitOffRecord, "RESUME 'app', not in the record; by whom"},
 		"no such line":   {routed("done", `PAUSE "app"`, `RESUME "app"`, "RELOAD", "RELOAD"), poolerLog, 3, ExitContradiction, "RELOAD on router: recorded as done"},
 		"another's":      {routed("done", `PAUSE "orders"`, `RESUME "app"`, "RELOAD"), poolerLog, 2, ExitContradiction, "PAUSE 'orders' on router"},

@@ -44,7 +44,7 @@ func exitCodes() []exitCode {
 		{reconcile.ExitMatched, "reconcile", "MATCHED", "all that was recorded was seen, and nothing else was done"},
 		{reconcile.ExitContradiction, "reconcile", "CONTRADICTION", "log and record cannot both be true"},
 		{reconcile.ExitPartly, "reconcile", "PARTLY", "the logs do not cover the night, or a kind of statement is not logged"},
-		{reconcile.ExitOffRecord, "reconcile", "OFF RECORD", "the same logins wrote what the record does not have"},
+		{reconcile.ExitOffRecord, "reconcile", "OFF RECORD", "the same logins, or somebody on the router, did what the record does not have"},
 		{ExitUsage, "all", "usage", "the command line makes no sense: nothing was done"},
 	}
 }

@@ -36,7 +36,7 @@ operated. A log is given as FILE or as TARGET=FILE, where TARGET is blue, green
 or another target of the runbook.
 
 Status: 0 all matched, 1 log and record contradict each other, 2 the logs do not
-cover the night or a kind of statement is not logged, 3 writes off the record.`,
+cover the night or a kind of statement is not logged, 3 writes or commands off the record.`,
 		Example: `  turquoise reconcile ./record --pg-log blue=blue.log --pg-log green=green.csv
   turquoise reconcile ./record --pg-log blue.log --pg-prefix '%m [%p] %q%u@%d '
   turquoise reconcile ./record --mysql-log blue=general.log --json | jq .findings`,

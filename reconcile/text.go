@@ -50,7 +50,7 @@ func (r Result) Text(w io.Writer) error {
 	case ExitContradiction:
 		b.WriteString("Log and record cannot both be true.\n")
 	case ExitOffRecord:
-		b.WriteString("These logins wrote off the record.\n")
+		b.WriteString("Something was done off the record.\n")
 	case ExitPartly:
 		b.WriteString("Nothing contradicts the record, but the logs do not show all of it.\n")
 	}

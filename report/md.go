@@ -24,11 +24,11 @@ func (n *Night) Markdown(w io.Writer) error {
 	row("Sequences", n.Data.Sequences)
 	row("Lag", n.Data.Lag)
 	for _, t := range n.Data.Checks {
-		row("Checks, "+t.Kind, t.Text())
+		row("Checks, "+t.Name(), t.Text())
 	}
 	row("Operator", p.Operator)
 	row("Author of the runbook", p.Author)
-	row("Runbook", p.Source)
+	row("Runbook", p.Purpose+", "+p.Source)
 	row("Four eyes", p.FourEyes)
 	row("Checked by", dash(p.VerifiedBy)+"; "+p.SignersFile)
 	row("Head", p.HeadText)

@@ -234,12 +234,11 @@ func errorText(e entries.Error) string {
 // source says where the bytes of the runbook came from. Its hash is in the record
 // whatever this says.
 func source(b entries.RunbookLoaded) string {
-	sum := fmt.Sprintf("SHA-256 %.16s…", b.SHA256)
 	switch {
 	case b.Git == nil:
-		return sum + "; its commit is not on record"
+		return "no commit of the file is on record"
 	case b.Git.Dirty:
-		return fmt.Sprintf("%s; CHANGED since commit %.12s of %s", sum, b.Git.Commit, b.Git.Author)
+		return fmt.Sprintf("CHANGED since commit %.12s of %s", b.Git.Commit, b.Git.Author)
 	}
-	return fmt.Sprintf("%s; as in commit %.12s of %s", sum, b.Git.Commit, b.Git.Author)
+	return fmt.Sprintf("as in commit %.12s of %s", b.Git.Commit, b.Git.Author)
 }

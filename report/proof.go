@@ -92,6 +92,14 @@ func (d DataProof) Asked(kind string) bool {
 	return slices.ContainsFunc(d.Checks, func(t Tally) bool { return t.Kind == kind })
 }
 
+// Name is the kind as people call it.
+func (t Tally) Name() string {
+	if name, ok := map[string]string{kindPreflight: "Preflight", kindGate: "Gates", kindProof: "Proofs", "after": "Afterwards", "only": "Conditions", "watch": "Safeguards"}[t.Kind]; ok {
+		return name
+	}
+	return t.Kind
+}
+
 // Text is the tally in words, the odd ones only if there are any.
 func (t Tally) Text() string {
 	s := fmt.Sprintf("%d passed", t.Passed)

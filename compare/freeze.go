@@ -95,12 +95,31 @@ func (w *Follower) fences(ctx context.Context, token string) error {
 		select {
 		case <-news:
 		case <-ctx.Done():
-			w.mu.Lock()
-			defer w.mu.Unlock()
-			return fmt.Errorf("%w: the logs were not read up to the freeze in time: blue's to %s, green's to %s; the token was seen: %t, its acknowledgement: %t", errLost,
-				w.logs[0].Text(w.pos[0]), w.logs[1].Text(w.pos[1]), w.ch.Saw("fence "+token), w.ch.Saw("ack "+token))
+			return w.late(token)
 		}
 	}
+}
+
+// asideLimit bounds questions that only make an error clearer.
+const asideLimit = time.Second
+
+// late says how far the logs were read and where the servers were: a log that is
+// read late, and a token that nobody wrote, have other cures.
+func (w *Follower) late(token string) error {
+	ctx, cancel := context.WithTimeout(w.run, asideLimit)
+	defer cancel()
+	b, g := "an unknown place", "an unknown place"
+	if w.look.TryLock() { // else a verification is at work, and may be what is slow
+		x, y, err := both(w.tick, func(c engines.Comparer) (string, error) { return c.Position(ctx) })
+		w.look.Unlock()
+		if err == nil {
+			b, g = x, y
+		}
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return fmt.Errorf("%w: the logs were not read up to the freeze in time: blue's to %s of %s, green's to %s of %s; the token was seen: %t, its acknowledgement: %t", errLost,
+		w.logs[0].Text(w.pos[0]), b, w.logs[1].Text(w.pos[1]), g, w.ch.Saw("fence "+token), w.ch.Saw("ack "+token))
 }
 
 // unmoved refuses tables whose columns changed, and tables that are new.

@@ -19,6 +19,7 @@ import (
 // arm the window and names the gate; a link that freezes when the window was
 // confirmed already ends in its abort, with the clients on blue.
 func TestAFrozenLinkIsNoSwitch(t *testing.T) {
+	t.Parallel() // else its nights would run beside each other alone
 	for _, c := range courses() {
 		if c.engine != "mysql" {
 			continue

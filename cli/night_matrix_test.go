@@ -75,6 +75,7 @@ func (n *night) life(task childTask, settled func(childDone)) (killed string, do
 // Boundaries that a walk cannot reach any more (a step whose effect is proven is
 // not run again) are reached by the next walk, until one finds nothing new.
 func TestKilledAnywhere(t *testing.T) {
+	t.Parallel() // else its nights would run beside each other alone
 	for _, c := range courses() {
 		for _, part := range matrixParts() {
 			t.Run(c.name+part, func(t *testing.T) {
@@ -113,6 +114,7 @@ func matrixParts() []string {
 // TestKilledOnTheWayOut does the same where the walk turns back before the window:
 // blue is left as it was.
 func TestKilledOnTheWayOut(t *testing.T) {
+	t.Parallel() // else its nights would run beside each other alone
 	for _, c := range courses() {
 		t.Run(c.name, func(t *testing.T) {
 			c.dear(t, "mariadb")

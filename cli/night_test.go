@@ -131,6 +131,7 @@ func (n *night) reckon(serves, before engines.TargetID) lab.Report {
 }
 
 func TestEveryPlaceOfTheBlockCanBeAborted(t *testing.T) {
+	t.Parallel() // else its nights would run beside each other alone
 	for _, c := range courses() {
 		t.Run(c.name, func(t *testing.T) {
 			c.dear(t, "mariadb")
@@ -172,6 +173,7 @@ func abortEverywhere(t *testing.T, c course) {
 }
 
 func TestTheWayThereAndBackLosesNothing(t *testing.T) {
+	t.Parallel() // else its nights would run beside each other alone
 	for _, c := range courses() {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

@@ -21,6 +21,7 @@ import (
 // TestReconcileWithRealGeneralLogs: the general logs of both products against the
 // record of a walk through the window.
 func TestReconcileWithRealGeneralLogs(t *testing.T) {
+	t.Parallel()
 	for _, c := range courses() {
 		if c.engine == "mysql" {
 			t.Run(c.name, func(t *testing.T) {

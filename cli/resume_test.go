@@ -39,10 +39,27 @@ func suspended(t *testing.T) *session.Session {
 	return s
 }
 
-// TestResumeStandsWhereTheSessionWasLeft: runbook, parameters, lists, window, run
-// and ticket are those of the record, and the next plan is the same to the byte.
-func TestResumeStandsWhereTheSessionWasLeft(t *testing.T) {
+// TestResume comes back to one session again and again, as its people would.
+func TestResume(t *testing.T) {
 	s := suspended(t)
+	for _, tt := range []struct {
+		name string
+		run  func(*testing.T, *session.Session)
+	}{
+		{"stands where it was left", standsWhereItWasLeft},
+		{"settles without a screen", settlesWithoutAScreen},
+		{"says in lines what is on record, and leaves", saysInLinesWhatIsOnRecord},
+		{"is not resumed once ended", isNotResumedOnceEnded},
+	} {
+		if !t.Run(tt.name, func(t *testing.T) { tt.run(t, s) }) {
+			return
+		}
+	}
+}
+
+// standsWhereItWasLeft: runbook, parameters, lists, window, run
+// and ticket are those of the record, and the next plan is the same to the byte.
+func standsWhereItWasLeft(t *testing.T, s *session.Session) {
 	was := s.Snapshot()
 	cfg, fs, err := resumption{cutover: cutover{operator: "bob"}}.recorded(s.Dir(), os.LookupEnv)
 	if err != nil || len(fs) > 0 {
@@ -65,10 +82,9 @@ func TestResumeStandsWhereTheSessionWasLeft(t *testing.T) {
 	}
 }
 
-// TestResumeSettlesWithoutAScreen: nothing in doubt is no error for verify, and
+// settlesWithoutAScreen: nothing in doubt is no error for verify, and
 // a refusal for a decision; the session stays resumable either way.
-func TestResumeSettlesWithoutAScreen(t *testing.T) {
-	s := suspended(t)
+func settlesWithoutAScreen(t *testing.T, s *session.Session) {
 	for _, tt := range []struct {
 		settle, reason string
 		code           int
@@ -85,10 +101,9 @@ func TestResumeSettlesWithoutAScreen(t *testing.T) {
 	}
 }
 
-// TestResumeInLinesSaysWhatIsOnRecordAndLeaves: with the input at its end the
+// saysInLinesWhatIsOnRecord: with the input at its end the
 // session is suspended, and the way to come back is printed.
-func TestResumeInLinesSaysWhatIsOnRecordAndLeaves(t *testing.T) {
-	s := suspended(t)
+func saysInLinesWhatIsOnRecord(t *testing.T, s *session.Session) {
 	var out, errs strings.Builder
 	if code := Main([]string{"resume", s.Dir(), "--plain"}, strings.NewReader(""), &out, &errs); code != ExitOK {
 		t.Fatalf("status %d: %s", code, errs.String())
@@ -100,9 +115,8 @@ func TestResumeInLinesSaysWhatIsOnRecordAndLeaves(t *testing.T) {
 	}
 }
 
-// TestEndedSessionsAreNotResumed: the record is closed for good.
-func TestEndedSessionsAreNotResumed(t *testing.T) {
-	s := suspended(t)
+// isNotResumedOnceEnded: the record is closed for good.
+func isNotResumedOnceEnded(t *testing.T, s *session.Session) {
 	cfg, _, err := resumption{cutover: cutover{operator: "bob"}}.recorded(s.Dir(), os.LookupEnv)
 	if err != nil {
 		t.Fatal(err)

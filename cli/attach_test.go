@@ -13,7 +13,6 @@ import (
 // TestAttachLooksOn: a second terminal in lines sees the running session, may not
 // act, and is told what happened when the session goes.
 func TestAttachLooksOn(t *testing.T) {
-	t.Parallel()
 	s := suspended(t)
 	cfg, _, err := resumption{cutover: cutover{operator: "ada"}}.recorded(s.Dir(), os.LookupEnv)
 	if err != nil {

@@ -45,6 +45,7 @@ type Tracker struct {
 	begun     uint64 // the slot's position when the stream began
 	seen      uint64
 	told      time.Time
+	due       time.Time // until when the connection waits for a message
 }
 
 var _ engines.Tracker = (*Tracker)(nil)
@@ -182,6 +183,10 @@ func (t *Tracker) Confirm(position uint64) { t.confirmed.Store(position) }
 
 // Next waits for the next commit, or for word of a position.
 func (t *Tracker) Next(ctx context.Context) (engines.Transaction, error) {
+	// One watch for a whole transaction: pgx's own is set up for every message,
+	// and a busy log has thousands of them a second.
+	stop := context.AfterFunc(ctx, func() { _ = t.pg.Conn().SetReadDeadline(time.Unix(1, 0)) })
+	defer stop()
 	for {
 		if time.Since(t.told) > statusEvery {
 			if err := t.status(); err != nil {
@@ -204,9 +209,16 @@ func (t *Tracker) Next(ctx context.Context) (engines.Transaction, error) {
 
 // receive waits for a message, but no longer than until a status is due.
 func (t *Tracker) receive(ctx context.Context) (pgproto3.BackendMessage, error) {
-	short, cancel := context.WithTimeout(ctx, statusEvery)
-	defer cancel()
-	m, err := t.pg.ReceiveMessage(short)
+	if due := t.told.Add(statusEvery); !t.due.Equal(due) {
+		if err := t.pg.Conn().SetReadDeadline(due); err != nil {
+			return nil, err
+		}
+		t.due = due
+	}
+	if err := ctx.Err(); err != nil { // asked after the deadline was set: its end may have come before
+		return nil, err
+	}
+	m, err := t.pg.ReceiveMessage(context.Background())
 	if err == nil {
 		return m, nil
 	}

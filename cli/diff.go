@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -15,6 +16,7 @@ import (
 	"github.com/turquoise-db/turquoise/checks/tablediff"
 	"github.com/turquoise-db/turquoise/compare"
 	"github.com/turquoise-db/turquoise/engines"
+	"github.com/turquoise-db/turquoise/engines/mysql"
 	"github.com/turquoise-db/turquoise/engines/postgres"
 )
 
@@ -66,6 +68,7 @@ The status is 0 if everything is equal, 1 if something differs, 2 if that could
 not be told.`,
 		Example: `  turquoise diff --tables 'public.*' --json | jq .verdict
   turquoise diff --blue "$BLUE" --green "$GREEN" --strength sha256
+  turquoise diff --blue mysql://app@blue:3306/ --green mysql://app@green:3306/ --tables 'shop.*'
   turquoise diff --workers 4 --max-active 20 --control limits.txt --state night.state
   turquoise diff --tables accounts --repair-sql green > look-at-me-first.sql`,
 		Args: cobra.NoArgs,
@@ -74,7 +77,7 @@ not be told.`,
 	f := c.Flags()
 	f.StringVar(&d.blue, "blue", "", "connection string of blue")
 	f.StringVar(&d.green, "green", "", "connection string of green")
-	f.StringVar(&d.engine, "engine", postgres.Name, "engine of both sides")
+	f.StringVar(&d.engine, "engine", "", "engine of both sides: postgres or mysql (default: by the connection strings)")
 	f.StringSliceVar(&d.tables, "tables", nil, "tables, with or without schema; * and ? are patterns (default all)")
 	f.StringSliceVar(&d.except, "except", nil, "tables, columns and other objects to leave out, as the report names them")
 	f.StringVar(&d.strength, "strength", "64", "64: a differing part is missed with a chance of 1 in 2^64; sha256: nobody can forge an equal sum")
@@ -142,15 +145,39 @@ func (a *App) printDiff(d diff, report tablediff.Report) error {
 	return err
 }
 
+// compares is the engine of both sides: the one that was named, or the one in
+// whose form the connection strings are written.
+func (d diff) compares() (engines.Engine, error) {
+	name := d.engine
+	if name == "" {
+		name = engineOf(cmp.Or(d.blue, os.Getenv("TURQUOISE_BLUE_DSN")))
+		if other := engineOf(cmp.Or(d.green, os.Getenv("TURQUOISE_GREEN_DSN"))); other != name {
+			return engines.Engine{}, usage("give two connection strings of one engine, or name it with --engine", "blue is of the engine %s, green of %s: they cannot be compared", name, other)
+		}
+	}
+	e, ok := registry()[name]
+	if !ok || e.OpenComparer == nil {
+		return e, usage("name an engine that can compare: "+postgres.Name+" or "+mysql.Name, "--engine %s: it cannot compare data", name)
+	}
+	return e, nil
+}
+
+// engineOf is the engine in whose form a connection string is written.
+func engineOf(dsn string) string {
+	if strings.HasPrefix(dsn, "mysql://") || strings.HasPrefix(dsn, "mariadb://") || strings.Contains(dsn, "@tcp(") {
+		return mysql.Name
+	}
+	return postgres.Name
+}
+
 // diffOptions turns flags into a comparison.
 func (a *App) diffOptions(d diff) (compare.Options, error) {
 	o := compare.Options{Now: time.Now, Tables: d.tables, Except: d.except, Settle: d.settle, Samples: d.samples, Values: d.values, DataOnly: d.dataOnly}
-	e, ok := registry()[d.engine]
-	if !ok || e.OpenComparer == nil {
-		return o, usage("name an engine that can compare: "+postgres.Name, "--engine %s: it cannot compare data", d.engine)
+	e, err := d.compares()
+	if err != nil {
+		return o, err
 	}
 	o.Digests = e.Digests
-	var err error
 	if o.Strength, err = engines.ParseStrength(d.strength); err != nil {
 		return o, usage("give 64 or sha256", "--strength %s: there is no such strength", d.strength)
 	}
@@ -166,10 +193,7 @@ func (a *App) diffOptions(d diff) (compare.Options, error) {
 		flag, env string
 		open      *compare.Open
 	}{{"blue", d.blue, "TURQUOISE_BLUE_DSN", &o.Blue}, {"green", d.green, "TURQUOISE_GREEN_DSN", &o.Green}} {
-		dsn := s.flag
-		if dsn == "" {
-			dsn = os.Getenv(s.env)
-		}
+		dsn := cmp.Or(s.flag, os.Getenv(s.env))
 		if dsn == "" {
 			return o, usage("set "+s.env+", or give the flag", "--%s: no connection string", s.side)
 		}

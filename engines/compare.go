@@ -137,7 +137,7 @@ type TableShape struct {
 	Columns      []ColumnShape
 	Key          []string // columns of the key by which rows are told apart; none: rows are a multiset
 	KeyFrom      string   // "primary key", "replica identity", "unique index"; empty without a key
-	Identity     string   // replica identity: "default", "full", "nothing", "index"
+	Identity     string   // how the log names a changed row: PostgreSQL's replica identity "default", "full", "nothing", "index"; MySQL "rows", or "cascade" if rows change without a word in the log
 	Unlogged     bool
 	Rows         int64  // the server's estimate
 	Bytes        int64  // of the table without its indexes
@@ -162,6 +162,8 @@ type ColumnShape struct {
 	Generated string // expression of a generated column; empty otherwise
 	NotNull   bool
 	Extension string // "hstore 1.8" if the type is an extension's
+	Charset   string // character set of the column's text, where each column has its own
+	Collation string // by which the column's text is ordered, where each column has its own
 }
 
 // TableDigest says how one pair of tables is summed. The statements' pieces are
@@ -174,6 +176,7 @@ type TableDigest struct {
 	RowHash      string   // expression: hash of the row
 	Order        string   // expression: puts rows in the same order on both sides, for Cryptographic
 	Columns      []string // compared, in the order of blue
+	Kinds        []string // of the columns, where the engine needs them to write a value; else none
 	Ordered      bool     // parts are ranges of the first key column
 	Tracked      bool     // a key of the replica identity: changes can be followed
 	Strength     Strength

@@ -129,7 +129,8 @@ type Look struct {
 
 // The number of rounds without movement after which a difference counts. One is
 // enough for a row that is there: its version says that nothing came between the
-// readings. A row that is not there has no version, and could have come and gone.
+// readings. A row that is not there has no version, and could have come and gone; nor
+// has any row of a server that does not tell versions.
 const (
 	roundsPresent  = 1
 	roundsAbsent   = 3
@@ -156,7 +157,7 @@ func Settle(in []Suspect, l Look) (settled, open []Suspect) {
 		switch {
 		case !l.Linked:
 			need = roundsUnlinked
-		case a.Count == 0:
+		case a.Count == 0 || a.Version == "":
 			need = roundsAbsent
 		}
 		if s.Seen < need {

@@ -90,7 +90,7 @@ func mask(err error) error {
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &ne) && ne.Timeout():
 		return context.DeadlineExceeded
 	}
-	for _, own := range []error{errDSN, errDriver, errVersion, errLogBin, errRow, errColumn, errNumber, errParameter} {
+	for _, own := range []error{errDSN, errDriver, errVersion, errLogBin, errRow, errColumn, errNumber, errParameter, errCompared, errCut, errUnlogged, errKey} {
 		if errors.Is(err, own) {
 			return err
 		}

@@ -1,10 +1,12 @@
 package mysql
 
 import (
+	"cmp"
 	"context"
 	"database/sql/driver"
 	"errors"
 	"net"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -58,14 +60,32 @@ type rawConn interface {
 	driver.ExecerContext
 }
 
+// fromURL turns mysql://user:password@host:port/database?tls=true, which other
+// programs take, into the driver's form. What is no such address stays as it is.
+func fromURL(dsn string) string {
+	u, err := url.Parse(dsn)
+	if err != nil || u.Scheme != "mysql" && u.Scheme != "mariadb" || u.Hostname() == "" {
+		return dsn
+	}
+	cfg := mysql.NewConfig()
+	cfg.Net, cfg.Addr, cfg.User, cfg.DBName = "tcp", net.JoinHostPort(u.Hostname(), cmp.Or(u.Port(), "3306")), u.User.Username(), strings.Trim(u.Path, "/")
+	cfg.Passwd, _ = u.User.Password()
+	out := cfg.FormatDSN()
+	if u.RawQuery != "" {
+		out += map[bool]string{true: "&", false: "?"}[strings.Contains(out, "?")] + u.RawQuery
+	}
+	return out
+}
+
 // config reads the connection string, in the form of go-sql-driver:
-// user:password@tcp(host:port)/database?tls=true. TLS is as it says there.
+// user:password@tcp(host:port)/database?tls=true, or as an address mysql://… or
+// mariadb://…. TLS is as it says there.
 func config(o engines.OpenRequest) (*mysql.Config, error) {
-	cfg, err := mysql.ParseDSN(o.DSN)
+	cfg, err := mysql.ParseDSN(fromURL(o.DSN))
 	if err != nil || cfg.Net != "tcp" && cfg.Net != "" {
 		// The parser's own message may quote the string, and it holds a password.
 		return nil, &engines.Error{Op: "read the connection string", Object: string(o.Target), Err: errDSN,
-			Next: "write user:password@tcp(host:port)/database; it is not printed because it may hold a password"}
+			Next: "write user:password@tcp(host:port)/database or mysql://user:password@host:port/database; it is not printed because it may hold a password"}
 	}
 	if cfg.Timeout == 0 {
 		cfg.Timeout = connectLimit
@@ -181,7 +201,9 @@ func (l *link) setUp(ctx context.Context) error {
 }
 
 // reads reports whether the session may only read.
-func (l *link) reads() bool { return l.role == "sampler" || l.role == "preflight" }
+func (l *link) reads() bool {
+	return l.role == "sampler" || l.role == "preflight" || l.role == roleCompare
+}
 
 // limitTo sets the server's own limit for statements where it has one: MySQL
 // ends SELECTs alone.

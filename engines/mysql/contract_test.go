@@ -27,7 +27,7 @@ func TestContract(t *testing.T) {
 			Engine: mysql.Engine(), Addr: cfg.Addr, Other: l.GreenDSN(), Secret: cfg.Passwd, Value: "hunter2-value", Start: true,
 			Open:   engines.OpenRequest{Target: "blue", Run: "r1", Person: "ann"},
 			DSN:    func(at string) string { return strings.Replace(l.BlueDSN(), cfg.Addr, at, 1) },
-			Bad:    []string{"u:" + cfg.Passwd + "@tcp(x", "mysql://u:" + cfg.Passwd + "@x/app", "u:" + cfg.Passwd + "@unix(/tmp/x)/"},
+			Bad:    []string{"u:" + cfg.Passwd + "@tcp(x", "mysql://u:" + cfg.Passwd + "@x:port/app", "postgres://u:" + cfg.Passwd + "@x/app", "u:" + cfg.Passwd + "@unix(/tmp/x)/"},
 			Change: func(i int) engines.Statement { return statement("CREATE TABLE shop.made_%d (id INT)", i) },
 			Applied: func(t *testing.T, i int) bool {
 				var n int

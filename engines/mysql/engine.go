@@ -14,6 +14,9 @@ func Engine() engines.Engine {
 		OpenReader: func(o engines.OpenRequest) (engines.Reader, error) {
 			return OpenReader(o)
 		},
+		OpenComparer: func(o engines.OpenRequest) (engines.Comparer, error) { return OpenComparer(o) },
+		Digests:      Digests,
+		Repair:       Repair,
 		Names: engines.Names{Title: "MySQL", Link: "worker_state", LinkBack: "rev_worker_state", WayBack: "rev_log_state",
 			Room: "log_room_minutes", Position: varPosition},
 		Forms: sqlForm,

@@ -10,28 +10,13 @@ import (
 // summed. What cannot be compared exactly is named in the notes.
 func Digests(blue, green engines.Side, s engines.Strength) ([]engines.TableDigest, []engines.Note) {
 	p := pairing{blue: blue, green: green, strength: s}
-	there := map[string]engines.TableShape{}
-	for _, t := range green.Tables {
-		there[t.Label()] = t
-	}
 	var out []engines.TableDigest
-	for _, b := range blue.Tables {
-		g, ok := there[b.Label()]
-		if !ok {
-			p.note(engines.Note{Object: b.Label(), Why: "the table is missing on green", Differs: true})
-			continue
-		}
-		delete(there, b.Label())
+	notes := engines.PairTables(blue.Tables, green.Tables, func(b, g engines.TableShape) {
 		if d, ok := p.pair(b, g); ok {
 			out = append(out, d)
 		}
-	}
-	for _, t := range green.Tables {
-		if _, ok := there[t.Label()]; ok {
-			p.note(engines.Note{Object: t.Label(), Why: "the table is on green alone", Differs: true})
-		}
-	}
-	return out, p.notes
+	})
+	return out, append(p.notes, notes...)
 }
 
 type pairing struct {
@@ -43,12 +28,6 @@ type pairing struct {
 func (p *pairing) note(n engines.Note) { p.notes = append(p.notes, n) }
 
 func (p *pairing) pair(b, g engines.TableShape) (engines.TableDigest, bool) {
-	for side, t := range map[string]engines.TableShape{"blue": b, "green": g} {
-		if t.Denied != "" {
-			p.note(engines.Note{Object: b.Label(), Why: "cannot be read on " + side + ": " + t.Denied, Blind: true})
-			return engines.TableDigest{}, false
-		}
-	}
 	f := form{sha: p.differs("hash int4") || p.differs("hash int8"), raw: b.Encoding == g.Encoding, arrays: min(p.blue.Who.Major, p.green.Who.Major) < 14, crypto: p.strength == engines.Cryptographic}
 	cols, ok := p.columns(b, g, &f)
 	if !ok {
@@ -57,7 +36,7 @@ func (p *pairing) pair(b, g engines.TableShape) (engines.TableDigest, bool) {
 	if b.Unlogged || g.Unlogged {
 		p.note(engines.Note{Object: b.Label(), Why: "unlogged: replication does not carry it, and its changes cannot be followed"})
 	}
-	key := keyOf(b, g, cols)
+	key := engines.PairKey(b, g, cols)
 	if len(key) == 0 {
 		p.note(engines.Note{Object: b.Label(), Why: "no key on both sides: rows are compared as a multiset, differing rows have no name"})
 	}
@@ -102,21 +81,8 @@ func followed(t engines.TableShape) bool {
 
 // columns are those that both sides have, in blue's order.
 func (p *pairing) columns(b, g engines.TableShape, f *form) ([]engines.ColumnShape, bool) {
-	there := map[string]engines.ColumnShape{}
-	for _, c := range g.Columns {
-		there[c.Name] = c
-	}
 	var out []engines.ColumnShape
-	for _, c := range b.Columns {
-		o, ok := there[c.Name]
-		if !ok {
-			p.note(engines.Note{Object: b.Label() + "." + c.Name, Why: "the column is missing on green", Differs: true})
-			continue
-		}
-		delete(there, c.Name)
-		if c.Generated != "" && c.Generated == o.Generated {
-			continue // both sides compute it from what is compared
-		}
+	notes, ok := engines.PairColumns(b, g, func(c, o engines.ColumnShape) bool {
 		c.Loose = c.Loose || o.Loose
 		c.Stable = c.Stable && o.Stable
 		c.NotNull = c.NotNull && o.NotNull
@@ -124,17 +90,12 @@ func (p *pairing) columns(b, g engines.TableShape, f *form) ([]engines.ColumnSha
 			p.note(engines.Note{Object: b.Label() + "." + c.Name, Why: "is " + c.Type + " on blue and " + o.Type + " on green: compared as text"})
 			c.Send, c.Base, c.Stable = "", "unknown", false
 		}
-		if c, ok = p.tested(b, c, o, f); !ok {
-			return nil, false
-		}
+		c, ok := p.tested(b, c, o, f)
 		out = append(out, c)
-	}
-	for _, c := range g.Columns {
-		if _, ok := there[c.Name]; ok {
-			p.note(engines.Note{Object: b.Label() + "." + c.Name, Why: "the column is on green alone", Differs: true})
-		}
-	}
-	return out, true
+		return ok
+	})
+	p.notes = append(p.notes, notes...)
+	return out, ok
 }
 
 // differs reports whether both sides gave an answer, and not the same.
@@ -181,21 +142,4 @@ func orNone(s string) string {
 		return "no extension"
 	}
 	return s
-}
-
-// keyOf is a key that both sides have.
-func keyOf(b, g engines.TableShape, cols []engines.ColumnShape) []engines.ColumnShape {
-	pick := b.Key
-	if !slices.Equal(b.Key, g.Key) {
-		return nil
-	}
-	var out []engines.ColumnShape
-	for _, k := range pick {
-		i := slices.IndexFunc(cols, func(c engines.ColumnShape) bool { return c.Name == k })
-		if i < 0 {
-			return nil
-		}
-		out = append(out, cols[i])
-	}
-	return out
 }

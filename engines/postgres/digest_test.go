@@ -9,18 +9,15 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/turquoise-db/turquoise/engines"
+	"github.com/turquoise-db/turquoise/engines/enginetest"
 	"github.com/turquoise-db/turquoise/engines/postgres"
 	"github.com/turquoise-db/turquoise/lab/labtest"
 )
 
-// mutation is a change of one value that the sums in use miss in one way or
-// another: the two values compare equal, hash alike, or look alike.
-type mutation struct{ typ, is, becomes string }
-
 // mutations is the soundness table, one line for each way in which values of a
 // type can differ and be taken for the same.
-func mutations() []mutation {
-	return []mutation{
+func mutations() []enginetest.Mutation {
+	return []enginetest.Mutation{
 		{"bool", "true", "false"}, {"smallint", "1", "2"}, {"int", "1", "65537"},
 		{"bigint", "1", "4294967296"}, {"bigint", "-1", "0"}, {"bigint", "4294967297", "8589934592"}, {"bigint", "-4294967296", "4294967295"},
 		{"oid", "1", "2"}, {"real", "0", "'-0'"}, {"real", "1.1", "'NaN'"}, {"float8", "0.0", "'-0.0'"}, {"float8", "0.1", "0.10000000000000002"}, {"float8", "'NaN'", "'Infinity'"},
@@ -53,15 +50,16 @@ CREATE DOMAIN positive AS numeric CHECK (VALUE > 0); CREATE TYPE floats AS RANGE
 
 // twin is two databases of different versions with the same tables.
 type twin struct {
-	t           *testing.T
-	admin       [2]*pgx.Conn
-	side        [2]*postgres.Comparer
-	blue, green engines.Side
+	enginetest.Twins
+	t     *testing.T
+	admin [2]*pgx.Conn
+	side  [2]*postgres.Comparer
 }
 
 func newTwin(t *testing.T, majors [2]int, settings [2]string, ddl ...string) *twin {
 	t.Helper()
 	w := &twin{t: t}
+	w.Twins = enginetest.Twins{Digests: postgres.Digests, Exec: func(_ testing.TB, side int, sql string) { w.exec(side, sql) }}
 	for i, major := range majors {
 		db := labtest.Postgres(t, major)
 		for _, s := range strings.Split(settings[i], ";") {
@@ -83,7 +81,7 @@ func newTwin(t *testing.T, majors [2]int, settings [2]string, ddl ...string) *tw
 		if err != nil {
 			t.Fatal(err)
 		}
-		w.side[i] = c
+		w.side[i], w.Side[i] = c, c
 		t.Cleanup(func() { _ = c.Close() })
 	}
 	return w
@@ -114,99 +112,37 @@ func (w *twin) exec(i int, sql string) {
 
 func (w *twin) both(sql string) { w.t.Helper(); w.exec(0, sql); w.exec(1, sql) }
 
-// pair reads shapes and self-tests and pairs the tables.
-func (w *twin) pair(s engines.Strength) (map[string]engines.TableDigest, []engines.Note) {
-	w.t.Helper()
-	var sides [2]engines.Side
-	for i, c := range w.side {
-		who, err := c.Identify(w.t.Context())
-		if err != nil {
-			w.t.Fatal(err)
-		}
-		shapes, _, err := c.Shapes(w.t.Context())
-		if err != nil {
-			w.t.Fatal(err)
-		}
-		var types []string
-		for _, t := range shapes {
-			for _, col := range t.Columns {
-				types = append(types, col.Base)
-			}
-		}
-		tests, err := c.SelfTest(w.t.Context(), types)
-		if err != nil {
-			w.t.Fatal(err)
-		}
-		sides[i] = engines.Side{Who: who, Tables: shapes, Tests: tests}
-	}
-	w.blue, w.green = sides[0], sides[1]
-	ds, notes := postgres.Digests(sides[0], sides[1], s)
-	out := map[string]engines.TableDigest{}
-	for _, d := range ds {
-		out[d.Name] = d
-	}
-	return out, notes
-}
-
-func (w *twin) equal(d engines.TableDigest) bool {
-	w.t.Helper()
-	var sums [2]engines.Sum
-	for i, c := range w.side {
-		s, err := c.Sum(w.t.Context(), d, engines.Part{})
-		if err != nil {
-			w.t.Fatalf("%v\n%s", err, d.RowHash)
-		}
-		sums[i] = s
-	}
-	return sums[0] == sums[1] && sums[0].Count > 0
-}
-
 // TestEveryMutationIsSeen holds the sums to the soundness table: for each type,
 // with the value in a column, in the key, and in a table without a key, between
 // two versions with different settings, in both strengths.
 func TestEveryMutationIsSeen(t *testing.T) {
 	for _, majors := range [][2]int{{15, 17}, {13, 18}} {
 		t.Run(fmt.Sprintf("%d to %d", majors[0], majors[1]), func(t *testing.T) {
-			muts := slices.DeleteFunc(mutations(), func(m mutation) bool {
-				return majors[0] < 14 && strings.Contains(m.typ, "multirange")
+			muts := slices.DeleteFunc(mutations(), func(m enginetest.Mutation) bool {
+				return majors[0] < 14 && strings.Contains(m[0], "multirange")
 			})
 			ddl := []string{mutationTypes}
 			for i, m := range muts {
-				ddl = append(ddl, fmt.Sprintf("CREATE TABLE keyed%d (id bigint PRIMARY KEY, a int, v %s, b text); CREATE TABLE loose%d (v %s, b int);", i, m.typ, i, m.typ))
+				ddl = append(ddl, fmt.Sprintf("CREATE TABLE keyed%d (id bigint PRIMARY KEY, a int, v %s, b text); CREATE TABLE loose%d (v %s, b int);", i, m[0], i, m[0]))
 			}
 			w := newTwin(t, majors, [2]string{
 				`ALTER DATABASE d SET TimeZone = 'Asia/Kathmandu'; ALTER DATABASE d SET extra_float_digits = -5; ALTER DATABASE d SET IntervalStyle = 'iso_8601'`,
 				`ALTER DATABASE d SET bytea_output = 'escape'; ALTER DATABASE d SET DateStyle = 'German, DMY'; ALTER DATABASE d SET search_path = public, pg_catalog`}, ddl...)
 			for i, m := range muts {
 				for _, s := range []string{"SET search_path = public; SET TimeZone = 'UTC'; SET DateStyle = 'ISO, MDY'",
-					fmt.Sprintf("INSERT INTO keyed%d SELECT g, 1, %s, 'x' FROM generate_series(1, 4) g", i, m.is),
-					fmt.Sprintf("INSERT INTO loose%d SELECT %s, 1 FROM generate_series(1, 4) g", i, m.is)} {
+					fmt.Sprintf("INSERT INTO keyed%d SELECT g, 1, %s, 'x' FROM generate_series(1, 4) g", i, m[1]),
+					fmt.Sprintf("INSERT INTO loose%d SELECT %s, 1 FROM generate_series(1, 4) g", i, m[1])} {
 					w.both(s)
 				}
 			}
-			for _, strength := range []engines.Strength{engines.Sum64, engines.Cryptographic} {
-				digests, _ := w.pair(strength)
-				for i, m := range muts {
-					for _, table := range []string{fmt.Sprintf("keyed%d", i), fmt.Sprintf("loose%d", i)} {
-						d, ok := digests[table]
-						if !ok {
-							t.Fatalf("%s %s is not compared", table, m.typ)
-						}
-						if !w.equal(d) {
-							t.Errorf("%s %s: %s differs from itself\n%s", table, m.typ, m.is, d.RowHash)
-						}
-						one := fmt.Sprintf("UPDATE %s SET v = %s WHERE ctid = (SELECT min(ctid) FROM %s)", table, "%s", table)
-						w.exec(1, fmt.Sprintf(one, m.becomes))
-						if w.equal(d) {
-							t.Errorf("%s %s: %s becoming %s is missed by strength %d\n%s", table, m.typ, m.is, m.becomes, strength, d.RowHash)
-						}
-						w.exec(1, fmt.Sprintf("UPDATE %s SET v = %s", table, m.is))
-						if !w.equal(d) {
-							t.Errorf("%s %s: differs after the change is taken back", table, m.typ)
-						}
-					}
+			var tables []enginetest.MutationTable
+			for i, m := range muts {
+				for _, name := range []string{fmt.Sprintf("keyed%d", i), fmt.Sprintf("loose%d", i)} {
+					tables = append(tables, enginetest.MutationTable{Name: name, Is: m, Set: "UPDATE " + name + " SET v = %s",
+						One: "UPDATE " + name + " SET v = %s WHERE ctid = (SELECT min(ctid) FROM " + name + ")"})
 				}
 			}
+			enginetest.Mutations(t, w.Twins, tables)
 		})
 	}
 }
@@ -226,7 +162,7 @@ func TestChangesThatCancelAreSeen(t *testing.T) {
 		"INSERT INTO many SELECT g, g * 10, g * 100, g, g * 7, timestamptz '2026-01-01' + g * interval '1 h', timestamptz '2026-02-01' + g * interval '1 h' FROM generate_series(1, 50) g"} {
 		w.both(s)
 	}
-	for _, tt := range []struct{ table, name, change string }{
+	enginetest.Cancels(t, w.Twins, []enginetest.Cancelling{
 		{"t", "the same change in two rows", "UPDATE t SET status = 'Y' WHERE id IN (2, 4)"},
 		{"t", "the same change in four rows", "UPDATE t SET status = 'Y' WHERE id IN (2, 4, 6, 8)"},
 		{"t", "two rows swap a value", "UPDATE t SET n = CASE id WHEN 1 THEN 20 ELSE 10 END WHERE id IN (1, 2)"},
@@ -252,20 +188,13 @@ func TestChangesThatCancelAreSeen(t *testing.T) {
 		{"many", "two rows swap a time", "UPDATE many SET at = CASE id WHEN 1 THEN timestamptz '2026-01-01 02:00' ELSE timestamptz '2026-01-01 01:00' END WHERE id IN (1, 2)"},
 		{"many", "one more and one less in one row", "UPDATE many SET x = x + 1, y = y - 1 WHERE id = 9"},
 		{"lonely", "a table of keys", "UPDATE lonely SET id = 99 WHERE id = 3"},
-	} {
-		for _, strength := range []engines.Strength{engines.Sum64, engines.Cryptographic} {
-			digests, _ := w.pair(strength)
-			d := digests[tt.table]
-			if !w.equal(d) {
-				t.Fatalf("%s: the sides differ before the change", tt.name)
-			}
-			w.exec(1, "CREATE TABLE keep AS TABLE "+tt.table)
-			w.exec(1, tt.change)
-			if w.equal(d) {
-				t.Errorf("%s: missed by strength %d\n%s", tt.name, strength, d.RowHash)
-			}
-			w.exec(1, "TRUNCATE "+tt.table+"; INSERT INTO "+tt.table+" TABLE keep; DROP TABLE keep")
-		}
+	}, func(table string) string { return "CREATE TABLE keep AS TABLE " + table },
+		func(table string) string {
+			return "TRUNCATE " + table + "; INSERT INTO " + table + " TABLE keep; DROP TABLE keep"
+		})
+	for _, table := range []string{"t", "c", "link"} {
+		digests, _ := w.Pair(t, engines.Sum64)
+		enginetest.Parts(t, w.Twins, digests[table], 3)
 	}
 }
 
@@ -273,28 +202,29 @@ func TestChangesThatCancelAreSeen(t *testing.T) {
 // what differs is compared in a lesser way and named.
 func TestVersionsHashAlike(t *testing.T) {
 	w := newTwin(t, [2]int{15, 17}, [2]string{}, mutationTypes, "CREATE TABLE t (id bigint PRIMARY KEY, v numeric)")
-	w.pair(engines.Sum64)
-	if len(w.blue.Tests) == 0 {
+	sides := w.Sides(t)
+	blue, green := sides[0], sides[1]
+	if len(blue.Tests) == 0 {
 		t.Fatal("nothing was tested")
 	}
-	for k, v := range w.blue.Tests {
-		if w.green.Tests[k] != v {
+	for k, v := range blue.Tests {
+		if green.Tests[k] != v {
 			t.Errorf("%s differs between 15 and 17", k)
 		}
 	}
 	// A server that answers otherwise is not trusted.
-	w.green.Tests["hash numeric"] = "other"
-	ds, _ := postgres.Digests(w.blue, w.green, engines.Sum64)
+	green.Tests["hash numeric"] = "other"
+	ds, _ := postgres.Digests(blue, green, engines.Sum64)
 	if !strings.Contains(ds[0].RowHash, "sha256") {
 		t.Errorf("hashes differ and are used all the same: %s", ds[0].RowHash)
 	}
-	w.green.Tests["binary numeric"] = "other"
-	ds, notes := postgres.Digests(w.blue, w.green, engines.Sum64)
+	green.Tests["binary numeric"] = "other"
+	ds, notes := postgres.Digests(blue, green, engines.Sum64)
 	if !strings.Contains(ds[0].RowHash, "::text") || !slices.ContainsFunc(notes, func(n engines.Note) bool { return strings.Contains(n.Why, "compared as text") }) {
 		t.Errorf("binary forms differ and are used all the same: %s, %v", ds[0].RowHash, notes)
 	}
-	w.green.Tests["text numeric"] = "other"
-	if ds, notes = postgres.Digests(w.blue, w.green, engines.Sum64); len(ds) != 0 || !slices.ContainsFunc(notes, func(n engines.Note) bool { return n.Blind }) {
+	green.Tests["text numeric"] = "other"
+	if ds, notes = postgres.Digests(blue, green, engines.Sum64); len(ds) != 0 || !slices.ContainsFunc(notes, func(n engines.Note) bool { return n.Blind }) {
 		t.Errorf("a type without a common form is compared: %v, %v", ds, notes)
 	}
 }

@@ -1,0 +1,160 @@
+package mysql
+
+import (
+	"context"
+	"math/big"
+	"slices"
+	"strconv"
+
+	"github.com/turquoise-db/turquoise/engines"
+)
+
+// thin is how many numbers there may be for each row of a table whose parts are
+// reckoned: in a thinner one rows may lie close together somewhere, and its key
+// is walked.
+const thin = 8
+
+// mostCuts ends a walk that would cost more round trips than it saves.
+const mostCuts = 20_000
+
+// Cuts divides the first key column into ranges of about rows rows. Whole numbers
+// that are the whole key are reckoned between the first and the last: no range can
+// hold more rows than numbers. Else the index is walked: one step per range.
+func (c *Comparer) Cuts(ctx context.Context, d engines.TableDigest, rows int64) ([]string, error) {
+	if !d.Ordered || d.Rows <= rows {
+		return nil, nil
+	}
+	if len(d.Key) == 1 && (d.Types[0] == kindNumber || d.Types[0] == kindZeros) {
+		k := col(d.Key[0]) + " + 0"
+		got, err := c.query(ctx, "read the ends of "+d.Label(), "SELECT MIN("+k+"), MAX("+k+")"+from(d))
+		if err != nil {
+			return nil, err
+		}
+		if cuts, ok := reckon(text(got[0], 0), text(got[0], 1), d.Rows, rows); ok {
+			return cuts, nil
+		}
+	}
+	return c.walk(ctx, d, rows)
+}
+
+// reckon divides the numbers between two ends; ok is false if they are no whole
+// numbers or lie too far apart.
+func reckon(first, last string, total, rows int64) (cuts []string, ok bool) {
+	lo, ok := new(big.Int).SetString(first, 10)
+	hi, ok2 := new(big.Int).SetString(last, 10)
+	if !ok || !ok2 {
+		return nil, false
+	}
+	width := new(big.Int).Sub(hi, lo)
+	if !width.IsInt64() || width.Int64()/thin > total {
+		return nil, false
+	}
+	parts := (total + rows - 1) / rows
+	for i := int64(1); i < parts; i++ {
+		at := new(big.Int).Mul(width, big.NewInt(i))
+		cuts = append(cuts, at.Div(at, big.NewInt(parts)).Add(at, lo).String())
+	}
+	return slices.Compact(cuts), true
+}
+
+// walk takes the key of every n-th row. It reads each in a statement of its own,
+// so no snapshot is held.
+func (c *Comparer) walk(ctx context.Context, d engines.TableDigest, rows int64) ([]string, error) {
+	var out []string
+	k := col(d.Key[0])
+	after := ""
+	for len(out) < mostCuts {
+		got, err := c.query(ctx, "walk the key of "+d.Label(), "SELECT "+written(d.Key[0], d.Types[0])+from(d)+" FORCE INDEX (PRIMARY)"+after+
+			" ORDER BY "+k+" LIMIT 1 OFFSET "+strconv.FormatInt(rows, 10))
+		if err != nil {
+			return nil, err
+		}
+		if len(got) == 0 {
+			return out, nil
+		}
+		at := text(got[0], 0)
+		if len(out) > 0 && out[len(out)-1] == at {
+			// More rows than a part holds have this value: the next cut is behind it.
+			after = " WHERE " + k + " > " + keyLiteral(at, d.Types[0])
+			continue
+		}
+		out = append(out, at)
+		after = " WHERE " + k + " >= " + keyLiteral(at, d.Types[0])
+	}
+	return out, nil
+}
+
+// loadSQL counts statements at work that are not a comparison's, transactions
+// that wait for a row or a table, and the age of our own oldest statement. It
+// takes PROCESS, and says so where the right is missing: innodb_trx refuses.
+const loadSQL = `SELECT COALESCE(SUM(p.command IN ('Query', 'Execute') AND NOT p.ours), 0),
+ COALESCE(SUM(NOT p.ours AND p.state LIKE 'Waiting for % lock'), 0) + (SELECT COUNT(*) FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'),
+ COALESCE(MAX(IF(p.ours AND p.command = 'Query', p.time, 0)), 0)
+FROM (SELECT command, state, time, COALESCE(info LIKE '%MARK%%', FALSE) AS ours FROM information_schema.processlist
+ WHERE id <> CONNECTION_ID() AND user NOT IN ('system user', 'event_scheduler')) p`
+
+// Load is what the server suffers now.
+func (c *Comparer) Load(ctx context.Context) (engines.Load, error) {
+	rows, err := c.query(ctx, "read the load", replace(loadSQL, "%MARK%", compareMark))
+	if err != nil {
+		return engines.Load{}, err
+	}
+	var l engines.Load
+	l.Active, err = strconv.Atoi(text(rows[0], 0))
+	if err == nil {
+		l.Waiting, err = strconv.Atoi(text(rows[0], 1))
+	}
+	if err == nil {
+		l.Oldest, err = strconv.ParseFloat(text(rows[0], 2), 64)
+	}
+	if err != nil {
+		return engines.Load{}, c.fail("read the load", errNumber)
+	}
+	return l, nil
+}
+
+// Position is behind every commit that this session has seen: a commit is in the
+// log before anybody sees it. Its ids are not taken, for they are noted later.
+func (c *Comparer) Position(ctx context.Context) (string, error) {
+	rows, err := c.query(ctx, "read the position", c.d.ownPosition())
+	if err != nil {
+		return "", err
+	}
+	if len(rows) == 0 {
+		return "", c.fail("read the position", errUnlogged)
+	}
+	return text(rows[0], 0) + ":" + text(rows[0], 1), nil
+}
+
+// Applied reports whether this server has applied the other's position, by the
+// replication that reads from there.
+func (c *Comparer) Applied(ctx context.Context, from engines.Comparer, position string) (applied, linked bool, err error) {
+	other, ok := from.(*Comparer)
+	if !ok || other.d.maria != c.d.maria {
+		return false, false, c.fail("look for the replication", errCompared)
+	}
+	want, err := parsePosition(position)
+	if err != nil {
+		return false, false, c.fail("read the position", err)
+	}
+	if other.uuid == "" {
+		who, err := other.identify(ctx)
+		if err != nil {
+			return false, false, err
+		}
+		other.uuid, other.serverID = who.System, who.Extra[extraServerID]
+	}
+	res, err := c.run(ctx, c.d.pick("SHOW REPLICA STATUS", "SHOW ALL SLAVES STATUS"))
+	if err != nil {
+		return false, false, c.fail("read the replication's state", err)
+	}
+	for _, row := range res.Rows {
+		said := func(mysql, maria string) string { return text(row, column(res.Columns, c.d.pick(mysql, maria))) }
+		if c.d.maria && said("", "Master_Server_Id") != other.serverID || !c.d.maria && said("Source_UUID", "") != other.uuid || said("Replica_SQL_Running", "Slave_SQL_Running") != "Yes" {
+			continue
+		}
+		at, err := parseFile(said("Relay_Source_Log_File", "Relay_Master_Log_File"), said("Exec_Source_Log_Pos", "Exec_Master_Log_Pos"))
+		return err == nil && want.in(at), true, nil
+	}
+	return false, false, nil
+}

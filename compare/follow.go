@@ -288,6 +288,9 @@ func (w *Follower) progress(ctx context.Context) error {
 	if !behind {
 		return nil
 	}
+	if p, can := w.tick.green.(engines.Progress); can {
+		return w.reached(ctx, p, newest)
+	}
 	ok, linked, err := w.tick.green.Applied(ctx, w.tick.blue, w.logs[0].Text(newest))
 	if err != nil {
 		return err
@@ -297,6 +300,25 @@ func (w *Follower) progress(ctx context.Context) error {
 		w.ch.Applied(newest)
 		w.mu.Unlock()
 	}
+	return nil
+}
+
+// reached asks how far green is, not whether it is at one place: under load it is
+// never at the newest.
+func (w *Follower) reached(ctx context.Context, p engines.Progress, newest uint64) error {
+	at, linked, err := p.Progress(ctx, w.tick.blue)
+	if err != nil {
+		return err
+	}
+	pos := newest
+	if linked {
+		if pos, err = w.logs[0].Parse(at); err != nil {
+			return err
+		}
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.ch.Applied(min(pos, newest))
 	return nil
 }
 

@@ -53,6 +53,13 @@ type Flight interface {
 	InFlight(ctx context.Context, tag string) (bool, error)
 }
 
+// Progress is the ability of a Comparer to say how far its server has come in the
+// other one's log, as Tracker.Text writes it. linked is false if no replication
+// from there can be found. Where the server's own log says so, it is not needed.
+type Progress interface {
+	Progress(ctx context.Context, from Comparer) (position string, linked bool, err error)
+}
+
 // Contention is the ability of a Conn to tell that a statement was refused
 // because a lock was not to be had, which proves that nothing was done, and to
 // say who holds it. A Conn without it is never sent the same statement twice.

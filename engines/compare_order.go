@@ -16,7 +16,7 @@ type CompareOrder struct {
 	From, To    TargetID // for CompareAll: who has the writes, who gets them
 	Tables      []string // none: all
 	Except      []string // objects that are left out, as the notes of a comparison name them
-	Slot        string   // where the changes since are read, on both sides
+	Slot        string   // where the changes since are read, on both sides; empty where the log is read itself
 	Publication string   // which of them; empty where the engine needs no name
 	Strength    Strength
 	Pace        ComparePace
@@ -127,7 +127,10 @@ func (o CompareOrder) Text() string {
 	if len(o.Except) > 0 {
 		lines = append(lines, "not compared: "+list(o.Except, ""))
 	}
-	lines = append(lines, "strength: "+o.Strength.String()+" ("+o.Strength.Chance()+")", "slot: "+o.Slot)
+	lines = append(lines, "strength: "+o.Strength.String()+" ("+o.Strength.Chance()+")")
+	if o.Slot != "" {
+		lines = append(lines, "slot: "+o.Slot)
+	}
 	if o.Publication != "" {
 		lines = append(lines, "publication: "+o.Publication)
 	}

@@ -129,24 +129,37 @@ func (c *Comparer) Position(ctx context.Context) (string, error) {
 // Applied reports whether this server has applied the other's position, by the
 // replication that reads from there.
 func (c *Comparer) Applied(ctx context.Context, from engines.Comparer, position string) (applied, linked bool, err error) {
-	other, ok := from.(*Comparer)
-	if !ok || other.d.maria != c.d.maria {
-		return false, false, c.fail("look for the replication", errCompared)
-	}
 	want, err := parsePosition(position)
 	if err != nil {
 		return false, false, c.fail("read the position", err)
 	}
+	at, linked, err := c.reached(ctx, from)
+	return linked && want.in(at), linked, err
+}
+
+// Progress is how far this server has come in the other's log.
+func (c *Comparer) Progress(ctx context.Context, from engines.Comparer) (position string, linked bool, err error) {
+	at, linked, err := c.reached(ctx, from)
+	return at.file + ":" + strconv.FormatUint(at.pos, 10), linked, err
+}
+
+// reached reads the state of the replication from the other server. Everything
+// before the place is applied, with how many workers ever.
+func (c *Comparer) reached(ctx context.Context, from engines.Comparer) (at place, linked bool, err error) {
+	other, ok := from.(*Comparer)
+	if !ok || other.d.maria != c.d.maria {
+		return at, false, c.fail("look for the replication", errCompared)
+	}
 	if other.uuid == "" {
 		who, err := other.identify(ctx)
 		if err != nil {
-			return false, false, err
+			return at, false, err
 		}
 		other.uuid, other.serverID = who.System, who.Extra[extraServerID]
 	}
 	res, err := c.run(ctx, c.d.pick("SHOW REPLICA STATUS", "SHOW ALL SLAVES STATUS"))
 	if err != nil {
-		return false, false, c.fail("read the replication's state", err)
+		return at, false, c.fail("read the replication's state", err)
 	}
 	for _, row := range res.Rows {
 		said := func(mysql, maria string) string { return text(row, column(res.Columns, c.d.pick(mysql, maria))) }
@@ -154,7 +167,10 @@ func (c *Comparer) Applied(ctx context.Context, from engines.Comparer, position 
 			continue
 		}
 		at, err := parseFile(said("Relay_Source_Log_File", "Relay_Master_Log_File"), said("Exec_Source_Log_Pos", "Exec_Master_Log_Pos"))
-		return err == nil && want.in(at), true, nil
+		if err != nil {
+			continue // nothing was applied yet
+		}
+		return at, true, nil
 	}
-	return false, false, nil
+	return at, false, nil
 }

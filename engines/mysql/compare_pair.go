@@ -67,6 +67,7 @@ func (p *pairing) pair(b, g engines.TableShape) (engines.TableDigest, bool) {
 	}
 	primary := b.KeyFrom == keyPrimary && g.KeyFrom == keyPrimary
 	d.Ordered = len(key) > 0 && primary && stable(key[0])
+	d.Tracked = len(key) > 0 && p.told(b, g) && !slices.ContainsFunc(key, func(c pairedColumn) bool { return !followed(c) })
 	d.Order = d.RowHash
 	if len(key) > 0 && !slices.ContainsFunc(key, func(c pairedColumn) bool { return !stable(c) || c.kind == kindText }) {
 		d.Order = ""
@@ -78,6 +79,15 @@ func (p *pairing) pair(b, g engines.TableShape) (engines.TableDigest, bool) {
 		}
 	}
 	return d, true
+}
+
+// told reports whether the log tells every change of both tables' rows.
+func (p *pairing) told(b, g engines.TableShape) bool {
+	if b.Identity == "rows" && g.Identity == "rows" {
+		return true
+	}
+	p.note(engines.Note{Object: b.Label(), Why: "a foreign key changes its rows without a word in the log: its changes cannot be followed"})
+	return false
 }
 
 // stable reports whether a column puts the same rows in the same order on both

@@ -102,7 +102,7 @@ func (c *Comparer) hidden(ctx context.Context) ([]engines.Note, error) {
 		out = append(out, engines.Note{Object: string(c.target), Why: "our account lacks PROCESS: schemas that it may not see stay unknown", Blind: true})
 	}
 	for _, s := range e.hidden {
-		out = append(out, engines.Note{Object: s, Why: "our account may not read every table of the schema on " + string(c.target), Blind: true})
+		out = append(out, engines.Note{Object: s + ".*", Why: "our account may not read every table of the schema on " + string(c.target), Blind: true})
 	}
 	return out, nil
 }

@@ -15,8 +15,11 @@ func Engine() engines.Engine {
 			return OpenReader(o)
 		},
 		OpenComparer: func(o engines.OpenRequest) (engines.Comparer, error) { return OpenComparer(o) },
-		Digests:      Digests,
-		Repair:       Repair,
+		OpenTracker: func(o engines.OpenRequest, t engines.TrackRequest) (engines.Tracker, error) {
+			return OpenTracker(o, t)
+		},
+		Digests: Digests,
+		Repair:  Repair,
 		Names: engines.Names{Title: "MySQL", Link: "worker_state", LinkBack: "rev_worker_state", WayBack: "rev_log_state",
 			Room: "log_room_minutes", Position: varPosition},
 		Forms: sqlForm,

@@ -35,6 +35,7 @@ func kinds() map[string]planFunc {
 		"quiet/on": plan.quietOn, "quiet/off": plan.quietOff,
 		"capture/": plan.capture, "freeze/": plan.freeze, "catchup/": plan.catchup, "sequences/": plan.sequences,
 		"route/": plan.route, "open/": plan.open, "lock/": plan.lock, "persist/": plan.persist,
+		"compare/track": plan.compareTrack, "compare/prove": plan.compareProve, "compare/drop": plan.compareDrop,
 		"detach/drop": plan.detach, "close/": plan.closeWay,
 		"hold/": nothing, "probe/": nothing, "preflight/": nothing,
 	}

@@ -159,10 +159,7 @@ func (p plan) seed() (engines.Parts, error) {
 	count.Captures = []engines.Capture{{Var: "seed_tables"}}
 	empty := engines.Proven(engines.Act(p.To, "empty the side's own log", d.emptyLogs()), engines.Ask(p.To, "it knows of no transaction",
 		d.pick("SELECT @@global.gtid_executed = ''", "SELECT @@global.gtid_binlog_pos = ''"), "1"))
-	databases := p.Lists["databases"]
-	if len(databases) == 0 {
-		databases = []string{p.Param("database", "app")}
-	}
+	databases := p.moved()
 	words := []string{"MYSQL_PWD='${secret:dump}'", d.pick("mysqldump", "mariadb-dump"), "--host=" + from.Host, "--port=" + strconv.Itoa(from.Port),
 		"--user=" + p.Param("dump_user", p.own), "--single-transaction", "--routines", "--triggers", "--events", "--hex-blob", "--no-tablespaces"}
 	switch {

@@ -31,9 +31,9 @@ func testCatalog() Catalog {
 	pool := EngineInfo{Name: "pgbouncer", Supports: func(k, _ string) bool { return slices.Contains([]string{"freeze", "route", "open", "capture"}, k) },
 		Gauges: []string{"paused_count", "query_wait_seconds"}}
 	binlog := EngineInfo{Name: "mysql", Supports: func(k, stage string) bool {
-		return !slices.Contains(append(reads, "publish", "compare"), k) && !(k == "reverse" && slices.Contains([]string{"slot", "publish", "enable"}, stage)) &&
+		return !slices.Contains(append(reads, "publish"), k) && !(k == "reverse" && slices.Contains([]string{"slot", "publish", "enable"}, stage)) &&
 			!(k == "seed" && stage == "schema") && !(k == "attach" && stage == "copy") && !(k == "sequences" && stage == "margin")
-	}, Gauges: []string{"lag_seconds", "link_seconds", "log_state", "worker_state", "apply_errors_count", "oldest_writer_seconds", "prepared_count", "app_sessions_count",
+	}, Gauges: []string{"lag_seconds", "link_seconds", "log_state", "worker_state", "data_doubts_count", "apply_errors_count", "oldest_writer_seconds", "prepared_count", "app_sessions_count",
 		"rev_lag_seconds", "rev_link_seconds", "rev_log_state", "rev_worker_state", "rev_apply_errors_count", "release_state", "conflicts_count"}}
 	proxy := EngineInfo{Name: "haproxy", Supports: func(k, _ string) bool {
 		return slices.Contains([]string{"freeze", "route", "open", "capture", "persist", "shift"}, k)

@@ -43,11 +43,7 @@ func (f form) image(c pairedColumn) []string {
 	case kindZeros, kindBits:
 		return []string{v + " + 0"}
 	case kindFloat:
-		// A FLOAT is printed with six digits, as a DOUBLE with all it has. MariaDB
-		// prints a negative zero as zero: only its angle tells.
-		if f.maria {
-			return []string{"IF(" + v + " = 0, IF(ATAN2(" + v + ", -1) < 0, '-0', '0'), CAST(" + v + " AS DOUBLE))"}
-		}
+		// A FLOAT is printed with six digits, as a DOUBLE with all it has.
 		return []string{"CAST(" + v + " AS DOUBLE)"}
 	case kindLabel:
 		if c.same {

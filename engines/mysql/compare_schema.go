@@ -58,8 +58,9 @@ func factOf(name string) (kind, object string) {
 // Sequences lists the AUTO_INCREMENT counters, and MariaDB's sequences. A counter
 // is the number that the next row gets, so it counts as never called.
 func (c *Comparer) Sequences(ctx context.Context) ([]engines.SequenceFact, error) {
-	rows, err := c.query(ctx, "read the counters", `SELECT table_schema, table_name, auto_increment FROM information_schema.tables
-WHERE auto_increment IS NOT NULL AND table_type <> 'SEQUENCE' AND table_schema NOT IN (`+notUsers+`) ORDER BY 1, 2`)
+	rows, err := c.query(ctx, "read the counters", `SELECT t.table_schema, t.table_name, t.auto_increment, c.column_name
+FROM information_schema.tables t LEFT JOIN information_schema.columns c ON c.table_schema = t.table_schema AND c.table_name = t.table_name AND c.extra LIKE '%auto_increment%'
+WHERE t.auto_increment IS NOT NULL AND t.table_type <> 'SEQUENCE' AND t.table_schema NOT IN (`+notUsers+`) ORDER BY 1, 2`)
 	if err != nil {
 		return nil, err
 	}
@@ -72,7 +73,7 @@ WHERE auto_increment IS NOT NULL AND table_type <> 'SEQUENCE' AND table_schema N
 		// The last number of BIGINT UNSIGNED does not fit; such a counter is full
 		// long before it could be compared wrongly.
 		out = append(out, engines.SequenceFact{SequenceState: engines.SequenceState{Schema: text(r, 0), Name: text(r, 1), Last: int64(min(next, 1<<63-1)),
-			Increment: 1, Min: 1, Max: 1<<63 - 1}, Start: 1, Type: "auto_increment"})
+			Increment: 1, Min: 1, Max: 1<<63 - 1}, Start: 1, Type: "auto_increment", Owner: text(r, 0) + "." + text(r, 1) + "." + text(r, 3)})
 	}
 	if !c.d.maria {
 		return out, nil

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // CompareOrder is what a comparing action asks for. Its text is what a plan
@@ -214,4 +215,36 @@ func CompareAction(o CompareOrder) Action {
 			{Var: "verified_in_freeze", Column: 4}, {Var: "verified_whole", Column: 5}, {Var: "verified_except", Column: 6}}
 	}
 	return a
+}
+
+// NotCompared is what the cards of the comparison say where nothing is compared.
+const NotCompared = "parameter verify is none: NO ROW IS COMPARED, before the window or inside it; that the data is identical is not proven"
+
+// Compared reports whether the runbook asks for the full comparison. Only the
+// word none leaves it out: a misspelt one must not.
+func (r Request) Compared() bool { return r.Param("verify", "full") != "none" }
+
+// proveLimit bounds the proof inside the window. Two fences and the keys that
+// are still open take a few milliseconds; a second look at a large table without
+// a key is what this leaves room for.
+const proveLimit = 5 * time.Second
+
+// Prove is the plan of the proof, which stands inside the window, behind the
+// catch-up: what it proves is true of the freeze position.
+func (r Request) Prove() (Parts, error) {
+	if !r.Compared() {
+		return Parts{UndoNone: NotCompared}, nil
+	}
+	a := CompareAction(CompareOrder{Do: CompareProve, Token: r.Token()})
+	a.Limit = proveLimit
+	return Parts{Actions: []Action{a}, UndoNone: "reads only"}, nil
+}
+
+// Order is OrderOf with an error that says what to correct.
+func (r Request) Order() (CompareOrder, error) {
+	o, err := OrderOf(r)
+	if err != nil {
+		return o, &Error{Op: "plan the comparison", Object: string(r.To), Err: err, Next: "correct the runbook's compare_ parameters"}
+	}
+	return o, nil
 }

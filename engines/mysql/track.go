@@ -115,7 +115,7 @@ func (t *Tracker) logs(ctx context.Context, on engines.TargetID) error {
 		return t.fail("follow the log", errUnlogged, "set log_bin in the server's option file and restart it, or set the parameter verify to none")
 	case is["binlog_format"] != "" && is["binlog_format"] != "ROW":
 		return t.fail("follow the log", errFormat, "SET GLOBAL binlog_format = 'ROW' and let the applications connect again, or set the parameter verify to none")
-	case on == green && is["log_slave_updates"] != "ON":
+	case on == "green" && is["log_slave_updates"] != "ON":
 		return t.fail("follow the log", errNoRows, "set log_slave_updates = ON in the server's option file and restart it, or set the parameter verify to none")
 	}
 	t.dec = &decoder{own: uint32(id)}

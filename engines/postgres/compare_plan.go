@@ -2,21 +2,9 @@ package postgres
 
 import (
 	"strings"
-	"time"
 
 	"github.com/turquoise-db/turquoise/engines"
 )
-
-// proveLimit bounds the proof inside the window. Two fences and the keys that
-// are still open take a few milliseconds; a second look at a large table without
-// a key is what this leaves room for.
-const proveLimit = 5 * time.Second
-
-// compared reports whether the runbook asks for the full comparison. Only the
-// word none leaves it out: a misspelt one must not.
-func (p plan) compared() bool { return p.Param("verify", "full") != "none" }
-
-const notCompared = "parameter verify is none: NO ROW IS COMPARED, before the window or inside it; that the data is identical is not proven"
 
 // cmp is our own slot and publication on a side: they carry which rows change
 // after the comparison, nothing is applied from them.
@@ -55,8 +43,8 @@ END`)
 // compareTrack makes publication and slot on both sides and then compares
 // everything: what changes while the tables are read is in the slots.
 func (p plan) compareTrack() (engines.Parts, error) {
-	if !p.compared() {
-		return engines.Parts{UndoNone: notCompared}, nil
+	if !p.Compared() {
+		return engines.Parts{UndoNone: engines.NotCompared}, nil
 	}
 	var out engines.Parts
 	for _, side := range []engines.TargetID{p.From, p.To} {
@@ -67,9 +55,9 @@ func (p plan) compareTrack() (engines.Parts, error) {
 		slot.Limit = attachCopyLimit
 		out.Actions = append(out.Actions, pub, slot)
 	}
-	order, err := engines.OrderOf(p.Request)
+	order, err := p.Order()
 	if err != nil {
-		return engines.Parts{}, &engines.Error{Op: "plan the comparison", Object: string(p.To), Err: err, Next: "correct the runbook's compare_ parameters"}
+		return engines.Parts{}, err
 	}
 	order.Slot, order.Publication = p.cmp(p.From).slot, p.cmp(p.From).pub
 	out.Actions = append(out.Actions, engines.CompareAction(order))
@@ -78,23 +66,15 @@ func (p plan) compareTrack() (engines.Parts, error) {
 	return out, nil
 }
 
-// compareProve stands inside the window, behind the catch-up: what it proves is
-// true of the freeze position.
-func (p plan) compareProve() (engines.Parts, error) {
-	if !p.compared() {
-		return engines.Parts{UndoNone: notCompared}, nil
-	}
-	a := engines.CompareAction(engines.CompareOrder{Do: engines.CompareProve, Token: p.Token()})
-	a.Limit = proveLimit
-	return engines.Parts{Actions: []engines.Action{a}, UndoNone: "reads only"}, nil
-}
+// compareProve is the proof inside the window.
+func (p plan) compareProve() (engines.Parts, error) { return p.Prove() }
 
 // compareDrop takes slots and publications away: a slot that nobody reads fills
 // the disk. It works whether or not there are any.
 func (p plan) compareDrop() (engines.Parts, error) {
 	out := engines.Parts{UndoNone: "the comparison is made anew by its own step"}
-	if !p.compared() {
-		return engines.Parts{UndoNone: notCompared}, nil
+	if !p.Compared() {
+		return engines.Parts{UndoNone: engines.NotCompared}, nil
 	}
 	out.Actions = append(out.Actions, engines.CompareAction(engines.CompareOrder{Do: engines.CompareEnd}))
 	for _, side := range []engines.TargetID{p.From, p.To} {

@@ -202,6 +202,10 @@ func thereAndBack(t *testing.T, n *night, c course) {
 	if got := s.State().Result; got != "rolled_back" {
 		t.Fatalf("result %q", got)
 	}
+	// The record predicts the next window of this runbook.
+	if rs, err := session.RehearsedIn(n.cut.dir, s.State().Book, false); err != nil || len(rs) != 1 || rs[0].Took <= 0 {
+		t.Errorf("windows rehearsed: %+v, %v", rs, err)
+	}
 }
 
 // sound wants a record that nobody changed and in which no rule was broken.

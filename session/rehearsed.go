@@ -1,7 +1,9 @@
 package session
 
 import (
+	"bytes"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -37,7 +39,11 @@ func RehearsedIn(folder string, book *runbooks.Runbook, stepwise bool) ([]Rehear
 	}
 	var out []Rehearsed
 	for i := len(dirs) - 1; i >= 0 && len(out) < mostRehearsals; i-- {
-		rec, err := audit.Load(filepath.Join(folder, dirs[i].Name()))
+		dir := filepath.Join(folder, dirs[i].Name())
+		if !of(dir, book) {
+			continue
+		}
+		rec, err := audit.Load(dir)
 		if err != nil {
 			continue
 		}
@@ -46,6 +52,21 @@ func RehearsedIn(folder string, book *runbooks.Runbook, stepwise bool) ([]Rehear
 		}
 	}
 	return out, nil
+}
+
+// headBytes of a record hold the line that names its runbook.
+const headBytes = 256 << 10
+
+// of is a look at the head of a record before the whole of it is checked, which
+// takes long where there are many: does it name this runbook at all?
+func of(dir string, book *runbooks.Runbook) bool {
+	f, err := os.Open(filepath.Join(dir, "0001.jsonl"))
+	if err != nil {
+		return false
+	}
+	defer func() { _ = f.Close() }() // it was only read
+	head, err := io.ReadAll(io.LimitReader(f, headBytes))
+	return err == nil && bytes.Contains(head, []byte(book.Digest))
 }
 
 // windowOf folds a record up to the moment at which writes were open on the

@@ -36,6 +36,7 @@ database holds. The record stays.`,
 		Example: `  turquoise demo
   turquoise demo --window stepwise
   turquoise demo mysql-binlog --flavor mariadb
+  turquoise demo blue-turquoise-green --flavor mysql
   turquoise demo --plain`,
 		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: cobra.FixedCompletions(runbooks.Catalogue(), cobra.ShellCompDirectiveDefault),
@@ -48,7 +49,7 @@ database holds. The record stays.`,
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&flavor, "flavor", "", "product that is started, where the engine serves several: mysql or mariadb")
+	f.StringVar(&flavor, "flavor", "", "product that is started, where there are several: mysql or mariadb, for blue-turquoise-green postgres too")
 	c.flags(f)
 	sc.flags(f)
 	return cmd
@@ -61,11 +62,13 @@ func (a *App) demo(ctx context.Context, c cutover, sc screen, flavor string) (er
 	if err := sc.check(a); err != nil {
 		return err
 	}
-	switch {
-	case webBook(c.book):
+	if webBook(c.book) {
 		return a.demoWeb(ctx, c, sc)
-	case c.book == sharedBook:
-		return a.demoRelease(ctx, c, sc)
+	}
+	if product, shared, err := sharedFlavor(c.book, flavor); err != nil {
+		return err
+	} else if shared {
+		return a.demoRelease(ctx, c, sc, product)
 	}
 	profile, err := a.profileOf(c.book)
 	if err != nil {

@@ -25,18 +25,18 @@ func shopEnv(l *lab.ShopLab) env {
 }
 
 // demoRelease opens the cockpit on a shop in three versions on one database.
-func (a *App) demoRelease(ctx context.Context, c cutover, sc screen) (err error) {
+func (a *App) demoRelease(ctx context.Context, c cutover, sc screen, flavor string) (err error) {
 	start, forget := untilSignal(ctx) // held to the end: no signal may leave servers behind
 	defer forget()
 	a.tell("starting a database, a router and three versions of an application on this machine")
-	shop, err := lab.Shop(start, lab.ShopOptions{Log: a.Err})
+	shop, err := lab.Shop(start, lab.ShopOptions{Flavor: flavor, Log: a.Err})
 	if err != nil {
 		return errors.Join(context.Cause(start), err)
 	}
 	defer func() { err = errors.Join(err, shop.Close()) }()
 	ledger := lab.StartShopLedger(shop.Router.Address(), demoClients, 0)
 	defer ledger.Stop()
-	c.params, c.change = append(shop.Params(), c.params...), "DEMO"
+	c.book, c.params, c.change = shop.Book, append(shop.Params(), c.params...), "DEMO"
 	if c.operator == "" {
 		c.operator = osUser()
 	}
@@ -71,7 +71,7 @@ func (a *App) demoRelease(ctx context.Context, c cutover, sc screen) (err error)
 		return err
 	}
 	ledger.Stop()
-	rep, err := ledger.Check(ctx, shop.DSN(), shapeOf(s.State()), turns(s.State()))
+	rep, err := ledger.Check(ctx, shop.DB, contracted(s.State()), turns(s.State()))
 	if err != nil {
 		return err
 	}

@@ -26,6 +26,7 @@ type rehearsal struct {
 	blue, green int
 	oldPooler   bool
 	flavor      string
+	rows        int // of the shop; 0: as many as it usually has
 	json        bool
 	fail        int
 	verify      string
@@ -71,6 +72,7 @@ The status is 0 only if nothing was lost or duplicated and the walk came to its 
   turquoise rehearse varnish-blue-green --back-out-from 3.1
   turquoise rehearse postgres-logical --back-out-from 6.2
   turquoise rehearse blue-turquoise-green --back-out-from 6.3
+  turquoise rehearse blue-turquoise-green --flavor mysql
   turquoise rehearse postgres-logical --window stepwise --until 5.4`,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: cobra.FixedCompletions(runbooks.Catalogue(), cobra.ShellCompDirectiveDefault),
@@ -86,7 +88,7 @@ The status is 0 only if nothing was lost or duplicated and the walk came to its 
 	f.StringVar(&r.verify, "verify", "", "full: every row is compared before the window and proven equal inside it; none: no row is compared (default: as the runbook says, full for postgres-logical)")
 	f.IntVar(&r.clients, "clients", 16, "clients of the workload")
 	f.IntVar(&r.tps, "tps", 0, "transactions per second of all clients together (default 400)")
-	f.StringVar(&r.flavor, "flavor", "", "product that is started, where the engine serves several: mysql or mariadb")
+	f.StringVar(&r.flavor, "flavor", "", "product that is started, where there are several: mysql or mariadb, for blue-turquoise-green postgres too")
 	f.IntVar(&r.blue, "blue-version", 0, "major version of blue, PostgreSQL only (default 15)")
 	f.IntVar(&r.green, "green-version", 0, "major version of green, PostgreSQL only (default 17)")
 	f.BoolVar(&r.oldPooler, "old-pooler", false, "PgBouncer 1.18 in front instead of 1.26")
@@ -103,10 +105,13 @@ func (a *App) rehearse(ctx context.Context, r rehearsal) error {
 	if r.verify != "" && r.verify != "none" && r.verify != "full" {
 		return usage("give full or none", "--verify %s: there is no such comparison", r.verify)
 	}
-	switch {
-	case webBook(r.book):
+	if webBook(r.book) {
 		return a.rehearseWeb(ctx, r)
-	case r.book == sharedBook:
+	}
+	if product, shared, err := sharedFlavor(r.book, r.flavor); err != nil {
+		return err
+	} else if shared {
+		r.flavor = product
 		return a.rehearseRelease(ctx, r)
 	}
 	ctx, forget := untilSignal(ctx)

@@ -28,8 +28,27 @@ type releaseRehearsed struct {
 	Error     string           `json:"error,omitempty"`
 }
 
-// sharedBook is the runbook whose application the lab has.
+// sharedBook is the runbook of a release on a shared database, whose application
+// the lab has; on MySQL and MariaDB it is another file of the same release.
 const sharedBook = "blue-turquoise-green"
+
+// sharedFlavor says whether a runbook is such a release, and which product its
+// shop runs on: as asked, or as the file says.
+func sharedFlavor(book, flavor string) (string, bool, error) {
+	switch {
+	case book != sharedBook && book != lab.ShopBook(lab.FlavorMySQL):
+		return "", false, nil
+	case flavor == "" && book == sharedBook:
+		return lab.FlavorPostgres, true, nil
+	case flavor == "":
+		return lab.FlavorMySQL, true, nil
+	case flavor != lab.FlavorPostgres && flavor != lab.FlavorMySQL && flavor != lab.FlavorMariaDB:
+		return "", true, usage("give postgres, mysql or mariadb", "--flavor %s: the lab has no shop on it", flavor)
+	case book != sharedBook && flavor == lab.FlavorPostgres:
+		return "", true, usage("name the runbook "+sharedBook, "--flavor postgres: %s is for MySQL and MariaDB", book)
+	}
+	return flavor, true, nil
+}
 
 // rehearseRelease walks a release on a shared database of the lab.
 func (a *App) rehearseRelease(ctx context.Context, r rehearsal) error {
@@ -66,12 +85,12 @@ func (a *App) rehearseRelease(ctx context.Context, r rehearsal) error {
 // runRelease starts the shop, walks and compares. Nothing is left when it returns.
 func (r rehearsal) runRelease(ctx context.Context, a *App) (out *releaseRehearsed, err error) {
 	var progress io.Writer = a.Err
-	shop, err := lab.Shop(ctx, lab.ShopOptions{Major: r.blue, Log: progress})
+	shop, err := lab.Shop(ctx, lab.ShopOptions{Flavor: r.flavor, Major: r.blue, Rows: r.rows, Log: progress})
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, shop.Close()) }()
-	before, err := shop.Catalog(ctx)
+	before, err := shop.DB.Catalog(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -83,7 +102,7 @@ func (r rehearsal) runRelease(ctx context.Context, a *App) (out *releaseRehearse
 	}
 	defer func() { err = errors.Join(err, people.Close()) }()
 	c := r.cutover
-	c.params, c.operator = append(shop.Params(), c.params...), "script"
+	c.book, c.params, c.operator = shop.Book, append(shop.Params(), c.params...), "script"
 	if c.dir == "" {
 		c.dir = rehearsals()
 	}
@@ -106,10 +125,10 @@ func (r rehearsal) runRelease(ctx context.Context, a *App) (out *releaseRehearse
 	ledger.Stop()
 	st := s.State()
 	out = &releaseRehearsed{Steps: walked, Record: s.Dir(), Signers: signers, State: releaseState(ctx, s), AttemptNo: lockWaits(st)}
-	if out.ShopReport, err = ledger.Check(ctx, shop.DSN(), shapeOf(st), turns(st)); err != nil {
+	if out.ShopReport, err = ledger.Check(ctx, shop.DB, contracted(st), turns(st)); err != nil {
 		return nil, err
 	}
-	after, err := shop.Catalog(ctx)
+	after, err := shop.DB.Catalog(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -118,13 +137,15 @@ func (r rehearsal) runRelease(ctx context.Context, a *App) (out *releaseRehearse
 	return out, errors.Join(werr, end.Do(ctx, endIntent("the rehearsal ends here")))
 }
 
-// shapeOf is the expression that gives a customer's name: before the contract the
-// old column has it, afterwards the new ones.
-func shapeOf(st steps.State) string {
-	if st.Step("8.3").Phase == steps.Done {
-		return "coalesce(given_name || ' ', '') || family_name"
+// contracted reports whether the old shape is gone: before that the old column
+// has a customer's name, afterwards the new ones.
+func contracted(st steps.State) bool {
+	for _, it := range st.Walk {
+		if it.Step.Risk == runbooks.NoReturn && st.Step(it.Step.ID).Phase == steps.Done {
+			return true
+		}
 	}
-	return "name"
+	return false
 }
 
 func shopMeter(l *lab.ShopLedger) func() *session.Outage {

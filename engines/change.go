@@ -1,6 +1,8 @@
 package engines
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
@@ -53,9 +55,10 @@ func (c *SchemaChange) Role(k Colour) (string, bool) {
 // Object is something of the catalog in a state: "column given_name text",
 // "index customer_family_i valid", "no trigger customer_sync".
 type Object struct {
-	Kind  string // column, constraint, index, trigger, function, table, schema
+	Kind  string // column, constraint, index, trigger, function, procedure, table, schema
 	Name  string // of column, constraint, trigger and index: within the table of the change
 	State string // as the engine prints it; empty: its usual one, "absent": it is not there
+	Not   bool   // it is not in that state: in another, or not there
 }
 
 // ObjectAbsent is the state of an object that is not there.
@@ -63,12 +66,13 @@ const ObjectAbsent = "absent"
 
 // ObjectKinds are the kinds that can be named.
 func ObjectKinds() []string {
-	return []string{"column", "constraint", "index", "trigger", "function", "table", "schema"}
+	return []string{"column", "constraint", "index", "trigger", "function", "procedure", "table", "schema"}
 }
 
-var errObject = errors.New(`write "kind name" or "kind name state", with "no" in front for one that is gone`)
+var errObject = errors.New(`write "kind name" or "kind name state", with "no" in front for one that is gone, or not in that state`)
 
-// ParseObject reads one object. The name of a function takes its arguments along.
+// ParseObject reads one object. The name of a function or procedure takes its
+// arguments along.
 func ParseObject(s string) (Object, error) {
 	rest, gone := strings.CutPrefix(strings.TrimSpace(s), "no ")
 	kind, rest, _ := strings.Cut(strings.TrimSpace(rest), " ")
@@ -77,24 +81,24 @@ func ParseObject(s string) (Object, error) {
 		return Object{}, fmt.Errorf("unknown kind of object %q", kind)
 	}
 	name, state := rest, ""
-	if kind == "function" {
+	if kind == "function" || kind == "procedure" {
 		if i := strings.IndexByte(rest, ')'); i >= 0 {
 			name, state = rest[:i+1], rest[i+1:]
 		}
 		if !strings.HasSuffix(name, ")") || !strings.Contains(name, "(") {
-			return Object{}, fmt.Errorf("function %q: write its arguments: name(text, text)", rest)
+			return Object{}, fmt.Errorf("%s %q: write its arguments: name(text, text)", kind, rest)
 		}
 	} else {
 		name, state, _ = strings.Cut(rest, " ")
 	}
 	state = strings.TrimSpace(state)
 	switch {
-	case name == "", gone && state != "":
+	case name == "":
 		return Object{}, errObject
-	case gone:
-		state = ObjectAbsent
+	case gone && state == "":
+		return Object{Kind: kind, Name: name, State: ObjectAbsent}, nil
 	}
-	return Object{Kind: kind, Name: name, State: state}, nil
+	return Object{Kind: kind, Name: name, State: state, Not: gone}, nil
 }
 
 // ParseObjects reads a list whose items are separated by semicolons.
@@ -118,11 +122,13 @@ func ParseObjects(s string) ([]Object, error) {
 
 // String writes the object as ParseObject reads it.
 func (o Object) String() string {
-	switch o.State {
-	case "":
+	switch {
+	case o.State == "":
 		return o.Kind + " " + o.Name
-	case ObjectAbsent:
+	case o.State == ObjectAbsent:
 		return "no " + o.Kind + " " + o.Name
+	case o.Not:
+		return "no " + o.Kind + " " + o.Name + " " + o.State
 	}
 	return o.Kind + " " + o.Name + " " + o.State
 }
@@ -163,4 +169,31 @@ func Generation(old, new, both []ObjectReading) string {
 		return ShapeNew
 	}
 	return ShapePartial
+}
+
+// ShapeHash changes whenever anybody changes one of the objects.
+func ShapeHash(old, new, both []ObjectReading) string {
+	sum := sha256.New()
+	for _, o := range slices.Concat(old, new, both) {
+		_, _ = fmt.Fprintf(sum, "%s %v %v %s\n", o.Object, o.Present, o.Valid, o.Hash) // a hash takes all
+	}
+	return hex.EncodeToString(sum.Sum(nil))[:12]
+}
+
+// Shares tells the objects of a change apart again that were asked for in one
+// list: old, new, both.
+func (c *SchemaChange) Shares(rs []ObjectReading) (old, new, both []ObjectReading) {
+	n, m := len(c.Old), len(c.Old)+len(c.New)
+	return rs[:n], rs[n:m], rs[m:]
+}
+
+// Named reports whether the runbook says whose role it is.
+func (c *SchemaChange) Named(role string) bool {
+	for _, r := range c.Roles {
+		if r == role {
+			return true
+		}
+	}
+	_, other := c.Others[role]
+	return other
 }

@@ -4,13 +4,15 @@ import "testing"
 
 func TestParseObject(t *testing.T) {
 	for in, want := range map[string]Object{
-		"column given_name":                     {"column", "given_name", ""},
-		"column given_name text not null":       {"column", "given_name", "text not null"},
-		" no  column name ":                     {"column", "name", ObjectAbsent},
-		"index customer_family_i valid":         {"index", "customer_family_i", "valid"},
-		"function tq.name_down(text, text)":     {"function", "tq.name_down(text, text)", ""},
-		"no function tq.customer_sync()":        {"function", "tq.customer_sync()", ObjectAbsent},
-		"constraint customer_name_nn not valid": {"constraint", "customer_name_nn", "not valid"},
+		"column given_name":                     {"column", "given_name", "", false},
+		"column given_name text not null":       {"column", "given_name", "text not null", false},
+		" no  column name ":                     {"column", "name", ObjectAbsent, false},
+		"index customer_family_i valid":         {"index", "customer_family_i", "valid", false},
+		"function tq.name_down(text, text)":     {"function", "tq.name_down(text, text)", "", false},
+		"no function tq.customer_sync()":        {"function", "tq.customer_sync()", ObjectAbsent, false},
+		"constraint customer_name_nn not valid": {"constraint", "customer_name_nn", "not valid", false},
+		"no column name text not null":          {"column", "name", "text not null", true},
+		"no procedure tq.fill()":                {"procedure", "tq.fill()", ObjectAbsent, false},
 	} {
 		got, err := ParseObject(in)
 		if err != nil || got != want {
@@ -21,7 +23,7 @@ func TestParseObject(t *testing.T) {
 			t.Errorf("%q prints as %q", in, got)
 		}
 	}
-	for _, in := range []string{"", "column", "view v", "no column name text", "function f", "no"} {
+	for _, in := range []string{"", "column", "view v", "function f", "procedure tq.fill", "no"} {
 		if o, err := ParseObject(in); err == nil {
 			t.Errorf("%q reads as %+v", in, o)
 		}

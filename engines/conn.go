@@ -37,11 +37,7 @@ func (i Identity) Same(o Identity) bool {
 
 // String names the server for plans and cards: "postgres 17.12 host:5432/app id 731… as turquoise".
 func (i Identity) String() string {
-	s := i.Engine + " " + i.Version + " " + i.Host + ":" + itoa(i.Port)
-	if i.Database != "" {
-		s += "/" + i.Database
-	}
-	return s + " id " + i.System + " as " + i.Login
+	return i.Engine + " " + i.Version + " " + i.Place() + " id " + i.System + " as " + i.Login
 }
 
 // Place is where the server was dialled: "host:5432/app", "host:3306" where no

@@ -1,7 +1,6 @@
 package lab
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -9,9 +8,6 @@ import (
 	"strings"
 	"sync"
 	"time"
-
-	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // ShopApp is one version of a shop's customer service. All versions speak the
@@ -30,27 +26,27 @@ type ShopApp struct {
 
 	mu     sync.Mutex
 	server *http.Server
-	pool   *shopPool
+	store  ShopStore
 	done   chan error
 }
 
 // start deploys the version.
-func (a *ShopApp) start(dsn string) error {
+func (a *ShopApp) start(db ShopDB) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.server != nil {
 		return nil
 	}
-	pool, err := newShopPool(dsn, "shop/"+a.Colour+"/1")
+	store, err := db.Serve("shop_"+a.Colour, "shop/"+a.Colour+"/1")
 	if err != nil {
 		return err
 	}
 	l, err := net.Listen("tcp", a.addr)
 	if err != nil {
-		pool.close()
+		store.Close()
 		return err
 	}
-	a.pool, a.done = pool, make(chan error, 1)
+	a.store, a.done = store, make(chan error, 1)
 	a.server = &http.Server{Handler: http.HandlerFunc(a.answer), ReadHeaderTimeout: 10 * time.Second}
 	go func(s *http.Server) { a.done <- s.Serve(l) }(a.server)
 	return nil
@@ -67,45 +63,19 @@ func (a *ShopApp) stop() error {
 	if serr := <-a.done; !errors.Is(serr, http.ErrServerClosed) {
 		err = errors.Join(err, serr)
 	}
-	a.pool.close()
-	a.server, a.pool = nil, nil
+	a.store.Close()
+	a.server, a.store = nil, nil
 	return err
 }
 
 func (a *ShopApp) answer(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("X-Colour", a.Colour)
-	text, err := a.do(r.Context(), r.Method+" "+r.URL.Path, r.URL.Query().Get("token"), r.URL.Query().Get("name"))
+	text, err := a.store.Do(r.Context(), ShopRequest{What: r.Method + " " + r.URL.Path, Green: a.Colour == "green", Token: r.URL.Query().Get("token"), Name: r.URL.Query().Get("name")})
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusServiceUnavailable)
 		return
 	}
 	_, _ = fmt.Fprint(w, text) // a client that left does not matter to it
-}
-
-func (a *ShopApp) do(ctx context.Context, what, token, name string) (string, error) {
-	given, family := splitName(name)
-	green := a.Colour == "green"
-	var text string
-	err := a.pool.with(ctx, func(c *pgx.Conn) (err error) {
-		switch {
-		case what == "POST /new" && green:
-			_, err = c.Exec(ctx, "insert into shop.customer (token, given_name, family_name) values ($1, $2, $3)", token, given, family)
-		case what == "POST /new":
-			_, err = c.Exec(ctx, "insert into shop.customer (token, name) values ($1, $2)", token, name)
-		case what == "POST /rename" && green:
-			err = one(c.Exec(ctx, "update shop.customer set given_name = $2, family_name = $3 where token = $1", token, given, family))
-		case what == "POST /rename":
-			err = one(c.Exec(ctx, "update shop.customer set name = $2 where token = $1", token, name))
-		case what == "GET /name" && green:
-			err = c.QueryRow(ctx, "select coalesce(given_name || ' ', '') || family_name from shop.customer where token = $1", token).Scan(&text)
-		case what == "GET /name":
-			err = c.QueryRow(ctx, "select name from shop.customer where token = $1", token).Scan(&text)
-		default:
-			err = c.QueryRow(ctx, "select 'works'").Scan(&text)
-		}
-		return err
-	})
-	return text, err
 }
 
 // splitName takes a name apart at its last blank, as the mapping of the runbook
@@ -120,11 +90,3 @@ func splitName(name string) (given *string, family string) {
 }
 
 var errNoCustomer = errors.New("there is no such customer")
-
-// one is a change of exactly one customer.
-func one(tag pgconn.CommandTag, err error) error {
-	if err == nil && tag.RowsAffected() != 1 {
-		return errNoCustomer
-	}
-	return err
-}

@@ -7,13 +7,9 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"path/filepath"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
-
-	"github.com/jackc/pgx/v5"
 
 	"github.com/turquoise-db/turquoise/engines"
 )
@@ -48,6 +44,7 @@ backend be
 
 // ShopOptions of a shop.
 type ShopOptions struct {
+	Flavor  string    // FlavorPostgres when empty, FlavorMySQL, FlavorMariaDB
 	Major   int       // of PostgreSQL; 15 when zero
 	Rows    int       // customers at the beginning; 100,000 when zero
 	Log     io.Writer // progress lines; nil drops them
@@ -57,7 +54,8 @@ type ShopOptions struct {
 // ShopLab is a database that versions of an application share, the application,
 // and the router in front of it.
 type ShopLab struct {
-	DB     *Postgres
+	DB     ShopDB
+	Book   string // the runbook that fits its product
 	Router *HAProxy
 	Apps   map[engines.Colour]*ShopApp
 
@@ -87,7 +85,7 @@ func Shop(ctx context.Context, o ShopOptions) (_ *ShopLab, err error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &ShopLab{run: run, Apps: map[engines.Colour]*ShopApp{}, passwords: map[string]string{}, quit: make(chan struct{})}
+	l := &ShopLab{run: run, Apps: map[engines.Colour]*ShopApp{}, passwords: shopPasswords(), quit: make(chan struct{})}
 	l.close = sync.OnceValue(l.end)
 	defer func() {
 		if err != nil {
@@ -95,40 +93,19 @@ func Shop(ctx context.Context, o ShopOptions) (_ *ShopLab, err error) {
 		}
 	}()
 	began := time.Now()
-	for _, r := range append(shopRoles(), Superuser, RoleTurquoise) {
-		l.passwords[r] = password()
-	}
-	if l.DB, err = startPostgres(ctx, *servers, max(o.Major, 15), run, "shop", l.passwords); err != nil {
-		return nil, err
-	}
-	if err := l.fill(ctx, o.Rows); err != nil {
+	l.Book = ShopBook(o.Flavor)
+	if l.DB, err = openShopDB(ctx, o, *servers, run, l.passwords); err != nil {
 		return nil, err
 	}
 	if err := l.route(ctx, program); err != nil {
 		return nil, err
 	}
 	l.report.Go(l.reports)
-	servers.say("shop: PostgreSQL %d on port %d, router on port %d: up in %.1f s", l.DB.Major, l.DB.Port, l.Router.Port, time.Since(began).Seconds())
+	servers.say("shop: %s, router on port %d: up in %.1f s", l.DB.Title(), l.Router.Port, time.Since(began).Seconds())
 	return l, nil
 }
 
 func shopRoles() []string { return []string{"shop_blue", "shop_turquoise", "shop_green", RoleReport} }
-
-func (l *ShopLab) fill(ctx context.Context, rows int) error {
-	if rows == 0 {
-		rows = 100000
-	}
-	sqls := []string{fmt.Sprintf("create role %s login superuser password '%s'", RoleTurquoise, l.passwords[RoleTurquoise]), "create role shop_app"}
-	for _, r := range shopRoles() {
-		sqls = append(sqls, fmt.Sprintf("create role %s login password '%s'", r, l.passwords[r]))
-	}
-	sqls = append(sqls, "grant shop_app to shop_blue, shop_turquoise, shop_green", "create database "+ShopDatabase,
-		fmt.Sprintf("alter database %s set %s = '%s'", ShopDatabase, Marker, filepath.Base(l.run.path)))
-	if err := l.DB.Exec(ctx, "postgres", sqls...); err != nil {
-		return err
-	}
-	return l.DB.Exec(ctx, ShopDatabase, strings.ReplaceAll(shopSchema, "$ROWS$", strconv.Itoa(rows)), "analyze")
-}
 
 // route gives every version its port and starts the router.
 func (l *ShopLab) route(ctx context.Context, program string) (err error) {
@@ -157,7 +134,7 @@ func (l *ShopLab) route(ctx context.Context, program string) (err error) {
 
 // Deploy starts a version; it gets no request by that.
 func (l *ShopLab) Deploy(c engines.Colour) error {
-	return l.Apps[c].start(l.DB.DSN("shop_"+string(c), ShopDatabase))
+	return l.Apps[c].start(l.DB)
 }
 
 // Undeploy stops a version.
@@ -203,53 +180,22 @@ func (l *ShopLab) reports() {
 
 // readLong is one report. What fails is not its matter: the ledger's clients tell.
 func (l *ShopLab) readLong(ctx context.Context) {
-	c, err := pgx.Connect(ctx, l.DB.DSN(RoleReport, ShopDatabase))
-	if err != nil {
-		return
-	}
-	defer func() { _ = c.Close(ctx) }()
-	tx, err := c.Begin(ctx)
-	if err != nil {
-		return
-	}
-	defer func() { _ = tx.Rollback(ctx) }()
-	if _, err := tx.Exec(ctx, "select count(*) from shop.customer"); err != nil {
-		return
-	}
-	hold := time.NewTimer(reportTakes)
-	defer hold.Stop()
-	select {
-	case <-hold.C:
-	case <-l.quit:
-	}
+	over := make(chan struct{})
+	go func() {
+		defer close(over)
+		hold := time.NewTimer(reportTakes)
+		defer hold.Stop()
+		select {
+		case <-hold.C:
+		case <-l.quit:
+		}
+	}()
+	_ = l.DB.Hold(ctx, over)
+	<-over
 }
-
-// Catalog is all that the runbook may change, as text.
-func (l *ShopLab) Catalog(ctx context.Context) (text string, err error) {
-	c, err := pgx.Connect(ctx, l.DB.DSN(RoleTurquoise, ShopDatabase))
-	if err != nil {
-		return "", err
-	}
-	defer func() { err = errors.Join(err, c.Close(ctx)) }()
-	err = c.QueryRow(ctx, shopCatalog).Scan(&text)
-	return text, err
-}
-
-// shopCatalog lists schemas, columns, indexes, triggers, constraints, functions
-// and logins.
-const shopCatalog = `with s as (select oid, nspname from pg_namespace where nspname !~ '^pg_' and nspname <> 'information_schema')
-select string_agg(x, E'\n' order by x) from (
- select 'schema ' || nspname from s
- union all select format('column %s.%s %s %s %s', c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull, a.atthasdef)
-  from pg_attribute a join pg_class c on c.oid = a.attrelid join s on s.oid = c.relnamespace where a.attnum > 0 and not a.attisdropped
- union all select format('index %s %s', pg_get_indexdef(i.indexrelid), i.indisvalid) from pg_index i join pg_class c on c.oid = i.indrelid join s on s.oid = c.relnamespace
- union all select 'trigger ' || pg_get_triggerdef(oid) from pg_trigger where not tgisinternal
- union all select format('constraint %s %s %s', conname, pg_get_constraintdef(n.oid), convalidated) from pg_constraint n join s on s.oid = n.connamespace
- union all select 'function ' || p.oid::regprocedure from pg_proc p join s on s.oid = p.pronamespace
- union all select format('role %s %s', rolname, rolcanlogin) from pg_roles where rolname like 'shop%') c(x)`
 
 // DSN is Turquoise's own way into the database.
-func (l *ShopLab) DSN() string { return l.DB.DSN(RoleTurquoise, ShopDatabase) }
+func (l *ShopLab) DSN() string { return l.DB.DSN(RoleTurquoise) }
 
 // Env returns the variables that the runbook's targets refer to.
 func (l *ShopLab) Env() map[string]string {
@@ -259,7 +205,7 @@ func (l *ShopLab) Env() map[string]string {
 // Params are parameters for a rehearsal: waits that a night needs and a rehearsal
 // does not.
 func (l *ShopLab) Params() []string {
-	return []string{"ci_artifact=rehearsal", "backup_id=rehearsal", "drain=5s", "calm=3s", "healthy=3s", "soak=10s", "own_role=" + RoleTurquoise}
+	return []string{"ci_artifact=rehearsal", "backup_id=rehearsal", "drain=5s", "calm=3s", "healthy=3s", "soak=10s"}
 }
 
 // Close ends everything and removes what was left.

@@ -2,15 +2,12 @@ package lab
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
 	"sync"
 	"time"
-
-	"github.com/jackc/pgx/v5"
 )
 
 // ShopLedger is a workload on the shop's router that keeps what the clients were
@@ -177,12 +174,12 @@ type Turn struct {
 	To string
 }
 
-// Check compares what the clients were promised with what the database holds.
-// shape is the expression that gives a customer's name.
-func (l *ShopLedger) Check(ctx context.Context, dsn, shape string, turns []Turn) (r ShopReport, err error) {
+// Check compares what the clients were promised with what the database holds:
+// in the new shape, once the old one is gone.
+func (l *ShopLedger) Check(ctx context.Context, db ShopDB, contracted bool, turns []Turn) (ShopReport, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	r = ShopReport{Requests: int64(len(l.notes)), Acked: int64(len(l.names)), Failed: l.fails, Differ: l.wrong, By: map[string]int64{}, Why: l.why}
+	r := ShopReport{Requests: int64(len(l.notes)), Acked: int64(len(l.names)), Failed: l.fails, Differ: l.wrong, By: map[string]int64{}, Why: l.why}
 	for _, n := range l.notes {
 		r.By[n.colour]++
 		r.WorstMS = max(r.WorstMS, n.took.Milliseconds())
@@ -190,23 +187,8 @@ func (l *ShopLedger) Check(ctx context.Context, dsn, shape string, turns []Turn)
 			r.Stray++
 		}
 	}
-	c, err := pgx.Connect(ctx, dsn)
-	if err != nil {
-		return r, err
-	}
-	defer func() { err = errors.Join(err, c.Close(ctx)) }()
-	rows, err := c.Query(ctx, "select token, count(*), max("+shape+") from shop.customer group by token")
-	if err != nil {
-		return r, err
-	}
-	defer rows.Close()
 	found := map[string]bool{}
-	for rows.Next() {
-		var token, name string
-		var n int64
-		if err := rows.Scan(&token, &n, &name); err != nil {
-			return r, err
-		}
+	err := db.Names(ctx, contracted, func(token string, n int64, name string) {
 		found[token] = true
 		if n > 1 {
 			r.Duplicated++
@@ -214,13 +196,16 @@ func (l *ShopLedger) Check(ctx context.Context, dsn, shape string, turns []Turn)
 		if want, ok := l.names[token]; ok && want != name && !l.open[token] {
 			r.Differ++
 		}
+	})
+	if err != nil {
+		return r, err
 	}
 	for token := range l.names {
 		if !found[token] {
 			r.Lost++
 		}
 	}
-	return r, rows.Err()
+	return r, nil
 }
 
 // servedAt is the version that serves requests that begin then; empty before the

@@ -98,7 +98,8 @@ func (p *shopPool) sweep() {
 	}
 }
 
-func (p *shopPool) close() {
+// Close ends the connections.
+func (p *shopPool) Close() {
 	close(p.quit)
 	<-p.done
 	p.mu.Lock()

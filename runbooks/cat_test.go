@@ -34,7 +34,10 @@ func testCatalog() Catalog {
 		return !slices.Contains(append(reads, "publish"), k) && !(k == "reverse" && slices.Contains([]string{"slot", "publish", "enable"}, stage)) &&
 			!(k == "seed" && stage == "schema") && !(k == "attach" && stage == "copy") && !(k == "sequences" && stage == "margin")
 	}, Gauges: []string{"lag_seconds", "link_seconds", "log_state", "worker_state", "data_doubts_count", "apply_errors_count", "oldest_writer_seconds", "prepared_count", "app_sessions_count",
-		"rev_lag_seconds", "rev_link_seconds", "rev_log_state", "rev_worker_state", "rev_apply_errors_count", "release_state", "conflicts_count"}}
+		"rev_lag_seconds", "rev_link_seconds", "rev_log_state", "rev_worker_state", "rev_apply_errors_count",
+		"generation", "release_state", "conflicts_count", "soak_seconds", "unknown_sessions_count", "old_uses_count",
+		"blue_sessions_count", "turquoise_sessions_count", "green_sessions_count", "blue_active_count", "turquoise_active_count", "blue_login", "turquoise_login",
+		"oldest_xact_seconds", "metadata_waits_count", "row_logging", "trigger_right", "running_count", "history_length_count", "left_count", "mismatch_count"}}
 	proxy := EngineInfo{Name: "haproxy", Supports: func(k, _ string) bool {
 		return slices.Contains([]string{"freeze", "route", "open", "capture", "persist", "shift"}, k)
 	}, Gauges: []string{"serves_side", "paused_count", "live_colour", "blue_health", "turquoise_health", "green_health"}}

@@ -180,7 +180,10 @@ var (
 	validates    = regexp.MustCompile(`(?i)\bnot\s+valid\b`)
 	constrains   = regexp.MustCompile(`(?i)\badd\s+(constraint\s+\S+\s+)?(check|foreign|unique|primary|exclude)\b`)
 	exclusive    = regexp.MustCompile(`(?i)^\s*(alter\s+table|drop\s+(table|trigger|index)|create\s+(or\s+replace\s+)?trigger|truncate)\b`)
-	algorithm    = regexp.MustCompile(`(?i)\balgorithm\s*=`)
+	algorithm    = regexp.MustCompile(`(?i)\balgorithm\s*=?\s*(instant|inplace|nocopy|copy)\b`)
+	copies       = regexp.MustCompile(`(?i)\balgorithm\s*=?\s*copy\b`)
+	inPlace      = regexp.MustCompile(`(?i)\balgorithm\s*=?\s*inplace\b`)
+	lockNone     = regexp.MustCompile(`(?i)\block\s*=?\s*none\b`)
 	indexes      = regexp.MustCompile(`(?i)^\s*create\s+(unique\s+)?index\b`)
 	mysqlDDL     = regexp.MustCompile(`(?i)^\s*(alter\s+table|create\s+(unique\s+)?index|drop\s+index)\b`)
 )
@@ -189,12 +192,12 @@ var (
 func (l *linter) ddl(p Phase, s Step, back bool) {
 	stmts := Statements(s.Args[ArgText])
 	once := s.Args[ArgTransaction] == "true"
-	if len(stmts) > 1 && !once {
-		l.step(s, "args.text", "write transaction: true, or one step for each", "%d statements in one step: after a lost answer nobody could tell which were done", len(stmts))
-	}
-	if _, err := engines.ParseObjects(s.Args[ArgLeaves]); s.Args[ArgLeaves] != "" && err != nil {
+	target, _ := l.book.Target(s.On)
+	objects, err := engines.ParseObjects(s.Args[ArgLeaves])
+	if s.Args[ArgLeaves] != "" && err != nil {
 		l.step(s, "args.leaves", `write what is there afterwards: "column a text; no trigger t"`, "leaves: %v", err)
 	}
+	l.together(s, len(stmts), len(objects), once, sqlOfMySQL(target.Engine))
 	wait, err := time.ParseDuration(s.Args[ArgLockTimeout])
 	if given := s.Args[ArgLockTimeout]; given != "" && given != "0" && (err != nil || wait < 0) {
 		l.step(s, "args.lock_timeout", `write "200ms", or "0" for no limit`, "lock_timeout %q is no time", given)
@@ -202,7 +205,6 @@ func (l *linter) ddl(p Phase, s Step, back bool) {
 	if n, err := strconv.Atoi(s.Args[ArgAttempts]); s.Args[ArgAttempts] != "" && (err != nil || n < 1 || n > 100) {
 		l.step(s, "args.attempts", "write a number up to 100", "attempts %q", s.Args[ArgAttempts])
 	}
-	target, _ := l.book.Target(s.On)
 	for _, text := range stmts {
 		words := bare(text)
 		for _, r := range ddlRules() {
@@ -216,12 +218,33 @@ func (l *linter) ddl(p Phase, s Step, back bool) {
 	}
 }
 
+// sqlOfMySQL reports whether an engine speaks MySQL's SQL: mysql, mariadb.
+func sqlOfMySQL(engine string) bool { return strings.HasPrefix(engine, "m") }
+
+// together asks how several statements of one step belong together: as one
+// transaction, or, where each change of the catalog commits by itself, one after
+// the other with an object of leaves for each.
+func (l *linter) together(s Step, stmts, objects int, once, mysql bool) {
+	switch {
+	case mysql && once:
+		l.step(s, "args.transaction", "leave it out, and name in args.leaves what each statement leaves", "each change of the catalog commits by itself on MySQL and MariaDB")
+	case mysql && stmts > 1 && stmts != objects:
+		l.step(s, "args.leaves", "name one object for each statement, in order", "%d statements and %d objects that they leave: after a lost answer nobody could tell which were done", stmts, objects)
+	case !mysql && stmts > 1 && !once:
+		l.step(s, "args.text", "write transaction: true, or one step for each", "%d statements in one step: after a lost answer nobody could tell which were done", stmts)
+	}
+}
+
 // dialect holds a statement against what its engine does with it.
 func (l *linter) dialect(p Phase, s Step, words, engine string, back bool) {
-	mysql := strings.HasPrefix(engine, "m") // mysql, mariadb
+	mysql := sqlOfMySQL(engine)
 	switch {
 	case mysql && mysqlDDL.MatchString(words) && !algorithm.MatchString(words):
 		l.step(s, "args.text", "add ALGORITHM=INSTANT, or ALGORITHM=INPLACE, LOCK=NONE", "without ALGORITHM the server may copy the table and block writers")
+	case mysql && copies.MatchString(words):
+		l.step(s, "args.text", "write ALGORITHM=INSTANT or ALGORITHM=INPLACE, or give the table to a tool that copies it in the background", "ALGORITHM=COPY blocks writers for as long as it copies")
+	case mysql && inPlace.MatchString(words) && !lockNone.MatchString(words):
+		l.step(s, "args.text", "add LOCK=NONE", "ALGORITHM=INPLACE without LOCK=NONE may block writers; with it the server refuses instead")
 	case !mysql && indexes.MatchString(words) && !concurrently.MatchString(words):
 		l.step(s, "args.text", "write CREATE INDEX CONCURRENTLY", "CREATE INDEX blocks writers for as long as it builds")
 	case !mysql && p.Edge == "S2-S3" && !back && constrains.MatchString(words) && !validates.MatchString(words):
@@ -239,9 +262,11 @@ func (l *linter) waits(s Step, words, engine string, wait time.Duration, once bo
 		if wait > 0 {
 			l.step(s, "args.lock_timeout", `write lock_timeout: "0"`, "CONCURRENTLY with a lock timeout ends half done and leaves an invalid index")
 		}
-	case exclusive.MatchString(words) && wait <= 0:
+	case sqlOfMySQL(engine) && wait%time.Second != 0:
+		l.step(s, "args.lock_timeout", "write 1s", "MySQL and MariaDB wait for locks in whole seconds: %s", wait)
+	case (exclusive.MatchString(words) || sqlOfMySQL(engine) && mysqlDDL.MatchString(words)) && wait <= 0:
 		next := `add lock_timeout: 200ms and attempts: 10`
-		if strings.HasPrefix(engine, "m") {
+		if sqlOfMySQL(engine) {
 			next = `add lock_timeout: 1s and attempts: 10`
 		}
 		l.step(s, "args.text", next, "a statement that locks the table, without a lock timeout: everybody queues behind it while it waits")

@@ -174,6 +174,33 @@ func TestLintOfASharedDatabase(t *testing.T) {
 	}
 }
 
+// TestLintOfASharedMySQL: the server takes a copy of the table for granted unless
+// the statement forbids it, waits in whole seconds, and commits each change of
+// the catalog by itself.
+func TestLintOfASharedMySQL(t *testing.T) {
+	add := "ALTER TABLE shop.customer ADD COLUMN family_name text"
+	for name, tt := range map[string]struct{ text, rest, want string }{
+		"no algorithm":     {add, "lock_timeout: 1s", "without ALGORITHM"},
+		"a copy":           {add + ", ALGORITHM=COPY", "lock_timeout: 1s", "blocks writers for as long as it copies"},
+		"a lock":           {"CREATE INDEX i ON shop.customer (a) ALGORITHM=INPLACE", "lock_timeout: 1s", "without LOCK=NONE"},
+		"a part of a sec.": {add + ", ALGORITHM=INSTANT", "lock_timeout: 200ms", "whole seconds"},
+		"index, no wait":   {"CREATE INDEX i ON shop.customer (a) ALGORITHM=INPLACE LOCK=NONE", "attempts: 2", "without a lock timeout"},
+		"one transaction":  {add + ", ALGORITHM=INSTANT", `transaction: true, lock_timeout: 1s`, "commits by itself"},
+		"two, one object":  {add + ", ALGORITHM=INSTANT; DROP TRIGGER t", "lock_timeout: 1s", "2 statements and 1 objects"},
+		"sound":            {add + ", ALGORITHM=INSTANT", "lock_timeout: 1s", ""},
+	} {
+		src := strings.Replace(sharedBook, "engine: postgres", "engine: mysql", 1)
+		src = strings.Replace(src, add, tt.text, 1)
+		src = strings.Replace(src, "lock_timeout: 200ms, attempts: 10}\n    undo: \"A1.1\"", tt.rest+"}\n    undo: \"A1.1\"", 1)
+		line := 1 + strings.Count(src[:strings.Index(src, "leaves: column family_name text")], "\n")
+		fs := slices.DeleteFunc(Lint(parsed(t, src), testCatalog()), func(f Finding) bool { return f.Line != line })
+		found := slices.ContainsFunc(fs, func(f Finding) bool { return strings.Contains(f.Message, tt.want) && f.Next != "" })
+		if found != (tt.want != "") || tt.want == "" && len(fs) > 0 {
+			t.Errorf("%s: want a finding that says %q: %v", name, tt.want, fs)
+		}
+	}
+}
+
 func TestKindsOfASharedDatabaseNeedASchema(t *testing.T) {
 	src := strings.Replace(shipped(t), "kind: preflight", "kind: roundtrip", 1)
 	fs := Lint(parsed(t, src), testCatalog())
@@ -193,6 +220,16 @@ GRANT USAGE ON SCHEMA tq TO "a;b"; ;
 	if len(got) != 3 || !strings.HasPrefix(got[1], "-- a comment") || got[2] != `/* ; */
 GRANT USAGE ON SCHEMA tq TO "a;b"` {
 		t.Errorf("%d statements: %q", len(got), got)
+	}
+	body := `CREATE TRIGGER t BEFORE UPDATE ON x FOR EACH ROW
+BEGIN
+  DECLARE a INT;
+  IF NEW.a <=> 1 THEN SET NEW.b = CASE WHEN NEW.c THEN 1 ELSE 2 END, NEW.d = IF(NEW.e, 1, 2); END IF;
+  CASE NEW.a WHEN 1 THEN SET NEW.b = 1; END CASE;
+  WHILE a < 3 DO SET a = a + 1; BEGIN SET a = a; END; END WHILE;
+END`
+	if got := Statements(body + ";\nDROP TRIGGER u; BEGIN; UPDATE t SET a = `;`; COMMIT"); len(got) != 5 || got[0] != body || got[3] != "UPDATE t SET a = `;`" {
+		t.Errorf("a trigger's body: %d statements: %q", len(got), got)
 	}
 	if w := bare(got[0]); strings.Contains(w, "SELECT") {
 		t.Errorf("the body of a function is left: %q", w)

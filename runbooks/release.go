@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
-	"strings"
 
 	"github.com/turquoise-db/turquoise/engines"
 )
@@ -146,73 +145,4 @@ func (b *Runbook) eachPhase(f func(p Phase, back bool)) {
 			f(p, true)
 		}
 	}
-}
-
-// Statements takes a text apart at the semicolons between statements. Quotes,
-// dollar quotes and comments are left whole.
-func Statements(text string) []string {
-	var out []string
-	start, i := 0, 0
-	keep := func(end int) {
-		if s := strings.TrimSpace(text[start:end]); strings.TrimSpace(sqlComment.ReplaceAllString(s, " ")) != "" {
-			out = append(out, s)
-		}
-	}
-	for i < len(text) {
-		switch c := text[i]; {
-		case c == ';':
-			keep(i)
-			i++
-			start = i
-		case c == '\'' || c == '"':
-			i = skipPast(text, i+1, string(c))
-		case strings.HasPrefix(text[i:], "--"):
-			i = skipPast(text, i, "\n")
-		case strings.HasPrefix(text[i:], "/*"):
-			i = skipPast(text, i, "*/")
-		case c == '$':
-			if m := dollarQuote.FindString(text[i:]); m != "" {
-				i = skipPast(text, i+len(m), m)
-			} else {
-				i++
-			}
-		default:
-			i++
-		}
-	}
-	keep(len(text))
-	return out
-}
-
-// dollarQuote opens or closes a text of PostgreSQL: $$ or $name$.
-var dollarQuote = regexp.MustCompile(`^\$([A-Za-z_][A-Za-z0-9_]*)?\$`)
-
-// skipPast is the place behind the next end, or behind the text.
-func skipPast(text string, from int, end string) int {
-	if j := strings.Index(text[min(from, len(text)):], end); j >= 0 {
-		return from + j + len(end)
-	}
-	return len(text)
-}
-
-// bare is a statement without what stands in quotes or comments: the words of
-// the language alone.
-func bare(text string) string {
-	text = sqlComment.ReplaceAllString(text, " ")
-	var b strings.Builder
-	for i := 0; i < len(text); {
-		switch c := text[i]; {
-		case c == '\'':
-			i = skipPast(text, i+1, "'")
-			b.WriteString("''")
-		case c == '$' && dollarQuote.MatchString(text[i:]):
-			m := dollarQuote.FindString(text[i:])
-			i = skipPast(text, i+len(m), m)
-			b.WriteString("''")
-		default:
-			b.WriteByte(c)
-			i++
-		}
-	}
-	return b.String()
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/turquoise-db/turquoise/audit/entries"
 	"github.com/turquoise-db/turquoise/engines"
 	"github.com/turquoise-db/turquoise/engines/haproxy"
+	"github.com/turquoise-db/turquoise/engines/mysql"
 	"github.com/turquoise-db/turquoise/engines/postgres"
 	"github.com/turquoise-db/turquoise/runbooks"
 	"github.com/turquoise-db/turquoise/steps"
@@ -18,11 +19,17 @@ import (
 // releaseInputs are the fixed servers and values of the shared database.
 func releaseInputs(t *testing.T) steps.Inputs {
 	t.Helper()
-	src, ok := runbooks.Builtin("blue-turquoise-green")
+	return sharedInputs(t, "blue-turquoise-green", postgres.Engine(), engines.Identity{Engine: "postgres", Version: "15.20", Major: 15, System: "7310000000000000001", Host: "shop-db", Port: 5432, Database: "shop",
+		Login: "turquoise", Started: "2026-03-01 00:00:00+00", Writable: true})
+}
+
+func sharedInputs(t *testing.T, name string, e engines.Engine, db engines.Identity) steps.Inputs {
+	t.Helper()
+	src, ok := runbooks.Builtin(name)
 	if !ok {
-		t.Fatal("the catalogue has no blue-turquoise-green")
+		t.Fatalf("the catalogue has no %s", name)
 	}
-	book, fs := runbooks.Parse("blue-turquoise-green.yaml", src)
+	book, fs := runbooks.Parse(name+".yaml", src)
 	if book == nil {
 		t.Fatalf("parse: %v", fs)
 	}
@@ -34,23 +41,31 @@ func releaseInputs(t *testing.T) steps.Inputs {
 	b := *book.With(v)
 	b.Digest = "the-digest-of-the-runbook"
 	return steps.Inputs{Book: &b, Values: v, Run: "s7f2", Attempt: 1,
-		Planners: map[string]engines.Planner{postgres.Name: postgres.Engine().Planner, haproxy.Name: haproxy.Engine().Planner},
+		Planners: map[string]engines.Planner{e.Name: e.Planner, haproxy.Name: haproxy.Engine().Planner},
 		Known: map[engines.TargetID]engines.Identity{
-			"db": {Engine: "postgres", Version: "15.20", Major: 15, System: "7310000000000000001", Host: "shop-db", Port: 5432, Database: "shop",
-				Login: "turquoise", Started: "2026-03-01 00:00:00+00", Writable: true},
+			"db":     db,
 			"router": {Engine: "haproxy", Version: "2.6.12", System: "node@unix:/run/haproxy/admin.sock", Host: "/run/haproxy/admin.sock", Login: "admin"},
 		}}
 }
 
+// releaseInputsMySQL are those of the same release on MySQL or MariaDB.
+func releaseInputsMySQL(t *testing.T, product, version string) steps.Inputs {
+	t.Helper()
+	return sharedInputs(t, "blue-turquoise-green-mysql", mysql.Engine(), engines.Identity{Engine: "mysql", Version: version, System: "uuid-1", Host: "shop-db", Port: 3306, Database: "shop",
+		Login: "turquoise@%", Started: "2026-03-01 00:00:00", Writable: true, Extra: map[string]string{"product": product}})
+}
+
 // TestGoldenPlansOfARelease shows what the shared database's runbook would send.
 func TestGoldenPlansOfARelease(t *testing.T) {
-	in := releaseInputs(t)
-	for _, it := range walks(in.Book)["block"] {
-		p, err := steps.Make(in, it)
-		if err != nil {
-			t.Fatalf("step %s: %v", it.Step.ID, err)
+	for name, in := range map[string]steps.Inputs{"blue-turquoise-green": releaseInputs(t), "blue-turquoise-green-mysql": releaseInputsMySQL(t, "mysql", "9.7.4"),
+		"blue-turquoise-green-mariadb": releaseInputsMySQL(t, "mariadb", "10.11.19")} {
+		for _, it := range walks(in.Book)["block"] {
+			p, err := steps.Make(in, it)
+			if err != nil {
+				t.Fatalf("%s: step %s: %v", name, it.Step.ID, err)
+			}
+			golden(t, filepath.Join("testdata", "plans", name, string(it.Step.ID)+".txt"), p.Text)
 		}
-		golden(t, filepath.Join("testdata", "plans", "blue-turquoise-green", string(it.Step.ID)+".txt"), p.Text)
 	}
 }
 

@@ -67,9 +67,13 @@ func (c *Conn) sql(ctx context.Context, s engines.Statement) (engines.Result, er
 	if err != nil {
 		return engines.Result{}, c.fail("fill in bound values", err)
 	}
+	if err := c.waitFor(ctx, s.LockWait); err != nil {
+		c.meter.Reset() // only a setting of our own session was tried
+		return engines.Result{}, c.fail("set how long a lock may be waited for", err)
+	}
 	if s.Limit > 0 {
 		if err := c.limitTo(ctx, s.Limit); err != nil {
-			c.meter.Reset() // only a setting of our own session was tried
+			c.meter.Reset()
 			return engines.Result{}, c.fail("set the time limit", err)
 		}
 		var cancel context.CancelFunc

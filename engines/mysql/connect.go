@@ -49,6 +49,7 @@ type link struct {
 	lab     string        // run of the lab; empty on anything else
 	started string        // when the server did, as it prints it
 	limit   time.Duration // the time limit in force
+	wait    string        // seconds that a lock is waited for
 	dead    bool          // nobody may use it any more
 }
 
@@ -145,7 +146,7 @@ func (l *link) open(ctx context.Context) error {
 	if !ok {
 		return errDriver
 	}
-	l.raw, l.dead, l.limit = raw, false, 0
+	l.raw, l.dead, l.limit, l.wait = raw, false, 0, lockLimit
 	if err := l.setUp(ctx); err != nil {
 		_ = raw.Close() // the error that counts is why it cannot be used
 		l.dead = true

@@ -3,7 +3,8 @@
 //
 // It implements engines.Planner (plan.go and one file per group of kinds),
 // engines.Conn (conn.go) and engines.Reader (reader.go) with the abilities
-// Sequencer (AUTO_INCREMENT counters), RowCounter, Departure and Flight. Which
+// Sequencer (AUTO_INCREMENT counters), RowCounter, Departure, Flight and
+// Contention. Which
 // of the two products answers, and which words it knows, is read from the
 // server; nobody states it. It moves no clients: that is the work of a router's
 // engine.

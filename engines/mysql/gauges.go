@@ -19,12 +19,12 @@ var (
 // GaugeNames lists the gauges of this engine's Reader, for lint. Those with rev_
 // in front are of the link of the way back.
 func (Planner) GaugeNames() []string {
-	return []string{
+	return append([]string{
 		"oldest_writer_seconds", "prepared_count", "app_sessions_count", "connections_count", "writes_rate", "table_locks_count",
 		"read_only_state", "table_count", "log_room_minutes", "sequences_behind_count", "sequence_count", "errant_count",
 		"lag_seconds", "behind_count", "log_state", "worker_state", "link_seconds", "apply_errors_count",
 		"rev_lag_seconds", "rev_behind_count", "rev_log_state", "rev_worker_state", "rev_link_seconds", "rev_apply_errors_count",
-	}
+	}, releaseGauges()...)
 }
 
 // tickSQL reads what the sessions do, in one round trip.
@@ -75,6 +75,10 @@ func (r *Reader) Gauges(ctx context.Context, in engines.Scope) []engines.Reading
 	}
 	k.activity()
 	k.locks(ctx)
+	if in.Change != nil { // one database: nothing is followed
+		k.release(ctx)
+		return k.out
+	}
 	feeds, takes := "", "rev_"
 	if in.On == in.To {
 		feeds, takes = "rev_", ""

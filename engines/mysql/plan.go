@@ -37,6 +37,8 @@ func kinds() map[string]planFunc {
 		"route/": plan.route, "open/": plan.open, "lock/": plan.lock, "persist/": plan.persist,
 		"compare/track": plan.compareTrack, "compare/prove": plan.compareProve, "compare/drop": plan.compareDrop,
 		"detach/drop": plan.detach, "close/": plan.closeWay,
+		"ddl/": plan.ddl, "roundtrip/": plan.roundtrip, "backfill/": plan.backfill, "sessions/": plan.sessionsGone,
+		"fence-role/on": plan.fenceOn, "fence-role/off": plan.fenceOff,
 		"hold/": nothing, "probe/": nothing, "preflight/": nothing,
 	}
 }
@@ -99,6 +101,10 @@ func newPlan(r engines.Request) plan {
 func (p *plan) learn() {
 	from, ok := known(p.Known[p.From])
 	to, ok2 := known(p.Known[p.To])
+	if p.Change != nil { // the sides are versions of one application
+		from, ok = known(p.Known[p.On])
+		to, ok2 = from, ok
+	}
 	refused := func(err error, next string) {
 		p.err = &engines.Error{Op: "plan " + key(p.Kind, p.Stage), Object: string(p.On), Err: err, Next: next}
 	}

@@ -8,11 +8,11 @@ import (
 	"github.com/turquoise-db/turquoise/engines"
 )
 
-// drainSQL ends every session that is not spared, again and again until none is
-// left: the list of sessions is not known when the plan is made. Those of MySQL's
-// system accounts, which we may not end, stay; super_read_only shuts them out.
-// SYSDATE moves inside a routine, NOW does not.
-const drainSQL = `CREATE PROCEDURE tqctl.drain(IN spared VARCHAR(2000), IN limit_s DECIMAL(6,2))
+// endSQL ends sessions, picked by user, again and again until none is left: the
+// list of sessions is not known when the plan is made. Those of MySQL's system
+// accounts, which we may not end, stay; super_read_only shuts them out. SYSDATE
+// moves inside a routine, NOW does not.
+const endSQL = `CREATE PROCEDURE tqctl.%NAME%(IN %LIST% VARCHAR(2000), IN limit_s DECIMAL(6,2))
 BEGIN
   DECLARE victim BIGINT;
   DECLARE left_n INT DEFAULT 1;
@@ -24,7 +24,7 @@ BEGIN
   drain: LOOP
     BEGIN
       DECLARE fin INT DEFAULT 0;
-      DECLARE cur CURSOR FOR SELECT id FROM information_schema.processlist WHERE id <> CONNECTION_ID() AND FIND_IN_SET(user, spared) = 0
+      DECLARE cur CURSOR FOR SELECT id FROM information_schema.processlist WHERE id <> CONNECTION_ID() AND %WHO%
         AND user NOT IN ('system user', 'event_scheduler', 'mysql.session', 'rdsadmin', 'unauthenticated user')
         AND command NOT IN ('Binlog Dump', 'Binlog Dump GTID', 'Daemon');
       DECLARE CONTINUE HANDLER FOR NOT FOUND SET fin = 1;
@@ -49,20 +49,39 @@ BEGIN
   DO RELEASE_LOCK('` + procLock + `');
 END`
 
+// drainSQL ends every session that is not spared, endThoseSQL those of the users
+// that are named.
+func drainSQL() string {
+	return replace(endSQL, "%NAME%", "drain", "%LIST%", "spared", "%WHO%", "FIND_IN_SET(user, spared) = 0")
+}
+
+func endThoseSQL() string {
+	return replace(endSQL, "%NAME%", "end_sessions", "%LIST%", "users", "%WHO%", "FIND_IN_SET(user, users) > 0")
+}
+
 // controlCreate makes the table that carries the fence token, and the procedures
 // of the window. They exist before the copy, so that both sides have them.
+//
+// Where versions of an application share the database it makes the checkpoint of
+// the backfill instead, and the procedure that ends a version's sessions.
 func (p plan) controlCreate() (engines.Parts, error) {
 	count := func(what, where string) string {
 		return "SELECT COUNT(*) FROM information_schema." + what + " WHERE " + where
 	}
+	type routine struct{ name, what, text string }
+	table, columns := "fence", "token VARCHAR(64) PRIMARY KEY, at TIMESTAMP(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6)"
+	routines := []routine{{"drain", "ends sessions", drainSQL()}, {"raise_counters", "raises AUTO_INCREMENT", raiseSQL}}
+	if p.Change != nil {
+		table, columns = "progress", "what VARCHAR(200) PRIMARY KEY, last_key BIGINT NOT NULL, rows_done BIGINT NOT NULL DEFAULT 0, at TIMESTAMP(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6)"
+		routines = []routine{{"end_sessions", "ends the sessions of a version", endThoseSQL()}}
+	}
 	as := []engines.Action{
 		engines.Proven(engines.Act(p.On, "schema of the control objects", "CREATE DATABASE IF NOT EXISTS tqctl"),
 			engines.Ask(p.On, "the schema is there", count("schemata", "schema_name = 'tqctl'"), "1")),
-		engines.Proven(engines.Act(p.On, "control table tqctl.fence", "CREATE TABLE IF NOT EXISTS tqctl.fence (token VARCHAR(64) PRIMARY KEY, "+
-			"at TIMESTAMP(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6)) ENGINE = InnoDB"),
-			engines.Ask(p.On, "tqctl.fence is there", count("tables", "table_schema = 'tqctl' AND table_name = 'fence'"), "1")),
+		engines.Proven(engines.Act(p.On, "control table tqctl."+table, "CREATE TABLE IF NOT EXISTS tqctl."+table+" ("+columns+") ENGINE = InnoDB"),
+			engines.Ask(p.On, "tqctl."+table+" is there", count("tables", "table_schema = 'tqctl' AND table_name = "+lit(table)), "1")),
 	}
-	for _, r := range []struct{ name, what, text string }{{"drain", "ends sessions", drainSQL}, {"raise_counters", "raises AUTO_INCREMENT", raiseSQL}} {
+	for _, r := range routines {
 		there := count("routines", "routine_schema = 'tqctl' AND routine_name = "+lit(r.name))
 		as = append(as, engines.Proven(engines.Act(p.On, "no old procedure tqctl."+r.name, "DROP PROCEDURE IF EXISTS tqctl."+r.name), engines.Ask(p.On, "it is gone", there, "0")),
 			engines.Proven(engines.Act(p.On, "procedure tqctl."+r.name+": "+r.what, r.text), engines.Ask(p.On, "it is there", there, "1")))
@@ -76,6 +95,9 @@ func (p plan) dropControl() engines.Action {
 }
 
 func (p plan) controlDrop() (engines.Parts, error) {
+	if p.Change != nil {
+		return engines.Parts{Actions: []engines.Action{p.dropControl()}, UndoNone: "the control objects hold nothing but how far the backfill came"}, nil
+	}
 	return engines.Parts{Actions: p.openly(p.dropControl()), UndoNone: "the control objects hold nothing but tokens of past attempts"}, nil
 }
 

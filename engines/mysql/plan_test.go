@@ -29,7 +29,32 @@ func request(variant, kind, stage string, on, from, to engines.TargetID) engines
 	return engines.Request{Kind: kind, Stage: stage, Run: "s7f2", Attempt: 3, On: on, From: from, To: to,
 		Params: map[string]string{"blue_conninfo": "host=orders-blue port=3306", "green_conninfo": "host=orders-green port=3307 ssl=off"},
 		Lists:  map[string][]string{"databases": {"shop"}}, Vars: map[string]string{varEvents: "ON"},
-		Known: map[engines.TargetID]engines.Identity{"blue": blue, "green": green}}
+		Known: map[engines.TargetID]engines.Identity{"blue": blue, "green": green}, Change: changeOf(kind), Args: argsOf(kind)}
+}
+
+// changeOf is a change of a shared database for the kinds that need one.
+func changeOf(kind string) *engines.SchemaChange {
+	if argsOf(kind) == nil {
+		return nil
+	}
+	return &engines.SchemaChange{On: "blue", Table: "shop.customer", Key: "id", Filled: "family", Roles: map[engines.Colour]string{engines.Blue: "shop_blue@10.0.%"},
+		Old: []engines.Object{{Kind: "column", Name: "name"}}, New: []engines.Object{{Kind: "column", Name: "family"}},
+		Up: []engines.Mapped{{Column: "family", Expr: "UPPER(name)"}}, Down: []engines.Mapped{{Column: "name", Expr: "LOWER(family)"}}}
+}
+
+func argsOf(kind string) map[string]string {
+	switch kind {
+	case "ddl":
+		return map[string]string{"text": "DROP TRIGGER shop.t; ALTER TABLE shop.customer MODIFY family VARCHAR(9) NOT NULL, ALGORITHM=INPLACE, LOCK=NONE",
+			"leaves": "no trigger t; column family varchar(9) not null", "lock_timeout": "1s", "attempts": "3"}
+	case "backfill":
+		return map[string]string{"batch": "2000", "checkpoint": "tqctl.progress"}
+	case "roundtrip":
+		return map[string]string{"": ""}
+	case "fence-role", "sessions":
+		return map[string]string{"colour": "blue"}
+	}
+	return nil
 }
 
 // TestGoldenPlans shows a reviewer what each kind and stage would send, in both

@@ -20,7 +20,8 @@ type Reader struct {
 	mu sync.Mutex // one question at a time: the other side's reader asks too
 	l  *link
 
-	gauges history // owned by the caller of Gauges, one goroutine
+	tallies engines.Tallies
+	gauges  history // owned by the caller of Gauges, one goroutine
 }
 
 var (
@@ -91,6 +92,7 @@ func (r *Reader) Identify(ctx context.Context) (engines.Identity, error) {
 
 // Close ends the reader's session.
 func (r *Reader) Close() error {
+	r.tallies.Close()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.l.close()
@@ -142,5 +144,5 @@ func (r *Reader) Clients(ctx context.Context, in engines.Scope) ([]engines.Clien
 
 // scopePlan gives a scope the same defaults that plans have.
 func scopePlan(in engines.Scope) plan {
-	return newPlan(engines.Request{Run: in.Run, On: in.On, From: in.From, To: in.To, Params: in.Params, Lists: in.Lists})
+	return newPlan(engines.Request{Run: in.Run, On: in.On, From: in.From, To: in.To, Params: in.Params, Lists: in.Lists, Change: in.Change})
 }

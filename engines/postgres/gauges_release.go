@@ -2,14 +2,10 @@ package postgres
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/turquoise-db/turquoise/engines"
 )
@@ -61,7 +57,7 @@ func (k *tick) sessionsOf(ctx context.Context, c *engines.SchemaChange) {
 		active[text(row, 0)] += busy
 	}
 	for role, n := range count {
-		if !whose(c, role) {
+		if !c.Named(role) {
 			unknown += n
 		}
 	}
@@ -85,17 +81,6 @@ func (k *tick) sessionsOf(ctx context.Context, c *engines.SchemaChange) {
 	k.add("unknown_sessions_count", engines.Count, float64(unknown), "", err)
 }
 
-// whose reports whether the runbook says whose role it is.
-func whose(c *engines.SchemaChange, role string) bool {
-	for _, r := range c.Roles {
-		if r == role {
-			return true
-		}
-	}
-	_, other := c.Others[role]
-	return other
-}
-
 // ask is a question of this tick; what broke the tick breaks it too.
 func (k *tick) ask(ctx context.Context, op, sql string) (engines.Result, error) {
 	if k.err != nil {
@@ -115,21 +100,15 @@ func (r *Reader) Objects(ctx context.Context, c *engines.SchemaChange) (old, lat
 	if err != nil {
 		return nil, nil, nil, err
 	}
+	rs := make([]engines.ObjectReading, len(all))
 	for i, o := range all {
 		state := text(res.Rows[0], 2*i)
-		rd := engines.ObjectReading{Object: o, Present: state != engines.ObjectAbsent, Valid: state == usual(o)}
-		if rd.Present {
-			rd.Hash = text(res.Rows[0], 2*i+1)
-		}
-		switch {
-		case i < len(c.Old):
-			old = append(old, rd)
-		case i < len(c.Old)+len(c.New):
-			latest = append(latest, rd)
-		default:
-			both = append(both, rd)
+		rs[i] = engines.ObjectReading{Object: o, Present: state != engines.ObjectAbsent, Valid: state == usual(o)}
+		if rs[i].Present {
+			rs[i].Hash = text(res.Rows[0], 2*i+1)
 		}
 	}
+	old, latest, both = c.Shares(rs)
 	return old, latest, both, nil
 }
 
@@ -141,15 +120,12 @@ func (k *tick) shape(ctx context.Context, c *engines.SchemaChange) string {
 	if err == nil {
 		old, latest, both, err = k.r.Objects(ctx, c)
 	}
-	generation, sum := "", sha256.New()
+	generation, sum := "", ""
 	if err == nil {
-		generation = engines.Generation(old, latest, both)
-		for _, o := range slices.Concat(old, latest, both) {
-			_, _ = fmt.Fprintf(sum, "%s %v %v %s\n", o.Object, o.Present, o.Valid, o.Hash) // a hash takes all
-		}
+		generation, sum = engines.Generation(old, latest, both), engines.ShapeHash(old, latest, both)
 	}
 	k.add("generation", engines.Count, 0, generation, err)
-	k.add("shape", engines.Count, 0, hex.EncodeToString(sum.Sum(nil))[:12], err)
+	k.add("shape", engines.Count, 0, sum, err)
 	return generation
 }
 
@@ -199,19 +175,9 @@ func (k *tick) surroundings(ctx context.Context, c *engines.SchemaChange) {
 // counts gives what the job that counts rows found last, with the time at which
 // it began to look. Where a shape is missing nothing can be compared.
 func (k *tick) counts(c *engines.SchemaChange, generation string) {
-	n, err := tally{}, error(errShape)
+	n, err := engines.Tally{}, error(errShape)
 	if generation == engines.ShapeBoth || generation == engines.ShapePartial {
-		n, err = k.r.tallies.last(c)
+		n, err = k.r.tallies.Last(&teller{cfg: k.r.tallyCfg, change: c}, firstKey)
 	}
-	at := n.at
-	if at.IsZero() {
-		at = time.Now()
-	}
-	for _, g := range []struct {
-		name string
-		n    int64
-	}{{"left_count", n.left}, {"mismatch_count", n.mismatch}, {"detail_count", n.detail}} {
-		k.add(g.name, engines.Count, float64(g.n), "", err)
-		k.out[len(k.out)-1].At = at
-	}
+	k.out = append(k.out, n.Readings(k.in.On, k.took, err)...)
 }

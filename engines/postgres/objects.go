@@ -43,7 +43,7 @@ func stateOf(of string, o engines.Object) string {
 	case "trigger":
 		state = "CASE WHEN tgenabled IN ('O', 'A') THEN 'enabled' ELSE 'disabled' END"
 		from = "pg_catalog.pg_trigger WHERE tgrelid = " + rel + " AND tgname = " + lit(o.Name) + " AND NOT tgisinternal"
-	case "function":
+	case "function", "procedure":
 		from = "pg_catalog.pg_proc WHERE oid = to_regprocedure(" + lit(o.Name) + ")"
 	case "table":
 		from = "pg_catalog.pg_class WHERE oid = to_regclass(" + lit(table(o.Name)) + ")"
@@ -61,6 +61,9 @@ func leaves(t engines.TargetID, c *engines.SchemaChange, os []engines.Object) *e
 	states, want, names := make([]string, len(os)), make([]string, len(os)), make([]string, len(os))
 	for i, o := range os {
 		states[i], want[i], names[i] = stateOf(c.Table, o), usual(o), o.String()
+		if o.Not {
+			states[i], want[i] = states[i]+" <> "+lit(want[i]), "t"
+		}
 	}
 	return engines.Ask(t, strings.Join(names, ", "), "SELECT "+strings.Join(states, ",\n "), strings.Join(want, " / "))
 }
@@ -80,7 +83,7 @@ func readingOf(of string, o engines.Object) string {
 		def = "(SELECT pg_get_indexdef(indexrelid) FROM pg_catalog.pg_index WHERE indexrelid = to_regclass(" + lit(inSchema(of, o.Name)) + "))"
 	case "trigger":
 		def = "(SELECT pg_get_triggerdef(t.oid) || p.prosrc FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid WHERE t.tgrelid = " + rel + " AND t.tgname = " + lit(o.Name) + " AND NOT t.tgisinternal)"
-	case "function":
+	case "function", "procedure":
 		def = "(SELECT prosrc FROM pg_catalog.pg_proc WHERE oid = to_regprocedure(" + lit(o.Name) + "))"
 	}
 	return stateOf(of, o) + ", md5(" + def + ")"

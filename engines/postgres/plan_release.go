@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"errors"
-	"fmt"
 	"regexp"
 	"strconv"
 	"strings"
@@ -18,14 +17,13 @@ const (
 	ddlLimit = 5 * time.Second
 	// longLimit bounds what reads the whole table where the step names no timeout.
 	longLimit = 24 * time.Hour
-	// attemptPause is the pause before a statement without its lock is sent again.
-	attemptPause = 500 * time.Millisecond
 	// batchLock and batchLimit: a batch takes row locks; a writer that keeps one for
 	// longer than this is looked for, not waited for.
 	batchLock  = 2 * time.Second
 	batchLimit = 30 * time.Second
 	// batchAttempts of a batch whose rows somebody else holds.
 	batchAttempts = 10
+	batchPause    = 500 * time.Millisecond
 	// slowBatch is how long a batch may take before it is halved: replicas and
 	// autovacuum see one transaction of that length.
 	slowBatch = time.Second
@@ -34,8 +32,6 @@ const (
 )
 
 var (
-	errChange  = errors.New("the runbook has no schema")
-	errColour  = errors.New("the colour has no role")
 	errText    = errors.New("one statement, or several with transaction: true")
 	errOutside = errors.New("CONCURRENTLY cannot run inside a transaction")
 
@@ -44,29 +40,16 @@ var (
 	validatesForm  = regexp.MustCompile(`(?i)\bvalidate\s+constraint\b`)
 )
 
-// fault is why there is no plan.
-func (p plan) fault(err error, next string) error {
-	return &engines.Error{Op: "plan " + p.Kind, Object: string(p.On), Err: err, Next: next}
-}
-
-// change returns the schema of the request.
-func (p plan) change() (*engines.SchemaChange, error) {
-	if p.Change == nil {
-		return nil, p.fault(errChange, "add schema and colours to the runbook")
-	}
-	return p.Change, nil
-}
-
 // ddl sends the author's statement under the lock discipline and proves by the
 // catalog what it leaves.
 func (p plan) ddl() (engines.Parts, error) {
-	c, err := p.change()
+	c, err := p.Shared()
 	if err != nil {
 		return engines.Parts{}, err
 	}
 	objects, err := engines.ParseObjects(p.Args[runbooks.ArgLeaves])
 	if err != nil {
-		return engines.Parts{}, p.fault(err, "write what is there afterwards in args.leaves")
+		return engines.Parts{}, p.Fault(err, "write what is there afterwards in args.leaves")
 	}
 	a, err := p.ddlAction(c)
 	if err != nil {
@@ -77,7 +60,7 @@ func (p plan) ddl() (engines.Parts, error) {
 	if createsIndex.MatchString(a.Text) {
 		i, ok := indexOf(objects)
 		if !ok {
-			return engines.Parts{}, p.fault(errors.New("the index is not named"), "name the index in args.leaves")
+			return engines.Parts{}, p.Fault(errors.New("the index is not named"), "name the index in args.leaves")
 		}
 		parts.Actions = append(parts.Actions, p.dropInvalid(c, i))
 		a.Only = engines.Ask(p.On, "there is no index "+i.Name, "SELECT to_regclass("+lit(inSchema(c.Table, i.Name))+") IS NULL", "t")
@@ -93,9 +76,9 @@ func (p plan) ddlAction(c *engines.SchemaChange) (engines.Action, error) {
 	text := strings.Join(stmts, ";\n")
 	switch {
 	case len(stmts) == 0 || len(stmts) > 1 && !once:
-		return engines.Action{}, p.fault(errText, "correct args.text")
+		return engines.Action{}, p.Fault(errText, "correct args.text")
 	case once && concurrentForm.MatchString(text):
-		return engines.Action{}, p.fault(errOutside, "give it an own step")
+		return engines.Action{}, p.Fault(errOutside, "give it an own step")
 	case once:
 		text = body("BEGIN\n" + text + ";\nEND")
 	}
@@ -107,36 +90,17 @@ func (p plan) ddlAction(c *engines.SchemaChange) (engines.Action, error) {
 			a.Limit = longLimit
 		}
 	}
-	wait, given, err := p.lockWait()
+	lock, given, err := runbooks.LockOf(p.Args, c.Table)
 	if err != nil {
-		return a, err
+		return a, p.Fault(err, "write 200ms, or 0 for no limit")
 	}
 	switch {
 	case concurrentForm.MatchString(text): // it waits for old transactions; given up, it leaves an invalid index
 		a.Lock = &engines.Lock{Attempts: 1, Object: c.Table}
 	case given:
-		a.Lock = &engines.Lock{Wait: wait, Attempts: p.attempts(), Pause: attemptPause, Object: c.Table}
+		a.Lock = &lock
 	}
 	return a, nil
-}
-
-func (p plan) lockWait() (time.Duration, bool, error) {
-	s := p.Args[runbooks.ArgLockTimeout]
-	if s == "" {
-		return 0, false, nil
-	}
-	d, err := time.ParseDuration(s)
-	if err != nil || d < 0 || d > 0 && d < time.Millisecond {
-		return 0, false, p.fault(fmt.Errorf("lock_timeout %q", s), "write 200ms, or 0 for no limit")
-	}
-	return d, true, nil
-}
-
-func (p plan) attempts() int {
-	if n, err := strconv.Atoi(p.Args[runbooks.ArgAttempts]); err == nil && n > 0 {
-		return n
-	}
-	return 1
 }
 
 func indexOf(os []engines.Object) (engines.Object, bool) {
@@ -168,7 +132,7 @@ func (p plan) dropInvalid(c *engines.SchemaChange, i engines.Object) engines.Act
 // roundtrip counts stored rows that the new shape could not give back. It needs
 // the mapping, not the columns: the new shape is made on the way.
 func (p plan) roundtrip() (engines.Parts, error) {
-	c, err := p.change()
+	c, err := p.Shared()
 	if err != nil {
 		return engines.Parts{}, err
 	}
@@ -190,19 +154,13 @@ func (p plan) roundtrip() (engines.Parts, error) {
 // batch, so a batch is either done and passed or neither; its row is locked
 // first, so two cockpits cannot fill at once.
 func (p plan) backfill() (engines.Parts, error) {
-	c, err := p.change()
+	c, err := p.Shared()
 	if err != nil {
 		return engines.Parts{}, err
 	}
-	most, err := strconv.Atoi(p.Args[runbooks.ArgBatch])
-	if err != nil || most < 1 {
-		return engines.Parts{}, p.fault(fmt.Errorf("batch %q", p.Args[runbooks.ArgBatch]), "write a number of rows in args.batch")
-	}
-	ratio := 0.5
-	if s := p.Args[runbooks.ArgPauseRatio]; s != "" {
-		if ratio, err = strconv.ParseFloat(s, 64); err != nil {
-			return engines.Parts{}, p.fault(fmt.Errorf("pause_ratio %q", s), "write a part of the batch's own time: 0.5")
-		}
+	most, ratio, err := runbooks.BatchesOf(p.Args)
+	if err != nil {
+		return engines.Parts{}, p.Fault(err, "correct args.batch and args.pause_ratio")
 	}
 	progress := table(p.Args[runbooks.ArgCheckpoint])
 	begin := engines.Act(p.On, "checkpoint of "+c.Table, "INSERT INTO "+progress+" (what, last_key) VALUES ("+lit(c.Table)+", '"+firstKey+"') ON CONFLICT DO NOTHING")
@@ -210,7 +168,7 @@ func (p plan) backfill() (engines.Parts, error) {
 	fill := engines.Act(p.On, "fill rows of "+c.Table, batchText(c, progress))
 	fill.Binds = []engines.Bind{{Var: engines.BatchVar, Why: "rows of this batch, at most " + strconv.Itoa(most)}}
 	fill.Repeat = &engines.Repeat{Most: most, Ratio: ratio, Slow: slowBatch}
-	fill.Lock = &engines.Lock{Wait: batchLock, Attempts: batchAttempts, Pause: attemptPause, Object: c.Table}
+	fill.Lock = &engines.Lock{Wait: batchLock, Attempts: batchAttempts, Pause: batchPause, Object: c.Table}
 	fill.Limit = batchLimit
 	fill.Proof = engines.Ask(p.On, "rows left to fill", "SELECT count(*) FROM "+table(c.Table)+" WHERE "+ident(c.Filled)+" IS NULL", "0")
 	if fill.Proof.Limit = p.Limit; p.Limit == 0 {
@@ -236,19 +194,6 @@ func batchText(c *engines.SchemaChange, progress string) string {
 		" WHERE what = " + what + " AND EXISTS (SELECT 1 FROM b) RETURNING last_key, rows_done, (SELECT count(*) FROM u)"
 }
 
-// role is the login role of the step's colour.
-func (p plan) role() (string, error) {
-	c, err := p.change()
-	if err != nil {
-		return "", err
-	}
-	r, ok := c.Role(engines.Colour(p.Args[runbooks.ArgColour]))
-	if !ok {
-		return "", p.fault(errColour, "name blue, turquoise or green in args.colour, and its role in colours")
-	}
-	return r, nil
-}
-
 // noSessions counts a role's sessions and what it prepared and left behind: a
 // prepared transaction belongs to no session and holds its locks.
 func noSessions(role string) string {
@@ -257,7 +202,7 @@ func noSessions(role string) string {
 }
 
 func (p plan) fenceOn() (engines.Parts, error) {
-	r, err := p.role()
+	r, err := p.RoleOf(p.Args[runbooks.ArgColour])
 	if err != nil {
 		return engines.Parts{}, err
 	}
@@ -268,7 +213,7 @@ func (p plan) fenceOn() (engines.Parts, error) {
 }
 
 func (p plan) fenceOff() (engines.Parts, error) {
-	r, err := p.role()
+	r, err := p.RoleOf(p.Args[runbooks.ArgColour])
 	if err != nil {
 		return engines.Parts{}, err
 	}
@@ -277,7 +222,7 @@ func (p plan) fenceOff() (engines.Parts, error) {
 
 // sessionsGone waits for the sessions of a colour to end by themselves.
 func (p plan) sessionsGone() (engines.Parts, error) {
-	r, err := p.role()
+	r, err := p.RoleOf(p.Args[runbooks.ArgColour])
 	if err != nil {
 		return engines.Parts{}, err
 	}

@@ -22,8 +22,9 @@ type Reader struct {
 	pg    *pgconn.PgConn
 	meter engines.Meter
 
-	tallies tallies
-	gauges  history // owned by the caller of Gauges, one goroutine
+	tallies  engines.Tallies
+	tallyCfg *pgconn.Config
+	gauges   history // owned by the caller of Gauges, one goroutine
 }
 
 var (
@@ -39,10 +40,10 @@ func OpenReader(o engines.OpenRequest) (*Reader, error) {
 		return nil, err
 	}
 	r := &Reader{target: o.Target, cfg: cfg, gauges: newHistory()}
-	if r.tallies.cfg, err = config(o, true); err != nil {
+	if r.tallyCfg, err = config(o, true); err != nil {
 		return nil, err
 	}
-	r.tallies.cfg.RuntimeParams["statement_timeout"] = strconv.FormatInt(tallyLimit.Milliseconds(), 10)
+	r.tallyCfg.RuntimeParams["statement_timeout"] = strconv.FormatInt(engines.TallyLimit.Milliseconds(), 10)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if err := r.connect(o.Ctx); err != nil {
@@ -93,7 +94,7 @@ func (r *Reader) Identify(ctx context.Context) (engines.Identity, error) {
 
 // Close ends the reader's session.
 func (r *Reader) Close() error {
-	r.tallies.close()
+	r.tallies.Close()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.pg == nil || r.pg.IsClosed() {

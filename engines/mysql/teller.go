@@ -9,7 +9,7 @@ import (
 	"github.com/turquoise-db/turquoise/engines"
 )
 
-var errKey = errors.New("a key is no integer")
+var errInteger = errors.New("a key is no integer")
 
 // teller looks at the rows of a table over a connection of its own, which is made
 // with the first question and again after it was lost.
@@ -38,7 +38,7 @@ func (t *teller) ask(ctx context.Context, sql string) ([]*string, error) {
 // Range looks at the rows behind a key.
 func (t *teller) Range(ctx context.Context, after string) ([]*string, error) {
 	if _, err := strconv.ParseInt(after, 10, 64); err != nil {
-		return nil, errKey
+		return nil, errInteger
 	}
 	return t.ask(ctx, tallyText(t.change, after))
 }
@@ -47,7 +47,7 @@ func (t *teller) Range(ctx context.Context, after string) ([]*string, error) {
 func (t *teller) Again(ctx context.Context, keys []string) (int64, error) {
 	for _, k := range keys {
 		if _, err := strconv.ParseInt(k, 10, 64); err != nil {
-			return 0, errKey
+			return 0, errInteger
 		}
 	}
 	c := t.change

@@ -85,9 +85,9 @@ func prepare(ctx context.Context, cfg Config) (*Session, error) {
 	s := &Session{cfg: cfg, ctx: run, stop: cancel, known: map[engines.TargetID]engines.Identity{}, clocks: map[engines.TargetID]serverClock{},
 		state: steps.New(cfg.Book, cfg.Stepwise), subs: map[chan Snapshot]struct{}{},
 		stepCh: make(chan struct{}), hands: make(chan struct{}, 1), lookers: map[string]bool{}, tickCh: make(chan struct{}), started: cfg.Now(), lab: true,
-		waiting: map[int64]Intent{}, tried: map[string][sha256.Size]byte{}, others: map[engines.TargetID]engines.Holder{}, ours: map[engines.TargetID]string{}}
+		waiting: map[int64]Intent{}, tried: map[string][sha256.Size]byte{}, sole: sole{others: map[engines.TargetID]engines.Holder{}, ours: map[engines.TargetID]string{}}}
 	s.conns = newDoors(s.openConn)
-	s.locks = newDoors(func(ctx context.Context, t engines.TargetID, _ string) (engines.Conn, error) {
+	s.sole.doors = newDoors(func(ctx context.Context, t engines.TargetID, _ string) (engines.Conn, error) {
 		return s.openAs(ctx, t, "lock")
 	})
 	readers := map[engines.TargetID]engines.Reader{}
@@ -114,7 +114,7 @@ func prepare(ctx context.Context, cfg Config) (*Session, error) {
 		}
 		s.known[t.ID], s.clocks[t.ID] = who, clockOf(who, asked, cfg.Now())
 		if _, ok := c.(engines.Exclusive); ok {
-			s.locked = append(s.locked, t.ID)
+			s.sole.on = append(s.sole.on, t.ID)
 		}
 		s.lab = s.lab && who.Lab != ""
 	}
@@ -168,7 +168,7 @@ func (s *Session) openAs(ctx context.Context, t engines.TargetID, role string) (
 func (s *Session) giveUp(err error) error {
 	s.stop()
 	s.conns.closeAll()
-	s.locks.closeAll()
+	s.sole.doors.closeAll()
 	for _, r := range s.peers {
 		_ = r.Close() // the reason for giving up is the error that counts
 	}

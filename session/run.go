@@ -183,7 +183,7 @@ func (s *Session) Close() error {
 	}
 	s.hands <- struct{}{} // for good: nobody may use what is closed now
 	s.conns.closeAll()
-	s.locks.closeAll()
+	s.sole.doors.closeAll()
 	var errs []error
 	for _, r := range s.peers {
 		errs = append(errs, r.Close())

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -340,4 +341,22 @@ func TestAFrameEachSecond(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+// TestArmedTwice: whoever asks for the plan of an armed step again gets a new one,
+// and can confirm it: here of a window, whose statements carry the attempt.
+func TestArmedTwice(t *testing.T) {
+	v := newServers()
+	cfg := config(v, filepath.Join(t.TempDir(), "r"))
+	cfg.Book.Phases[1].Steps[1].Kind = "persist"
+	n := begin(t, v, cfg)
+	n.run("1.1", steps.Done)
+	n.arm(t, "2")
+	if c := n.arm(t, "2"); c.Attempt != 2 {
+		t.Fatalf("armed twice, the card shows attempt %d", c.Attempt)
+	}
+	if err := n.confirmArmed(); err != nil {
+		t.Fatal(err)
+	}
+	n.over("2", steps.Done)
 }

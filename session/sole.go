@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/turquoise-db/turquoise/audit"
@@ -39,13 +40,23 @@ const CheckSole = "one cockpit"
 // a target of this session.
 var ErrDriven = errors.New("another cockpit drives it")
 
+// sole is what a session knows of the locks on its targets.
+type sole struct {
+	doors  *doors                              // one connection for each lock, used for nothing else
+	on     []engines.TargetID                  // targets that have such a lock
+	others map[engines.TargetID]engines.Holder // who held one when a dead-man took over
+	broken []steps.Event                       // locks of others that were broken when the session began
+	mu     sync.Mutex                          // one question about locks at a time
+	ours   map[engines.TargetID]string         // session of ours that took the lock last; guarded by mu
+}
+
 // alone takes the lock of every target that has one, before anything is written.
 func (s *Session) alone(ctx context.Context) error {
 	wait := soleWait
 	if s.cfg.Standby != nil {
 		wait = soleWaitHeld
 	}
-	for _, t := range s.locked {
+	for _, t := range s.sole.on {
 		h, err := s.claim(ctx, t, wait)
 		if h != nil && s.cfg.BreakLock != "" {
 			h, err = s.evict(ctx, t, *h)
@@ -55,7 +66,7 @@ func (s *Session) alone(ctx context.Context) error {
 			return err
 		case h == nil:
 		case s.cfg.Standby != nil: // the operator's plan is confirmed and clients wait: this process waits for nobody
-			s.others[t] = *h
+			s.sole.others[t] = *h
 		default:
 			return &engines.Error{Op: "drive", Object: string(t) + " (" + s.known[t].Place() + ")", Err: fmt.Errorf("%w: %s", ErrDriven, h),
 				Next: "end that cockpit, or look on there with turquoise attach; if its machine is gone: --break-lock REASON ends its session on the server"}
@@ -66,14 +77,14 @@ func (s *Session) alone(ctx context.Context) error {
 
 // evict ends the session that holds a lock and takes the lock.
 func (s *Session) evict(ctx context.Context, t engines.TargetID, h engines.Holder) (*engines.Holder, error) {
-	c, err := s.locks.conn(ctx, t, "", s.known[t])
+	c, err := s.sole.doors.conn(ctx, t, "", s.known[t])
 	if err != nil {
 		return nil, err
 	}
 	if err := c.(engines.Exclusive).Evict(ctx, h); err != nil {
 		return nil, err
 	}
-	s.broken = append(s.broken, steps.Event{Meta: audit.Meta{By: s.cfg.Person, Target: string(t)},
+	s.sole.broken = append(s.sole.broken, steps.Event{Meta: audit.Meta{By: s.cfg.Person, Target: string(t)},
 		Body: entries.Deviation{What: fmt.Sprintf("the lock of another cockpit on %s was broken and its session ended: %s", t, h), Reason: s.cfg.BreakLock}})
 	return s.claim(ctx, t, soleWait)
 }
@@ -99,17 +110,17 @@ func (s *Session) claim(ctx context.Context, t engines.TargetID, wait time.Durat
 }
 
 func (s *Session) claimOnce(ctx context.Context, t engines.TargetID) (*engines.Holder, error) {
-	s.soleMu.Lock()
-	defer s.soleMu.Unlock()
+	s.sole.mu.Lock()
+	defer s.sole.mu.Unlock()
 	ctx, cancel := context.WithTimeout(ctx, soleLimit)
 	defer cancel()
-	c, err := s.locks.conn(ctx, t, "", s.bound(t))
+	c, err := s.sole.doors.conn(ctx, t, "", s.bound(t))
 	if err != nil {
 		return nil, err
 	}
 	lock := c.(engines.Exclusive)
 	h, err := lock.Claim(ctx)
-	if err == nil && h != nil && h.Session != "" && h.Session == s.ours[t] {
+	if err == nil && h != nil && h.Session != "" && h.Session == s.sole.ours[t] {
 		// The network lost our connection and the server has not noticed: it is ended.
 		if err = lock.Evict(ctx, *h); err == nil {
 			h, err = lock.Claim(ctx)
@@ -117,9 +128,9 @@ func (s *Session) claimOnce(ctx context.Context, t engines.TargetID) (*engines.H
 	}
 	switch {
 	case err != nil:
-		s.locks.drop(t, "") // what is not known to be held is taken anew
+		s.sole.doors.drop(t, "") // what is not known to be held is taken anew
 	case h == nil:
-		s.ours[t] = lock.Session()
+		s.sole.ours[t] = lock.Session()
 	}
 	return h, err
 }
@@ -144,7 +155,7 @@ func (s *Session) soleNow(ctx context.Context, id runbooks.StepID) error {
 	if !ok || it.Step.ID != id || it.Step.Risk == runbooks.Read {
 		return nil
 	}
-	for _, t := range s.locked {
+	for _, t := range s.sole.on {
 		h, err := s.claimOnce(ctx, t)
 		switch {
 		case err != nil:
@@ -159,8 +170,8 @@ func (s *Session) soleNow(ctx context.Context, id runbooks.StepID) error {
 // soleEvents are the lines that say who drives the targets. s.mu is held.
 func (s *Session) soleEvents() []steps.Event {
 	var out []steps.Event
-	for _, t := range s.locked {
-		h, other := s.others[t]
+	for _, t := range s.sole.on {
+		h, other := s.sole.others[t]
 		is := "this session holds its lock"
 		if other {
 			is = "its lock is held by " + h.String()
@@ -168,7 +179,7 @@ func (s *Session) soleEvents() []steps.Event {
 		out = append(out, steps.Event{Meta: audit.Meta{By: audit.System, Target: string(t), OK: audit.OK(!other)},
 			Body: entries.CheckResult{Check: CheckSole, Kind: "watch", Want: "no other cockpit drives it", Is: is}})
 	}
-	return append(out, s.broken...)
+	return append(out, s.sole.broken...)
 }
 
 // keepSole looks at the locks while the session stands: a lock whose connection
@@ -183,7 +194,7 @@ func (s *Session) keepSole() {
 		case <-s.ctx.Done():
 			return
 		}
-		for _, id := range s.locked {
+		for _, id := range s.sole.on {
 			h, err := s.claimOnce(s.ctx, id)
 			if err != nil {
 				continue // a silent server has its own alarm, and nothing is changed without an answer

@@ -34,6 +34,12 @@ func TestReconcileWithRealLogs(t *testing.T) {
 		}
 	}
 	s := n.open(nil)
+	// A second cockpit, with a record of its own: the servers know of the first.
+	var code *exitError
+	_, err := n.app.open(t.Context(), n.cut, n.get, nil)
+	if !errors.As(err, &code) || code.code != ExitRefused || !errors.Is(err, session.ErrDriven) || !strings.Contains(err.Error(), "turquoise (turquoise/s"+filepath.Base(s.Dir())[len(filepath.Base(s.Dir()))-4:]+"/script) from 127.0.0.1") {
+		t.Fatalf("a second cockpit on the same pair got: %v", err)
+	}
 	seen := watch(t, s)
 	if err := n.walk(s, lab.WalkOptions{Until: runbooks.StepID("3.2")}); err != nil {
 		t.Fatal(err)

@@ -102,6 +102,7 @@ func TestTheWindowMovesNothingThatIsNotEqual(t *testing.T) {
 		}
 	}
 	n.compare(s)
+	poolerTells(t, n, s)
 }
 
 // TestDiffSaysWhatItFound runs the verb as it is typed: equal, different,

@@ -111,6 +111,36 @@ func TestReconcileWithRealLogs(t *testing.T) {
 	}
 }
 
+// poolerTells holds the pooler's own log against the record of a walk with a
+// window: every command once, and none beside them until somebody gives one.
+func poolerTells(t *testing.T, n *night, s *session.Session) {
+	t.Helper()
+	compare := func() (found int, odd []string) {
+		var out bytes.Buffer
+		Main([]string{"reconcile", s.Dir(), "--json", "--pgbouncer-log", "router=" + n.pair.Pooler.LogPath}, nil, &out, testWriter{t})
+		var r reconcile.Result
+		if err := json.Unmarshal(out.Bytes(), &r); err != nil {
+			t.Fatalf("%v in %s", err, out.String())
+		}
+		for _, f := range r.Findings {
+			if f.Code == "missing" || f.Code == "off_record" || strings.Contains(f.Text, "no known form") {
+				odd = append(odd, f.Code+" "+f.Text)
+			}
+		}
+		return r.Found, odd
+	}
+	found, odd := compare()
+	if found < 3 || len(odd) > 0 {
+		t.Errorf("the pooler's log has %d recorded commands, and %q", found, odd)
+	}
+	if err := asTurquoise(t, n.pair.PoolerAdminDSN(), "RECONNECT app"); err != nil {
+		t.Fatal(err)
+	}
+	if _, odd := compare(); len(odd) != 1 || !strings.HasPrefix(odd[0], "off_record RECONNECT 'app'") {
+		t.Errorf("a command beside the cockpit: %q", odd)
+	}
+}
+
 func asTurquoise(t *testing.T, dsn, sql string) error {
 	t.Helper()
 	c, err := pgx.Connect(t.Context(), dsn)

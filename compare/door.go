@@ -35,9 +35,17 @@ type Door struct {
 	on   engines.Comparer // the side that the session checks the identity of
 
 	mu    sync.Mutex
-	w     *Follower // nil while nothing is followed
-	reads *Follower // the one whose first comparison runs now
+	begun *beginning // a comparison that is under way
+	w     *Follower  // nil while nothing is followed
+	ended bool       // by an order; only another order begins anew
+	reads *Follower  // the one whose first comparison runs now
 	pace  engines.ComparePace
+}
+
+// beginning is a comparison that does not follow yet.
+type beginning struct {
+	cancel context.CancelFunc
+	over   chan struct{}
 }
 
 var _ engines.Conn = (*Door)(nil)
@@ -85,14 +93,53 @@ func (d *Door) Close() error {
 	return d.on.Close()
 }
 
+// end ends what is followed, and what has begun to: a slot that a comparison
+// still opens could not be dropped.
 func (d *Door) end() {
-	d.mu.Lock()
-	w := d.w
-	d.w, d.reads = nil, nil
-	d.mu.Unlock()
-	if w != nil {
-		w.Close()
+	for {
+		d.mu.Lock()
+		b, w := d.begun, d.w
+		d.w, d.reads = nil, nil
+		d.mu.Unlock()
+		if w != nil {
+			w.Close()
+		}
+		if b == nil {
+			return
+		}
+		b.cancel()
+		<-b.over
 	}
+}
+
+// begin makes this comparison the one that is under way; done says that it is over
+// and what is followed from now on.
+func (d *Door) begin(ctx context.Context) (_ context.Context, done func(*Follower), err error) {
+	ctx, cancel := context.WithCancel(ctx)
+	b := &beginning{cancel, make(chan struct{})}
+	for {
+		d.end()
+		d.mu.Lock()
+		free, ended := d.begun == nil && d.w == nil, d.ended
+		if free && !ended {
+			d.begun = b
+		}
+		d.mu.Unlock()
+		if ended {
+			cancel()
+			return nil, nil, errIdle
+		}
+		if free {
+			break
+		}
+	}
+	return ctx, func(w *Follower) {
+		d.mu.Lock()
+		d.begun, d.w, d.reads = nil, w, nil
+		d.mu.Unlock()
+		cancel()
+		close(b.over)
+	}, nil
 }
 
 // State is how the data stands; ok is false while nothing is followed.
@@ -188,10 +235,16 @@ func (d *Door) Do(ctx context.Context, s engines.Statement) (engines.Result, err
 	case s.Verb != engines.Compare:
 		err = errText
 	case o.Do == engines.CompareAll:
+		d.mu.Lock()
+		d.ended = false
+		d.mu.Unlock()
 		row, err = d.compare(ctx, o)
 	case o.Do == engines.CompareProve:
 		row, err = d.prove(ctx, o.Token)
 	default:
+		d.mu.Lock()
+		d.ended = true
+		d.mu.Unlock()
 		d.end()
 		row, err = []string{"ended"}, d.forget()
 	}
@@ -238,7 +291,12 @@ func refusal(err error) error {
 
 // compare begins to follow both sides and compares everything once.
 func (d *Door) compare(ctx context.Context, order engines.CompareOrder) ([]string, error) {
-	d.end()
+	ctx, done, err := d.begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var w *Follower
+	defer func() { done(w) }()
 	s := d.sides
 	d.mu.Lock()
 	d.pace = order.Pace
@@ -265,14 +323,10 @@ func (d *Door) compare(ctx context.Context, order engines.CompareOrder) ([]strin
 		}
 	}
 	began := s.Now()
-	w, _, err := NewFollower(ctx, Follow{Options: o, BlueLog: log(s.Blue), GreenLog: log(s.Green), Keep: d.file(), Begun: d.watch, Say: func(text string) { s.Say(true, text) }})
-	d.watch(nil)
+	w, _, err = NewFollower(ctx, Follow{Options: o, BlueLog: log(s.Blue), GreenLog: log(s.Green), Keep: d.file(), Begun: d.watch, Say: func(text string) { s.Say(true, text) }})
 	if err != nil {
 		return nil, err
 	}
-	d.mu.Lock()
-	d.w = w
-	d.mu.Unlock()
 	rows, tables := w.Compared()
 	return []string{"equal", strconv.FormatInt(rows, 10), strconv.Itoa(tables), ms(s.Now().Sub(began)), listed(w.Left())}, nil
 }

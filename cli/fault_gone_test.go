@@ -107,7 +107,7 @@ func (w *wired) again(change func(*session.Config)) {
 	}
 	cfg.LabOnly, cfg.Scripted = true, true
 	cfg.Sid, cfg.Dir = w.s.Snapshot().Sid, w.s.Dir()
-	cfg.Run, cfg.Record = "s"+cfg.Sid[len(cfg.Sid)-4:], recordDeps(cfg.Sid)
+	cfg.Run, cfg.Record = "s"+cfg.Sid[len(cfg.Sid)-4:], recordDeps(ticket{}.origin(cfg.Sid))
 	change(&cfg)
 	s, err := session.Resume(w.t.Context(), cfg, "the pooler was started again")
 	if err != nil {

@@ -130,7 +130,7 @@ func (c childTask) config(get env) (session.Config, error) {
 	cfg, err := cut.config(book, values, get)
 	cfg.LabOnly, cfg.Scripted = true, true
 	cfg.Sid, cfg.Dir, cfg.Run = c.Sid, filepath.Join(c.Dir, c.Sid), "s"+c.Sid[len(c.Sid)-4:]
-	cfg.Record = recordDeps(c.Sid)
+	cfg.Record = recordDeps(ticket{}.origin(c.Sid))
 	return cfg, err
 }
 

@@ -6,7 +6,6 @@ import (
 	"io"
 	"os"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -64,12 +63,9 @@ func (a *App) reconcile(x reconciliation) error {
 	}
 	o := reconcile.Options{Logins: x.logins}
 	if x.window != "" {
-		from, to, _ := strings.Cut(x.window, ",")
-		var err1, err2 error
-		o.From, err1 = time.Parse(time.RFC3339, from)
-		o.To, err2 = time.Parse(time.RFC3339, to)
-		if err1 != nil || err2 != nil || !o.To.After(o.From) {
-			return usage("write it as 2026-11-21T02:00:00Z,2026-11-21T04:00:00Z", "--window %s: not two times, the earlier first", x.window)
+		var err error
+		if o.From, o.To, err = span(x.window); err != nil {
+			return usage("write it as 2026-11-21T02:00:00Z,2026-11-21T04:00:00Z", "--window %s: %v", x.window, err)
 		}
 	}
 	n, err := report.Read(x.dir, entries.Verify(x.dir, audit.VerifyOptions{Tool: Tool()}))

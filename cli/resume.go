@@ -158,7 +158,7 @@ func (r resumption) recorded(dir string, get env) (session.Config, []runbooks.Fi
 		return cfg, nil, err
 	}
 	cfg.Sid, cfg.Dir, cfg.Run = rec.Sid, dir, "s"+rec.Sid[max(0, len(rec.Sid)-4):]
-	cfg.Record, cfg.LabOnly = recordDeps(rec.Sid), b.lab
+	cfg.Record, cfg.LabOnly = recordDeps(rec.Origin), b.lab
 	return cfg, nil, nil // findings that are no refusal were told when the session began
 }
 

@@ -23,7 +23,7 @@ func suspended(t *testing.T) *session.Session {
 	for k, v := range pair.Env() {
 		t.Setenv(k, v)
 	}
-	c := cutover{book: "postgres-logical", params: append(pair.Params(), "app_roles=app"), operator: "script", change: "CHG-7",
+	c := cutover{book: "postgres-logical", params: append(pair.Params(), "app_roles=app"), operator: "script", change: "CHG-7", ticket: ticket{domain: "audit.example"},
 		window: "stepwise", dir: t.TempDir(), every: 250 * time.Millisecond}
 	app := &App{Out: io.Discard, Err: io.Discard}
 	s, err := app.open(t.Context(), c, labEnv(pair), func(cfg *session.Config) { cfg.LabOnly = true })

@@ -25,7 +25,7 @@ the runbook says, never from the command line.
 Leaving the cockpit, or losing the terminal, suspends the session: the running
 step ends by itself and is recorded, no other starts, and turquoise resume goes on.`,
 		Example: `  turquoise run postgres-logical --param blue_conninfo="host=orders-blue dbname=app user=repl" \
-    --param green_conninfo="host=orders-green dbname=app user=repl" --change CHG-4711
+    --param green_conninfo="host=orders-green dbname=app user=repl" --change CHG-4711 --change-window 2026-11-21T02:00:00Z,2026-11-21T04:00:00Z
   turquoise run ./cutover.yaml --window stepwise --plain`,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: cobra.FixedCompletions(runbooks.Catalogue(), cobra.ShellCompDirectiveDefault),
@@ -41,12 +41,13 @@ step ends by itself and is recorded, no other starts, and turquoise resume goes 
 	c.lockFlag(f)
 	sc.flags(f)
 	f.StringArrayVar(&c.params, "param", nil, "a parameter of the runbook, NAME=VALUE; may be repeated")
+	c.ticket.flags(f)
 	f.StringVar(&c.change, "change", "", "number of the change ticket, for banner and record")
 	return cmd
 }
 
 func (a *App) run(ctx context.Context, c cutover, sc screen) error {
-	if err := c.checkWindow(); err != nil {
+	if err := errors.Join(c.checkWindow(), c.ticket.check()); err != nil {
 		return err
 	}
 	if err := sc.check(a); err != nil {

@@ -31,6 +31,7 @@ type cutover struct {
 	window   string
 	dir      string
 	change   string
+	ticket   ticket
 	lock     string // why another cockpit's lock is broken; empty: it is not
 	operator string
 	identity identity
@@ -108,7 +109,7 @@ func secretOf(r runbooks.Ref, get env) (string, error) {
 func (c cutover) config(book *runbooks.Runbook, values runbooks.Values, get env) (session.Config, error) {
 	cfg := session.Config{Host: thisHost(), Clock: systemClock, Book: book, Values: values, Stepwise: c.window == "stepwise", Engines: registry(),
 		DSN: map[engines.TargetID]string{}, Params: map[engines.TargetID]map[string]string{}, Secrets: map[string]string{},
-		Change: c.change, BreakLock: strings.TrimSpace(c.lock), Person: c.operator, Now: time.Now, Every: c.every, Tool: tool(), Emergency: emergencyDir(get)}
+		Change: c.change, ChangeSaid: c.ticket.entry(), BreakLock: strings.TrimSpace(c.lock), Person: c.operator, Now: time.Now, Every: c.every, Tool: tool(), Emergency: emergencyDir(get)}
 	for _, t := range book.Targets {
 		dsn, err := secretOf(t.DSN, get)
 		if err != nil {
@@ -174,7 +175,7 @@ func (c cutover) name(cfg *session.Config) error {
 	cfg.Sid = time.Now().UTC().Format("20060102") + "-" + slug + "-" + hex.EncodeToString(b)
 	cfg.Run = "s" + hex.EncodeToString(b)
 	cfg.Dir = filepath.Join(c.sessions(), cfg.Sid)
-	cfg.Record = recordDeps(cfg.Sid)
+	cfg.Record = recordDeps(c.ticket.origin(cfg.Sid))
 	return nil
 }
 
@@ -213,10 +214,10 @@ func thisHost() entries.Host {
 		TTY: os.Getenv("SSH_TTY"), SSHClient: client}
 }
 
-func recordDeps(sid string) audit.Options {
+func recordDeps(origin string) audit.Options {
 	h := thisHost()
 	name, _, _ := strings.Cut(h.Name, "/")
-	return audit.Options{Origin: "local/turquoise/" + sid, From: name + "/" + dash(h.TTY) + "/" + dash(h.SSHClient),
+	return audit.Options{Origin: origin, From: name + "/" + dash(h.TTY) + "/" + dash(h.SSHClient),
 		Now: time.Now, Mono: steadyClock(), Rand: rand.Reader}
 }
 

@@ -17,7 +17,7 @@ import (
 func TestCloudTrailContradictsARecord(t *testing.T) {
 	const sid = "20261121-cloud-0a1b"
 	dir := filepath.Join(t.TempDir(), "r")
-	o := recordDeps(sid)
+	o := recordDeps(ticket{}.origin(sid))
 	o.Sid, o.Types = sid, entries.Types()
 	o.First = func(op audit.Opening) audit.Line {
 		return audit.Line{Meta: audit.Meta{By: "ann"}, Body: entries.SessionOpen{Origin: op.Origin, Mode: "lab", VKey: op.VKey}}

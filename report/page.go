@@ -81,7 +81,7 @@ func (n *Night) FirstPage() Page {
 func (p *Page) windows(n *Night) {
 	p.PlannedWindow = "not stated"
 	if c := n.Open.Change; c.WindowFrom != "" || c.WindowTo != "" {
-		p.PlannedWindow = dash(c.WindowFrom) + " to " + dash(c.WindowTo)
+		p.PlannedWindow = planned(c.WindowFrom) + " to " + planned(c.WindowTo)
 	}
 	p.ActualWindow = stamp(n.Started) + " to open"
 	if !n.Ended.IsZero() {
@@ -229,6 +229,15 @@ func errorText(e entries.Error) string {
 		s += " (masked)"
 	}
 	return s
+}
+
+// planned is an end of the window as the first line has it, in the form of the
+// other times where it is one.
+func planned(s string) string {
+	if t, err := time.Parse(time.RFC3339, s); err == nil {
+		return stamp(t)
+	}
+	return dash(s)
 }
 
 // source says where the bytes of the runbook came from. Its hash is in the record

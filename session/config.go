@@ -27,7 +27,9 @@ type Config struct {
 	Scripted bool   // confirmations come from a script; the record says so
 	LabOnly  bool   // refuse targets that are not of the lab
 	Change   string
-	Git      *entries.Git // where the runbook's file comes from; nil: not known
+	// ChangeSaid is what else is known of the change; its Ticket is Change.
+	ChangeSaid entries.Change
+	Git        *entries.Git // where the runbook's file comes from; nil: not known
 	// BreakLock is why the session of another cockpit is ended where it holds the
 	// lock of a target; empty: such a session is refused.
 	BreakLock string

@@ -220,6 +220,8 @@ func (s *Session) recordOptions(resume *string) audit.Options {
 		if err == nil {
 			err = s.newHMACKey(o.Rand)
 		}
+		change := s.cfg.ChangeSaid
+		change.Ticket = s.cfg.Change
 		mode := "production"
 		if s.lab {
 			mode = "lab"
@@ -229,7 +231,7 @@ func (s *Session) recordOptions(resume *string) audit.Options {
 		}
 		return audit.Line{Meta: m, Err: err, Body: entries.SessionOpen{Endorsement: e.text, Signature: e.signature, Key: e.key, PeopleSHA256: s.signersSum(), HMACKey: s.hmacName,
 			Origin: op.Origin, VKey: op.VKey, Mode: mode, Tool: tool, Host: s.cfg.Host,
-			Change: entries.Change{Ticket: s.cfg.Change}, MaxSkewMS: 500, ReserveBytes: 16 << 20}}
+			Change: change, MaxSkewMS: 500, ReserveBytes: 16 << 20}}
 	}
 	return o
 }

@@ -125,10 +125,16 @@ func TestOneCockpitDrives(t *testing.T) {
 		t.Fatal(err)
 	}
 	cfg := locked(v, l, filepath.Join(tmp, "b"))
+	cfg.Change, cfg.ChangeSaid = "CHG-7", entries.Change{Title: "Move orders", WindowFrom: "2026-11-21T02:00:00Z", WindowTo: "2026-11-21T04:00:00Z"}
 	cfg.Git = &entries.Git{Author: "bo@example", Commit: strings.Repeat("ab", 20), Dirty: true}
 	begin(t, v, cfg)
 	if books, _ := bodies[entries.RunbookLoaded](t, cfg.Dir); len(books) != 1 || *books[0].Git != *cfg.Git {
 		t.Errorf("where the runbook comes from is not on record: %+v", books)
+	}
+	want := cfg.ChangeSaid
+	want.Ticket = cfg.Change
+	if opens, _ := bodies[entries.SessionOpen](t, cfg.Dir); len(opens) != 1 || opens[0].Change != want {
+		t.Errorf("the change on record is %+v", opens)
 	}
 }
 

@@ -4,15 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
 
 	"github.com/turquoise-db/turquoise/lab"
 	"github.com/turquoise-db/turquoise/runbooks"
 	"github.com/turquoise-db/turquoise/session"
-	"github.com/turquoise-db/turquoise/tui"
 )
 
 // demoClients is enough to show an outage, and little enough for a laptop.
@@ -92,33 +89,8 @@ func (a *App) demo(ctx context.Context, c cutover, sc screen, flavor string) (er
 			err = errors.Join(err, ledger.Stop())
 		}
 	}()
-	c.params, c.change = append(c.params, pair.Params()...), "DEMO"
-	if c.operator == "" {
-		c.operator = osUser()
-	}
-	people, err := lab.NewPeople(c.operator)
+	s, err := a.perform(ctx, start, c, sc, stage{params: pair.Params(), env: pair.Env(), meter: outageMeter(ledger)})
 	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, people.Close()) }()
-	if c.dir == "" {
-		c.dir = filepath.Join(os.TempDir(), "turquoise-demos")
-	}
-	sc.gone = true
-	s, err := a.open(ctx, c, labEnv(pair), func(cfg *session.Config) {
-		cfg.LabOnly, cfg.Meter = true, outageMeter(ledger)
-		cfg.People = session.People{Signers: people.Signers, Key: people.Operator, Open: openKeys, Hint: people.Key}
-	})
-	if err != nil {
-		return err
-	}
-	if _, err := people.Keep(s.Dir()); err != nil {
-		return errors.Join(err, s.Close())
-	}
-	if start.Err() != nil { // asked to stop before there was a screen to take down
-		return errors.Join(context.Cause(start), a.depart(s, session.Person{Name: c.operator, Role: "operator"}, sc, tui.Left, "asked to stop"))
-	}
-	if err := a.cockpit(ctx, s, c.operator, sc); err != nil {
 		return err
 	}
 	stopped = true

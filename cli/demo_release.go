@@ -4,24 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 
 	"github.com/turquoise-db/turquoise/lab"
 	"github.com/turquoise-db/turquoise/session"
 	"github.com/turquoise-db/turquoise/steps"
-	"github.com/turquoise-db/turquoise/tui"
 )
 
-// shopEnv answers references from the shop first, then from the environment.
-func shopEnv(l *lab.ShopLab) env {
-	own := l.Env()
-	return func(name string) (string, bool) {
-		if v, ok := own[name]; ok {
-			return v, true
-		}
-		return os.LookupEnv(name)
-	}
+func shopStage(l *lab.ShopLab, clients *lab.ShopLedger) stage {
+	return stage{book: l.Book, params: l.Params(), env: l.Env(), meter: shopMeter(clients), hands: l.Hand}
 }
 
 // demoRelease opens the cockpit on a shop in three versions on one database.
@@ -36,38 +26,8 @@ func (a *App) demoRelease(ctx context.Context, c cutover, sc screen, flavor stri
 	defer func() { err = errors.Join(err, shop.Close()) }()
 	ledger := lab.StartShopLedger(shop.Router.Address(), demoClients, 0)
 	defer ledger.Stop()
-	c.book, c.params, c.change = shop.Book, append(shop.Params(), c.params...), "DEMO"
-	if c.operator == "" {
-		c.operator = osUser()
-	}
-	people, err := lab.NewPeople(c.operator)
+	s, err := a.perform(ctx, start, c, sc, shopStage(shop, ledger))
 	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, people.Close()) }()
-	if c.dir == "" {
-		c.dir = filepath.Join(os.TempDir(), "turquoise-demos")
-	}
-	sc.gone = true
-	s, err := a.open(ctx, c, shopEnv(shop), func(cfg *session.Config) {
-		cfg.LabOnly, cfg.Meter = true, shopMeter(ledger)
-		cfg.People = session.People{Signers: people.Signers, Key: people.Operator, Open: openKeys, Hint: people.Key}
-	})
-	if err != nil {
-		return err
-	}
-	if _, err := people.Keep(s.Dir()); err != nil {
-		return errors.Join(err, s.Close())
-	}
-	if start.Err() != nil {
-		return errors.Join(context.Cause(start), a.depart(s, session.Person{Name: c.operator, Role: "operator"}, sc, tui.Left, "asked to stop"))
-	}
-	hands := make(chan error, 1)
-	hctx, stop := context.WithCancel(ctx)
-	go func() { hands <- lendHands(hctx, s, shop.Hand) }()
-	err = a.cockpit(ctx, s, c.operator, sc)
-	stop()
-	if err = errors.Join(err, <-hands); err != nil {
 		return err
 	}
 	ledger.Stop()

@@ -13,15 +13,7 @@ import (
 )
 
 // labEnv answers references from the lab first, then from the environment.
-func labEnv(b lab.Bench) env {
-	own := b.Env()
-	return func(name string) (string, bool) {
-		if v, ok := own[name]; ok {
-			return v, true
-		}
-		return os.LookupEnv(name)
-	}
-}
+func labEnv(b lab.Bench) env { return stage{env: b.Env()}.get }
 
 // untilSignal ends with the first signal that asks the program to go. It keeps
 // signals from killing the process: whoever holds it stops servers first. A broken

@@ -2,11 +2,8 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"strconv"
 	"time"
 
@@ -15,7 +12,6 @@ import (
 	"github.com/turquoise-db/turquoise/engines"
 	"github.com/turquoise-db/turquoise/lab"
 	"github.com/turquoise-db/turquoise/runbooks"
-	"github.com/turquoise-db/turquoise/session"
 )
 
 type rehearsal struct {
@@ -116,27 +112,20 @@ func (a *App) rehearse(ctx context.Context, r rehearsal) error {
 	}
 	ctx, forget := untilSignal(ctx)
 	defer forget()
-	var progress io.Writer = a.Err
-	out, err := r.run(ctx, a, progress)
+	out, err := r.run(ctx, a)
 	if err != nil && out == nil {
 		return err
 	}
 	if err != nil {
 		out.Error = err.Error()
 	}
-	if r.json {
-		enc := json.NewEncoder(a.Out)
-		enc.SetIndent("", "  ")
-		if err := enc.Encode(out); err != nil {
-			return err
-		}
-	} else if _, err := fmt.Fprintf(a.Out, "acked %d  lost %d  duplicated %d  failed %d  reconnected %d  freeze %d ms  longest gap %d ms  worst latency %d ms  writes on %s\nrecord %s\nsigners %s\n",
-		out.Acked, out.Lost, out.Duplicated, out.Failed, out.Reconnected, out.FreezeMS, out.GapMS, out.WorstLatencyMS, out.WritesOn, out.Record, out.Signers); err != nil {
+	line := fmt.Sprintf("acked %d  lost %d  duplicated %d  failed %d  reconnected %d  freeze %d ms  longest gap %d ms  worst latency %d ms  writes on %s\nrecord %s\nsigners %s",
+		out.Acked, out.Lost, out.Duplicated, out.Failed, out.Reconnected, out.FreezeMS, out.GapMS, out.WorstLatencyMS, out.WritesOn, out.Record, out.Signers)
+	if out.VerifiedRows > 0 {
+		line += fmt.Sprintf("\nverified %d rows equal at the freeze, in %d ms of it", out.VerifiedRows, out.VerifyMS)
+	}
+	if err := a.result(r.json, out, line); err != nil {
 		return err
-	} else if out.VerifiedRows > 0 {
-		if _, err := fmt.Fprintf(a.Out, "verified %d rows equal at the freeze, in %d ms of it\n", out.VerifiedRows, out.VerifyMS); err != nil {
-			return err
-		}
 	}
 	switch {
 	case out.Lost > 0 || out.Duplicated > 0:
@@ -148,17 +137,16 @@ func (a *App) rehearse(ctx context.Context, r rehearsal) error {
 }
 
 // run starts the lab, walks and compares. The servers are gone when it returns.
-func (r rehearsal) run(ctx context.Context, a *App, progress io.Writer) (out *rehearsed, err error) {
+func (r rehearsal) run(ctx context.Context, a *App) (out *rehearsed, err error) {
 	profile, err := a.profileOf(r.book)
 	if err != nil {
 		return nil, err
 	}
-	pair, err := profile.Start(ctx, lab.BenchOptions{Flavor: r.flavor, BlueMajor: r.blue, GreenMajor: r.green, OldPooler: r.oldPooler, Log: progress})
+	pair, err := profile.Start(ctx, lab.BenchOptions{Flavor: r.flavor, BlueMajor: r.blue, GreenMajor: r.green, OldPooler: r.oldPooler, Log: a.Err})
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, pair.Close()) }()
-	get := labEnv(pair)
 	ledger, err := lab.StartLedger(ctx, pair.AppDSN(), r.clients, lab.LedgerOptions{TPS: r.tps})
 	if err != nil {
 		return nil, err
@@ -169,57 +157,27 @@ func (r rehearsal) run(ctx context.Context, a *App, progress io.Writer) (out *re
 			err = errors.Join(err, ledger.Stop())
 		}
 	}()
-	c := r.cutover
-	c.params, c.operator = append(c.params, pair.Params()...), "script"
-	if r.verify != "" { // a runbook without the parameter is rehearsed as it stands
-		c.params = append(c.params, "verify="+r.verify)
-	}
-	if c.dir == "" {
-		c.dir = rehearsals()
-	}
-	people, err := lab.NewPeople(c.operator)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, people.Close()) }()
-	s, err := a.open(ctx, c, get, func(cfg *session.Config) {
-		cfg.People = session.People{Signers: people.Signers, Key: people.Operator}
-		cfg.LabOnly, cfg.Scripted, cfg.Change = true, true, "rehearsal"
-		cfg.Meter = outageMeter(ledger)
-		cfg.Crash = crashPoint(os.Getenv)
-		if r.fail > 0 {
-			cfg.Fail = func(action int) bool { return action == r.fail }
+	err = r.play(ctx, a, stage{params: pair.Params(), env: pair.Env(), meter: outageMeter(ledger)}, func(w walked) error {
+		if err := settled(ctx, ledger); err != nil {
+			return err
 		}
+		stopped = true
+		if err := ledger.Stop(); err != nil {
+			return err
+		}
+		st := w.s.State()
+		serves, before := served(st, pair)
+		rep, err := ledger.Check(ctx, serves, before...)
+		if err != nil {
+			return err
+		}
+		out = &rehearsed{Acked: rep.Acked, Lost: rep.Lost + rep.Stranded, Duplicated: rep.Duplicated, Failed: rep.Failed + rep.Refused, Reconnected: rep.Reconnected, Refused: rep.Refused, WorstClient: rep.WorstClient,
+			FreezeMS: st.Freeze.Elapsed.Milliseconds(), GapMS: rep.LongestGap.Milliseconds(), WorstLatencyMS: rep.WorstLatency.Milliseconds(),
+			VerifiedRows: number(st.Vars["verified_rows"]), VerifyMS: number(st.Vars["verify_ms"]),
+			WritesOn: string(st.Writes), Steps: w.steps, Record: w.s.Dir(), Signers: w.signers}
+		return nil
 	})
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, s.Close()) }()
-	signers, err := people.Keep(s.Dir())
-	if err != nil {
-		return nil, err
-	}
-	walked, werr := lab.Walk(ctx, s, lab.WalkOptions{Second: people.Second, Until: runbooks.StepID(r.until), BackFrom: runbooks.StepID(r.back),
-		Say: func(format string, args ...any) { _, _ = fmt.Fprintf(progress, format+"\n", args...) }})
-	if err := settled(ctx, ledger); err != nil {
-		return nil, err
-	}
-	stopped = true
-	if err := ledger.Stop(); err != nil {
-		return nil, err
-	}
-	st := s.State()
-	serves, before := served(st, pair)
-	rep, err := ledger.Check(ctx, serves, before...)
-	if err != nil {
-		return nil, err
-	}
-	out = &rehearsed{Acked: rep.Acked, Lost: rep.Lost + rep.Stranded, Duplicated: rep.Duplicated, Failed: rep.Failed + rep.Refused, Reconnected: rep.Reconnected, Refused: rep.Refused, WorstClient: rep.WorstClient,
-		FreezeMS: st.Freeze.Elapsed.Milliseconds(), GapMS: rep.LongestGap.Milliseconds(), WorstLatencyMS: rep.WorstLatency.Milliseconds(),
-		WritesOn: string(st.Writes), Steps: walked, Record: s.Dir(), Signers: signers}
-	out.VerifiedRows, out.VerifyMS = number(st.Vars["verified_rows"]), number(st.Vars["verify_ms"])
-	end := s.Handle(session.Person{Name: "script", Role: "operator"})
-	return out, errors.Join(werr, end.Do(ctx, endIntent("the rehearsal ends here")))
+	return out, err
 }
 
 // number reads a captured count; a step that did not run has captured none.

@@ -2,11 +2,8 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"time"
 
 	"github.com/turquoise-db/turquoise/lab"
@@ -52,6 +49,10 @@ func sharedFlavor(book, flavor string) (string, bool, error) {
 
 // rehearseRelease walks a release on a shared database of the lab.
 func (a *App) rehearseRelease(ctx context.Context, r rehearsal) error {
+	if r.verify == "full" {
+		return usage("leave --verify away", "%s has one database: its mismatch count compares both shapes of each row", r.book)
+	}
+	r.verify = "" // none is what there is
 	ctx, forget := untilSignal(ctx)
 	defer forget()
 	out, err := r.runRelease(ctx, a)
@@ -61,14 +62,8 @@ func (a *App) rehearseRelease(ctx context.Context, r rehearsal) error {
 	if err != nil {
 		out.Error = err.Error()
 	}
-	if r.json {
-		enc := json.NewEncoder(a.Out)
-		enc.SetIndent("", "  ")
-		if err := enc.Encode(out); err != nil {
-			return err
-		}
-	} else if _, err := fmt.Fprintf(a.Out, "requests %d  acked %d  lost %d  duplicated %d  differ %d  failed %d  stray %d  worst %d ms  state %s  catalog as it was: %t\nrecord %s\nsigners %s\n",
-		out.Requests, out.Acked, out.Lost, out.Duplicated, out.Differ, out.Failed, out.Stray, out.WorstMS, out.State, out.AsItWas, out.Record, out.Signers); err != nil {
+	if err := a.result(r.json, out, fmt.Sprintf("requests %d  acked %d  lost %d  duplicated %d  differ %d  failed %d  stray %d  worst %d ms  state %s  catalog as it was: %t\nrecord %s\nsigners %s",
+		out.Requests, out.Acked, out.Lost, out.Duplicated, out.Differ, out.Failed, out.Stray, out.WorstMS, out.State, out.AsItWas, out.Record, out.Signers)); err != nil {
 		return err
 	}
 	switch {
@@ -84,8 +79,7 @@ func (a *App) rehearseRelease(ctx context.Context, r rehearsal) error {
 
 // runRelease starts the shop, walks and compares. Nothing is left when it returns.
 func (r rehearsal) runRelease(ctx context.Context, a *App) (out *releaseRehearsed, err error) {
-	var progress io.Writer = a.Err
-	shop, err := lab.Shop(ctx, lab.ShopOptions{Flavor: r.flavor, Major: r.blue, Rows: r.rows, Log: progress})
+	shop, err := lab.Shop(ctx, lab.ShopOptions{Flavor: r.flavor, Major: r.blue, Rows: r.rows, Log: a.Err})
 	if err != nil {
 		return nil, err
 	}
@@ -96,45 +90,21 @@ func (r rehearsal) runRelease(ctx context.Context, a *App) (out *releaseRehearse
 	}
 	ledger := lab.StartShopLedger(shop.Router.Address(), r.clients, r.tps)
 	defer ledger.Stop()
-	people, err := lab.NewPeople("script")
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, people.Close()) }()
-	c := r.cutover
-	c.book, c.params, c.operator = shop.Book, append(shop.Params(), c.params...), "script"
-	if c.dir == "" {
-		c.dir = rehearsals()
-	}
-	s, err := a.open(ctx, c, shopEnv(shop), func(cfg *session.Config) {
-		cfg.People = session.People{Signers: people.Signers, Key: people.Operator}
-		cfg.LabOnly, cfg.Scripted, cfg.Change = true, true, "rehearsal"
-		cfg.Meter = shopMeter(ledger)
-		cfg.Crash = crashPoint(os.Getenv)
+	err = r.play(ctx, a, shopStage(shop, ledger), func(w walked) error {
+		ledger.Stop()
+		st := w.s.State()
+		rep, err := ledger.Check(ctx, shop.DB, contracted(st), turns(st))
+		if err != nil {
+			return err
+		}
+		after, err := shop.DB.Catalog(ctx)
+		if err != nil {
+			return err
+		}
+		out = &releaseRehearsed{ShopReport: rep, AsItWas: after == before, Steps: w.steps, Record: w.s.Dir(), Signers: w.signers, State: releaseState(ctx, w.s), AttemptNo: lockWaits(st)}
+		return nil
 	})
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, s.Close()) }()
-	signers, err := people.Keep(s.Dir())
-	if err != nil {
-		return nil, err
-	}
-	walked, werr := lab.Walk(ctx, s, lab.WalkOptions{Second: people.Second, Until: runbooks.StepID(r.until), BackFrom: runbooks.StepID(r.back), Hand: shop.Hand,
-		Say: func(format string, args ...any) { _, _ = fmt.Fprintf(progress, format+"\n", args...) }})
-	ledger.Stop()
-	st := s.State()
-	out = &releaseRehearsed{Steps: walked, Record: s.Dir(), Signers: signers, State: releaseState(ctx, s), AttemptNo: lockWaits(st)}
-	if out.ShopReport, err = ledger.Check(ctx, shop.DB, contracted(st), turns(st)); err != nil {
-		return nil, err
-	}
-	after, err := shop.DB.Catalog(ctx)
-	if err != nil {
-		return nil, err
-	}
-	out.AsItWas = after == before
-	end := s.Handle(session.Person{Name: "script", Role: "operator"})
-	return out, errors.Join(werr, end.Do(ctx, endIntent("the rehearsal ends here")))
+	return out, err
 }
 
 // contracted reports whether the old shape is gone: before that the old column

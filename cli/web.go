@@ -2,11 +2,8 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -17,7 +14,6 @@ import (
 	"github.com/turquoise-db/turquoise/runbooks"
 	"github.com/turquoise-db/turquoise/session"
 	"github.com/turquoise-db/turquoise/steps"
-	"github.com/turquoise-db/turquoise/tui"
 )
 
 // rehearsedWeb is what a rehearsal of two halves behind a router of requests
@@ -53,15 +49,8 @@ func webBook(book string) bool {
 	return !blue && slices.ContainsFunc(parsed.Targets, func(t runbooks.Target) bool { return t.Engine == varnish.Name })
 }
 
-// webEnv answers references from the lab first, then from the environment.
-func webEnv(l *lab.WebLab) env {
-	own := l.Env()
-	return func(name string) (string, bool) {
-		if v, ok := own[name]; ok {
-			return v, true
-		}
-		return os.LookupEnv(name)
-	}
+func webStage(l *lab.WebLab, clients *lab.WebLedger) stage {
+	return stage{params: l.Params(), env: l.Env(), meter: webMeter(clients)}
 }
 
 func webMeter(l *lab.WebLedger) func() *session.Outage {
@@ -81,6 +70,7 @@ func (a *App) rehearseWeb(ctx context.Context, r rehearsal) error {
 		return usage("leave --verify, --flavor, --blue-version, --green-version, --old-pooler and --fail-proof away",
 			"%s moves requests, not a database", r.book)
 	}
+	r.verify = "" // none is what there is
 	ctx, forget := untilSignal(ctx)
 	defer forget()
 	out, err := r.runWeb(ctx, a)
@@ -90,14 +80,8 @@ func (a *App) rehearseWeb(ctx context.Context, r rehearsal) error {
 	if err != nil {
 		out.Error = err.Error()
 	}
-	if r.json {
-		enc := json.NewEncoder(a.Out)
-		enc.SetIndent("", "  ")
-		if err := enc.Encode(out); err != nil {
-			return err
-		}
-	} else if _, err := fmt.Fprintf(a.Out, "requests %d  failed %d  wrong half %d  stale from the cache %d  under way in a switch %d  switches %v ms  longest gap %d ms  worst latency %d ms  serves %s\nrecord %s\nsigners %s\n",
-		out.Requests, out.Failed, out.WrongHalf, out.StaleCached, out.During, out.SwitchMS, out.GapMS, out.WorstLatencyMS, out.ServesOn, out.Record, out.Signers); err != nil {
+	if err := a.result(r.json, out, fmt.Sprintf("requests %d  failed %d  wrong half %d  stale from the cache %d  under way in a switch %d  switches %v ms  longest gap %d ms  worst latency %d ms  serves %s\nrecord %s\nsigners %s",
+		out.Requests, out.Failed, out.WrongHalf, out.StaleCached, out.During, out.SwitchMS, out.GapMS, out.WorstLatencyMS, out.ServesOn, out.Record, out.Signers)); err != nil {
 		return err
 	}
 	switch {
@@ -118,45 +102,21 @@ func (r rehearsal) runWeb(ctx context.Context, a *App) (out *rehearsedWeb, err e
 	defer func() { err = errors.Join(err, l.Close()) }()
 	load := lab.StartWebLedger(ctx, strings.Split(l.Fronts(), ","), lab.WebLedgerOptions{Clients: r.clients, RPS: r.tps})
 	defer load.Stop()
-	c := r.cutover
-	c.params, c.operator = append(c.params, l.Params()...), "script"
-	if c.dir == "" {
-		c.dir = rehearsals()
-	}
-	people, err := lab.NewPeople(c.operator)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, people.Close()) }()
-	s, err := a.open(ctx, c, webEnv(l), func(cfg *session.Config) {
-		cfg.People = session.People{Signers: people.Signers, Key: people.Operator}
-		cfg.LabOnly, cfg.Scripted, cfg.Change = true, true, "rehearsal"
-		cfg.Meter, cfg.Crash = webMeter(load), crashPoint(os.Getenv)
+	p := webStage(l, load)
+	p.served = func(ctx context.Context) error { return enough(ctx, load) }
+	err = r.play(ctx, a, p, func(w walked) error {
+		load.Stop()
+		st := w.s.State()
+		switches := switchesOf(st)
+		rep := load.Check(switches)
+		out = &rehearsedWeb{Requests: rep.Requests, Failed: rep.Failed, WrongHalf: rep.Wrong, StaleCached: rep.Stale, During: rep.During,
+			GapMS: rep.LongestGap.Milliseconds(), WorstLatencyMS: rep.WorstLatency.Milliseconds(), ServesOn: string(st.Writes), Steps: w.steps, Record: w.s.Dir(), Signers: w.signers}
+		for _, w := range switches {
+			out.SwitchMS = append(out.SwitchMS, w.Ended.Sub(w.Began).Milliseconds())
+		}
+		return nil
 	})
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, s.Close()) }()
-	signers, err := people.Keep(s.Dir())
-	if err != nil {
-		return nil, err
-	}
-	walked, werr := lab.Walk(ctx, s, lab.WalkOptions{Second: people.Second, Until: runbooks.StepID(r.until), BackFrom: runbooks.StepID(r.back),
-		Say: func(format string, args ...any) { a.tell(format, args...) }})
-	if werr == nil {
-		werr = enough(ctx, load)
-	}
-	load.Stop()
-	st := s.State()
-	switches := switchesOf(st)
-	rep := load.Check(switches)
-	out = &rehearsedWeb{Requests: rep.Requests, Failed: rep.Failed, WrongHalf: rep.Wrong, StaleCached: rep.Stale, During: rep.During,
-		GapMS: rep.LongestGap.Milliseconds(), WorstLatencyMS: rep.WorstLatency.Milliseconds(), ServesOn: string(st.Writes), Steps: walked, Record: s.Dir(), Signers: signers}
-	for _, w := range switches {
-		out.SwitchMS = append(out.SwitchMS, w.Ended.Sub(w.Began).Milliseconds())
-	}
-	end := s.Handle(session.Person{Name: "script", Role: "operator"})
-	return out, errors.Join(werr, end.Do(ctx, endIntent("the rehearsal ends here")))
+	return out, err
 }
 
 // enough waits until the clients have asked often enough.
@@ -207,33 +167,8 @@ func (a *App) demoWeb(ctx context.Context, c cutover, sc screen) (err error) {
 	defer func() { err = errors.Join(err, l.Close()) }()
 	load := lab.StartWebLedger(ctx, strings.Split(l.Fronts(), ","), lab.WebLedgerOptions{Clients: demoClients, RPS: 100})
 	defer load.Stop()
-	c.params, c.change = append(c.params, l.Params()...), "DEMO"
-	if c.operator == "" {
-		c.operator = osUser()
-	}
-	people, err := lab.NewPeople(c.operator)
+	s, err := a.perform(ctx, start, c, sc, webStage(l, load))
 	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, people.Close()) }()
-	if c.dir == "" {
-		c.dir = filepath.Join(os.TempDir(), "turquoise-demos")
-	}
-	sc.gone = true
-	s, err := a.open(ctx, c, webEnv(l), func(cfg *session.Config) {
-		cfg.LabOnly, cfg.Meter = true, webMeter(load)
-		cfg.People = session.People{Signers: people.Signers, Key: people.Operator, Open: openKeys, Hint: people.Key}
-	})
-	if err != nil {
-		return err
-	}
-	if _, err := people.Keep(s.Dir()); err != nil {
-		return errors.Join(err, s.Close())
-	}
-	if start.Err() != nil {
-		return errors.Join(context.Cause(start), a.depart(s, session.Person{Name: c.operator, Role: "operator"}, sc, tui.Left, "asked to stop"))
-	}
-	if err := a.cockpit(ctx, s, c.operator, sc); err != nil {
 		return err
 	}
 	load.Stop()

@@ -21,7 +21,7 @@ var (
 func (Planner) GaugeNames() []string {
 	return append([]string{
 		"oldest_writer_seconds", "prepared_count", "app_sessions_count", "connections_count", "writes_rate", "table_locks_count",
-		"read_only_state", "table_count", "log_room_minutes", "sequences_behind_count", "sequence_count", "errant_count",
+		"read_only_state", "table_count", "row_estimate_count", "log_room_minutes", "sequences_behind_count", "sequence_count", "errant_count",
 		"lag_seconds", "behind_count", "log_state", "worker_state", "link_seconds", "apply_errors_count",
 		"rev_lag_seconds", "rev_behind_count", "rev_log_state", "rev_worker_state", "rev_link_seconds", "rev_apply_errors_count",
 	}, releaseGauges()...)
@@ -74,6 +74,7 @@ func (r *Reader) Gauges(ctx context.Context, in engines.Scope) []engines.Reading
 		k.row = res.Rows[0]
 	}
 	k.activity()
+	k.rows(ctx)
 	k.locks(ctx)
 	if in.Change != nil { // one database: nothing is followed
 		k.release(ctx)
@@ -138,6 +139,35 @@ func (k *tick) activity() {
 		word, level = "off", 0
 	}
 	k.add("read_only_state", engines.Count, level, word, nil)
+}
+
+// rowsSQL adds up the server's own estimates. It opens every table where the
+// catalogue is not cached.
+var rowsSQL = `SELECT COALESCE(SUM(table_rows), 0) FROM information_schema.tables WHERE table_type = 'BASE TABLE' AND table_schema NOT IN (` + notUsers + `)`
+
+// An estimate that took longer than rowsDear is asked for again after rowsEvery
+// alone, and shows its age until then.
+const (
+	rowsDear  = 100 * time.Millisecond
+	rowsEvery = 10 * time.Second
+)
+
+// rows is the estimate of the rows.
+func (k *tick) rows(ctx context.Context) {
+	last := k.r.estimate
+	if k.err == nil && last.Took > rowsDear && k.at.Sub(last.At) < rowsEvery {
+		k.out = append(k.out, last)
+		return
+	}
+	n, err := 0.0, k.err
+	began := time.Now()
+	if err == nil {
+		n, err = k.count(ctx, rowsSQL)
+	}
+	k.add("row_estimate_count", engines.Count, n, "", err)
+	is := &k.out[len(k.out)-1]
+	is.Took = time.Since(began)
+	k.r.estimate = *is
 }
 
 // locksSQL counts LOCK TABLES and the like, and statements that wait for one.

@@ -20,8 +20,9 @@ type Reader struct {
 	mu sync.Mutex // one question at a time: the other side's reader asks too
 	l  *link
 
-	tallies engines.Tallies
-	gauges  history // owned by the caller of Gauges, one goroutine
+	tallies  engines.Tallies
+	gauges   history         // owned by the caller of Gauges, one goroutine
+	estimate engines.Reading // of the rows, as it was read last; owned by the same
 }
 
 var (

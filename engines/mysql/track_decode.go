@@ -277,16 +277,19 @@ func (d *decoder) rows(h *replication.EventHeader, e *replication.RowsEvent) {
 	if t == nil {
 		return
 	}
+	var before engines.Key
 	update := e.Type() == replication.EnumRowsEventTypeUpdate
 	for i, row := range e.Rows {
 		k, known := t.keyOf(row, at(e.SkippedColumns, i))
+		after := update && i%2 == 1
 		switch {
+		case after && known && (k == nil || slices.Equal(k, before)): // the key did not change, and is not told twice
 		case known && k != nil:
 			d.tx.Rows = append(d.tx.Rows, engines.RowChange{Table: name, Key: k})
-		case known && update && i%2 == 1: // the key did not change, and is not told twice
 		default:
 			d.tx.Rows = append(d.tx.Rows, engines.RowChange{Table: name})
 		}
+		before = k
 	}
 }
 

@@ -132,6 +132,26 @@ func (c loggedColumn) chars(s string) (string, bool) {
 	if slices.Contains(raws, c.charset) {
 		return s, true
 	}
+	if c.charset == "latin1" {
+		return fromLatin1(s), true
+	}
 	plain := !slices.Contains(strange, c.charset) && !strings.ContainsFunc(s, func(r rune) bool { return r >= 0x80 })
 	return s, plain
+}
+
+// upper are the characters of latin1 from 0x80 to 0x9f, as these servers have it:
+// those of Windows, and control characters in the places left free there.
+const upper = "€\u0081‚ƒ„…†‡ˆ‰Š‹Œ\u008dŽ\u008f\u0090‘’“”•–—˜™š›œ\u009džŸ"
+
+func fromLatin1(s string) string {
+	high := []rune(upper)
+	var b strings.Builder
+	for i := range len(s) {
+		r := rune(s[i])
+		if r >= 0x80 && r < 0xa0 {
+			r = high[r-0x80]
+		}
+		b.WriteRune(r)
+	}
+	return b.String()
 }

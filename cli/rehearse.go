@@ -81,7 +81,7 @@ The status is 0 only if nothing was lost or duplicated and the walk came to its 
 	f.StringVar(&r.until, "until", "", "last step to run (default: the last of the walk)")
 	f.StringVar(&r.back, "back-out-from", "", "take the way back after this step")
 	f.StringVar(&r.window, "window", "block", "block: the window is confirmed once; stepwise: each of its steps")
-	f.StringVar(&r.verify, "verify", "", "full: every row is compared before the window and proven equal inside it; none: no row is compared (default: as the runbook says, full for postgres-logical)")
+	f.StringVar(&r.verify, "verify", "", "full: every row is compared before the window and proven equal inside it; none: no row is compared (default: as the runbook says, full)")
 	f.IntVar(&r.clients, "clients", 16, "clients of the workload")
 	f.IntVar(&r.tps, "tps", 0, "transactions per second of all clients together (default 400)")
 	f.StringVar(&r.flavor, "flavor", "", "product that is started, where there are several: mysql or mariadb, for blue-turquoise-green postgres too")

@@ -84,7 +84,7 @@ func (c *Comparer) walk(ctx context.Context, d engines.TableDigest, rows int64) 
 	return out, nil
 }
 
-// loadSQL counts statements at work that are not a comparison's, transactions
+// loadSQL counts statements at work that are not our own, transactions
 // that wait for a row or a table, and the age of our own oldest statement. It
 // takes PROCESS, and says so where the right is missing: innodb_trx refuses.
 const loadSQL = `SELECT COALESCE(SUM(p.command IN ('Query', 'Execute') AND NOT p.ours), 0),
@@ -95,7 +95,7 @@ FROM (SELECT command, state, time, COALESCE(info LIKE '%MARK%%', FALSE) AS ours 
 
 // Load is what the server suffers now.
 func (c *Comparer) Load(ctx context.Context) (engines.Load, error) {
-	rows, err := c.query(ctx, "read the load", replace(loadSQL, "%MARK%", compareMark))
+	rows, err := c.query(ctx, "read the load", replace(loadSQL, "%MARK%", tagMark))
 	if err != nil {
 		return engines.Load{}, err
 	}

@@ -126,7 +126,7 @@ func cancelling(t *testing.T, w enginetest.Twins) {
 		"CREATE TABLE c (region varchar(9), no int, n bigint, status varchar(3), PRIMARY KEY (region, no))", "CREATE TABLE k (n bigint, status varchar(3))",
 		"CREATE TABLE nulls (id bigint PRIMARY KEY, v varchar(3), w varchar(3))", "CREATE TABLE link (a bigint, b bigint, PRIMARY KEY (a, b))", "CREATE TABLE many (id bigint PRIMARY KEY, x bigint, y bigint)",
 		"INSERT INTO t " + hundred + "SELECT g, IF(g % 2 = 0, 'N', 'Y'), g * 10, g, 'ab', 'c' FROM s", "INSERT INTO c " + hundred + "SELECT CONCAT('r', g % 3), g, g * 10, IF(g % 2 = 0, 'N', 'Y') FROM s",
-		"INSERT INTO k " + hundred + "SELECT g * 10, IF(g % 2 = 0, 'N', 'Y') FROM s", "INSERT INTO nulls " + hundred + "SELECT g, NULL, 'x' FROM s", "INSERT INTO link " + hundred + "SELECT g, g * 100 FROM s",
+		"INSERT INTO k " + hundred + "SELECT g * 10, IF(g % 2 = 0, 'N', 'Y') FROM s", "INSERT INTO k VALUES (7, 'Y'), (7, 'Y')", "INSERT INTO nulls " + hundred + "SELECT g, NULL, 'x' FROM s", "INSERT INTO link " + hundred + "SELECT g, g * 100 FROM s",
 		"INSERT INTO many " + hundred + "SELECT g, g * 10, g * 100 FROM s",
 	} {
 		w.Both(t, s)
@@ -145,6 +145,7 @@ func cancelling(t *testing.T, w enginetest.Twins) {
 		{"c", "composite key, same change in two rows", "UPDATE c SET status = 'Y' WHERE no IN (2, 4)"},
 		{"k", "no key, two rows swap a value", "UPDATE k SET n = IF(n = 10, 20, 10) WHERE n IN (10, 20)"},
 		{"k", "no key, two rows become equal", "DELETE FROM k WHERE n IN (10, 30);;INSERT INTO k VALUES (50, 'Y'), (50, 'Y')"},
+		{"k", "no key, two equal rows become two other equal rows", "UPDATE k SET n = 8 WHERE n = 7"},
 		{"nulls", "NULL moves to the next column", "UPDATE nulls SET v = 'x', w = NULL WHERE id = 3"},
 		{"nulls", "a row of nothing but NULL has another key", "UPDATE nulls SET id = 999 WHERE id = 3"},
 		{"link", "two rows of nothing but a key swap halves of it", "UPDATE link SET b = 300 - b WHERE a IN (1, 2)"},

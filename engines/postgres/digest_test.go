@@ -157,7 +157,7 @@ func TestChangesThatCancelAreSeen(t *testing.T) {
 	for _, s := range []string{"INSERT INTO t SELECT g, CASE WHEN g % 2 = 0 THEN 'N' ELSE 'Y' END, g * 10, g, 'ab', 'c' FROM generate_series(1, 100) g",
 		"INSERT INTO c SELECT 'r' || g % 3, g, g * 10, CASE WHEN g % 2 = 0 THEN 'N' ELSE 'Y' END FROM generate_series(1, 100) g",
 		"INSERT INTO k SELECT g * 10, CASE WHEN g % 2 = 0 THEN 'N' ELSE 'Y' END, g FROM generate_series(1, 100) g",
-		"INSERT INTO nulls SELECT g, NULL FROM generate_series(1, 10) g", "INSERT INTO lonely SELECT generate_series(1, 10)",
+		"INSERT INTO k VALUES (7, 'Y', 7), (7, 'Y', 7)", "INSERT INTO nulls SELECT g, NULL FROM generate_series(1, 10) g", "INSERT INTO lonely SELECT generate_series(1, 10)",
 		"INSERT INTO link SELECT g, g * 100 FROM generate_series(1, 10) g",
 		"INSERT INTO many SELECT g, g * 10, g * 100, g, g * 7, timestamptz '2026-01-01' + g * interval '1 h', timestamptz '2026-02-01' + g * interval '1 h' FROM generate_series(1, 50) g"} {
 		w.both(s)
@@ -178,6 +178,7 @@ func TestChangesThatCancelAreSeen(t *testing.T) {
 		{"c", "composite key, same change in two rows", "UPDATE c SET status = 'Y' WHERE no IN (2, 4)"},
 		{"k", "no key, two rows swap a value", "UPDATE k SET n = CASE n WHEN 10 THEN 20 ELSE 10 END WHERE n IN (10, 20)"},
 		{"k", "no key, two rows become equal", "DELETE FROM k WHERE n IN (10, 30); INSERT INTO k VALUES (50, 'Y', 5), (50, 'Y', 5)"},
+		{"k", "no key, two equal rows become two other equal rows", "UPDATE k SET n = 8 WHERE n = 7"},
 		{"nulls", "a row of nothing but NULL has another key", "UPDATE nulls SET id = 99 WHERE id = 3"},
 		{"link", "two rows of nothing but a key swap halves of it", "UPDATE link SET b = 300 - b WHERE a IN (1, 2)"},
 		{"link", "the halves of a key change places", "UPDATE link SET a = b, b = a WHERE a = 3"},

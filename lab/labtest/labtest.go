@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 	"sync"
@@ -84,16 +85,12 @@ func Postgres(t testing.TB, major int) DB {
 	return DB{Name: name, DSN: s.DSN(lab.Superuser, name), Server: s.Postgres}
 }
 
-// Pair starts a blue and green of the test's own and stops them when it ends.
-func Pair(t testing.TB, o lab.Options) *lab.PairLab {
+// started starts a lab for the test, and stops it when the test ends.
+func started[O any, L io.Closer](t testing.TB, o O, start func(context.Context, O) (L, error)) L {
 	t.Helper()
-	skipShort(t)
-	if o.Log == nil {
-		o.Log = t.Output()
-	}
 	ctx, cancel := context.WithTimeout(t.Context(), startTimeout)
 	defer cancel()
-	l, err := lab.Pair(ctx, o)
+	l, err := start(ctx, o)
 	need(t, err)
 	t.Cleanup(func() {
 		if err := l.Close(); err != nil {
@@ -101,6 +98,16 @@ func Pair(t testing.TB, o lab.Options) *lab.PairLab {
 		}
 	})
 	return l
+}
+
+// Pair starts a blue and green of the test's own and stops them when it ends.
+func Pair(t testing.TB, o lab.Options) *lab.PairLab {
+	t.Helper()
+	skipShort(t)
+	if o.Log == nil {
+		o.Log = t.Output()
+	}
+	return started(t, o, lab.Pair)
 }
 
 // Bench starts the servers of a lab profile for the test, and stops them when it
@@ -115,16 +122,7 @@ func Bench(t testing.TB, engine string, o lab.BenchOptions) lab.Bench {
 	if o.Log == nil {
 		o.Log = t.Output()
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), startTimeout)
-	defer cancel()
-	b, err := p.Start(ctx, o)
-	need(t, err)
-	t.Cleanup(func() {
-		if err := b.Close(); err != nil {
-			t.Errorf("stop the lab: %v", err)
-		}
-	})
-	return b
+	return started(t, o, p.Start)
 }
 
 // Have skips the test unless the programs of a pair of these versions can be

@@ -1,7 +1,6 @@
 package labtest
 
 import (
-	"context"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -19,16 +18,7 @@ func MySQLPair(t testing.TB, o lab.MySQLOptions) *lab.MySQLPairLab {
 	if o.Log == nil {
 		o.Log = t.Output()
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), startTimeout)
-	defer cancel()
-	l, err := lab.MySQLPair(ctx, o)
-	need(t, err)
-	t.Cleanup(func() {
-		if err := l.Close(); err != nil {
-			t.Errorf("stop the lab: %v", err)
-		}
-	})
-	return l
+	return started(t, o, lab.MySQLPair)
 }
 
 // Follow copies blue to green and makes green a replica of blue as its flavour

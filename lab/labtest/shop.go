@@ -1,7 +1,6 @@
 package labtest
 
 import (
-	"context"
 	"testing"
 
 	"github.com/turquoise-db/turquoise/lab"
@@ -12,14 +11,5 @@ import (
 func ShopDB(t testing.TB, flavor string, rows int) lab.ShopDB {
 	t.Helper()
 	skipShort(t)
-	ctx, cancel := context.WithTimeout(t.Context(), startTimeout)
-	defer cancel()
-	db, err := lab.StartShopDB(ctx, lab.ShopOptions{Flavor: flavor, Rows: rows, Log: t.Output()})
-	need(t, err)
-	t.Cleanup(func() {
-		if err := db.Close(); err != nil {
-			t.Errorf("stop the shop's database: %v", err)
-		}
-	})
-	return db
+	return started(t, lab.ShopOptions{Flavor: flavor, Rows: rows, Log: t.Output()}, lab.StartShopDB)
 }

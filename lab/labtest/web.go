@@ -15,16 +15,7 @@ func Web(t testing.TB, o lab.WebOptions) *lab.WebLab {
 	if o.Log == nil {
 		o.Log = t.Output()
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), startTimeout)
-	defer cancel()
-	l, err := lab.Web(ctx, o)
-	need(t, err)
-	t.Cleanup(func() {
-		if err := l.Close(); err != nil {
-			t.Errorf("stop the lab: %v", err)
-		}
-	})
-	return l
+	return started(t, o, lab.Web)
 }
 
 // HaveVarnish skips the test unless the programs of Varnish can be had, for tests

@@ -39,6 +39,9 @@ func (w *Follower) At(ctx context.Context, token string) (Proof, error) {
 	if err := w.fences(ctx, token); err != nil {
 		return p, err
 	}
+	if err := w.ends(ctx); err != nil {
+		return p, err
+	}
 	p.Fences = w.f.Now().Sub(began)
 	if err := w.unmoved(ctx); err != nil {
 		return p, err
@@ -120,6 +123,41 @@ func (w *Follower) late(token string) error {
 	defer w.mu.Unlock()
 	return fmt.Errorf("%w: the logs were not read up to the freeze in time: blue's to %s of %s, green's to %s of %s; the token was seen: %t, its acknowledgement: %t", errLost,
 		w.logs[0].Text(w.pos[0]), b, w.logs[1].Text(w.pos[1]), g, w.ch.Saw("fence "+token), w.ch.Saw("ack "+token))
+}
+
+// ends waits until each log that can be is read up to where its server stands:
+// whoever passes the freeze may have written behind the token.
+func (w *Follower) ends(ctx context.Context) error {
+	for i, c := range []engines.Comparer{w.tick.blue, w.tick.green} {
+		if _, can := w.logs[i].(engines.Exact); !can {
+			continue
+		}
+		w.look.Lock()
+		at, err := c.Position(ctx)
+		w.look.Unlock()
+		if err != nil {
+			return err
+		}
+		end, err := w.logs[i].Parse(at)
+		if err != nil {
+			return err
+		}
+		for read := false; !read; {
+			w.mu.Lock()
+			lost := w.lost
+			read = w.pos[i] >= end
+			w.mu.Unlock()
+			if lost != nil {
+				return lost
+			}
+			if !read {
+				if err := pause(ctx, time.Millisecond); err != nil {
+					return fmt.Errorf("%w: the log was not read up to %s in time: %w", errLost, at, err)
+				}
+			}
+		}
+	}
+	return nil
 }
 
 // unmoved refuses tables whose columns changed, and tables that are new.

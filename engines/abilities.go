@@ -60,6 +60,11 @@ type Progress interface {
 	Progress(ctx context.Context, from Comparer) (position string, linked bool, err error)
 }
 
+// Exact is the ability of a Tracker to read on up to where its server stands, as
+// Comparer.Position says, without waiting for a later commit. A proof then covers
+// what was committed behind its token too.
+type Exact interface{ Exact() }
+
 // Contention is the ability of a Conn to tell that a statement was refused
 // because a lock was not to be had, which proves that nothing was done, and to
 // say who holds it. A Conn without it is never sent the same statement twice.

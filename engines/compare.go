@@ -137,7 +137,7 @@ type TableShape struct {
 	Columns      []ColumnShape
 	Key          []string // columns of the key by which rows are told apart; none: rows are a multiset
 	KeyFrom      string   // "primary key", "replica identity", "unique index"; empty without a key
-	Identity     string   // how the log names a changed row: PostgreSQL's replica identity "default", "full", "nothing", "index"; MySQL "rows", or "cascade" if rows change without a word in the log
+	Identity     string   // how the log names a changed row: PostgreSQL's replica identity "default", "full", "nothing", "index"; MySQL "rows", "cascade" if rows change without a word in the log, "unknown" if nobody can tell
 	Unlogged     bool
 	Rows         int64  // the server's estimate
 	Bytes        int64  // of the table without its indexes

@@ -94,6 +94,12 @@ func (e *eye) codeRights(schema string) []string {
 	return lack
 }
 
+// seesKeys reports whether the foreign keys of a schema are listed to us: MariaDB
+// shows constraints to those alone who may do more than read.
+func (e *eye) seesKeys(schema string) bool {
+	return !e.l.d.maria || slices.ContainsFunc([]string{"INSERT", "UPDATE", "DELETE", "CREATE", "ALTER", "REFERENCES"}, func(r string) bool { return e.rights.schema(r, schema) })
+}
+
 // missing says which rights our account lacks on a side to see what a check
 // needs, as GRANT takes them; empty if it sees all.
 func (e *eye) missing(n need) (what, on string) {
@@ -104,8 +110,7 @@ func (e *eye) missing(n need) (what, on string) {
 		return "SELECT", ident(e.hidden[0]) + ".*"
 	}
 	for _, s := range e.schemas {
-		// MariaDB lists constraints to those alone who may do more than read.
-		if n&needKeys != 0 && e.l.d.maria && !slices.ContainsFunc([]string{"INSERT", "UPDATE", "DELETE", "CREATE", "ALTER", "REFERENCES"}, func(r string) bool { return e.rights.schema(r, s) }) {
+		if n&needKeys != 0 && !e.seesKeys(s) {
 			return "REFERENCES", ident(s) + ".*"
 		}
 	}

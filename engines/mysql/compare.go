@@ -36,7 +36,10 @@ type Comparer struct {
 	uuid, serverID string // of the server, once they were asked for
 }
 
-var _ engines.Comparer = (*Comparer)(nil)
+var (
+	_ engines.Comparer = (*Comparer)(nil)
+	_ engines.Progress = (*Comparer)(nil)
+)
 
 // OpenComparer connects. The setting max_snapshot of the request's parameters is
 // the longest time that one statement may run.

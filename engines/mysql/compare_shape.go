@@ -65,7 +65,7 @@ func (c *Comparer) Shapes(ctx context.Context) ([]engines.TableShape, []engines.
 			return nil, nil, err
 		}
 	}
-	hidden, err := c.hidden(ctx)
+	hidden, err := c.hidden(ctx, out)
 	return out, append(notes, hidden...), err
 }
 
@@ -87,8 +87,9 @@ func odd(kind, engine string) (n engines.Note, rows bool) {
 }
 
 // hidden names the schemas of which our account may not read every table: the
-// catalogue leaves those out without a word.
-func (c *Comparer) hidden(ctx context.Context) ([]engines.Note, error) {
+// catalogue leaves those out without a word. Where foreign keys are hidden, any
+// table may be one whose rows they change.
+func (c *Comparer) hidden(ctx context.Context, shapes []engines.TableShape) ([]engines.Note, error) {
 	e := &eye{l: c.link}
 	var err error
 	if e.process, err = e.may(ctx, "SELECT COUNT(*) FROM information_schema.innodb_trx"); err == nil {
@@ -96,6 +97,11 @@ func (c *Comparer) hidden(ctx context.Context) ([]engines.Note, error) {
 	}
 	if err != nil {
 		return nil, c.fail("read our own rights", err)
+	}
+	for i, t := range shapes {
+		if !e.seesKeys(t.Schema) {
+			shapes[i].Identity = "unknown"
+		}
 	}
 	var out []engines.Note
 	if !e.process {

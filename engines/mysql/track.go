@@ -42,7 +42,10 @@ type Tracker struct {
 	start  uint64
 }
 
-var _ engines.Tracker = (*Tracker)(nil)
+var (
+	_ engines.Tracker = (*Tracker)(nil)
+	_ engines.Exact   = (*Tracker)(nil)
+)
 
 // OpenTracker begins to read. Slot and publication of the request are not used:
 // the log has no such. It takes REPLICATION SLAVE, and the right to read where
@@ -255,6 +258,9 @@ func (t *Tracker) Next(ctx context.Context) (engines.Transaction, error) {
 		}
 	}
 }
+
+// Exact says that the end of the log is where the server stands.
+func (t *Tracker) Exact() {}
 
 // Confirm has nothing to tell: the server keeps its log by its own rules.
 func (t *Tracker) Confirm(uint64) {}

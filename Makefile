@@ -16,16 +16,17 @@ all: lint test build
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o turquoise .
 
-# ENGINE=mysql, mariadb, varnish or release instead of PostgreSQL.
+# ENGINE=mysql, mariadb, varnish, release or release-mysql instead of PostgreSQL.
 DEMO_mysql := mysql-binlog
 DEMO_mariadb := mysql-binlog --flavor mariadb
 DEMO_varnish := varnish-blue-green
 DEMO_release := blue-turquoise-green
+DEMO_release-mysql := blue-turquoise-green --flavor mysql
 
 demo: ## a guided cutover between two real servers on this machine
 ifneq ($(ENGINE),)
 ifeq ($(DEMO_$(ENGINE)),)
-	$(error make demo: no ENGINE=$(ENGINE); there is mysql, mariadb, varnish, release, or none for PostgreSQL)
+	$(error make demo: no ENGINE=$(ENGINE); there is mysql, mariadb, varnish, release, release-mysql, or none for PostgreSQL)
 endif
 endif
 	$(GO) run . demo $(DEMO_$(ENGINE))

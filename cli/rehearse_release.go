@@ -121,7 +121,7 @@ func contracted(st steps.State) bool {
 func shopMeter(l *lab.ShopLedger) func() *session.Outage {
 	return func() *session.Outage {
 		m := l.Meter()
-		return &session.Outage{Acked: m.Requests, Failed: m.Failed, Worst: m.Worst}
+		return &session.Outage{Acked: m.Requests, Failed: m.Failed, Worst: m.Worst, Gap: m.Gap, LongestGap: m.LongestGap, TPS: m.Rate}
 	}
 }
 

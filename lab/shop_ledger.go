@@ -31,6 +31,7 @@ type shopNote struct {
 	took   time.Duration
 	colour string
 	read   bool
+	failed bool
 }
 
 // StartShopLedger starts clients against the router.
@@ -78,6 +79,7 @@ func (l *ShopLedger) client(n int, front string, pace time.Duration) {
 
 func (l *ShopLedger) write(c *http.Client, token, name, url string) {
 	_, note, err := shopAsk(c, http.MethodPost, url)
+	note.failed = err != nil
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.notes = append(l.notes, note)
@@ -91,7 +93,7 @@ func (l *ShopLedger) write(c *http.Client, token, name, url string) {
 
 func (l *ShopLedger) read(c *http.Client, token, url string) {
 	got, note, err := shopAsk(c, http.MethodGet, url)
-	note.read = true
+	note.read, note.failed = true, err != nil
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	want, promised := l.names[token]
@@ -140,7 +142,9 @@ func (l *ShopLedger) Stop() {
 type ShopMeter struct {
 	Requests, Failed int64
 	Worst            time.Duration
-	Why              string // newest failure
+	Gap, LongestGap  time.Duration // without any answer: now, and the longest so far
+	Rate             float64       // answers in the last second
+	Why              string        // newest failure
 }
 
 // Meter looks at the workload so far.
@@ -148,8 +152,22 @@ func (l *ShopLedger) Meter() ShopMeter {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	m := ShopMeter{Requests: int64(len(l.notes)), Failed: l.fails, Why: l.why}
+	now, last := time.Now(), time.Time{}
 	for _, n := range l.notes {
 		m.Worst = max(m.Worst, n.took)
+		if n.failed {
+			continue
+		}
+		end := n.began.Add(n.took)
+		if !last.IsZero() {
+			m.LongestGap = max(m.LongestGap, end.Sub(last))
+		}
+		if last = end; now.Sub(end) < time.Second {
+			m.Rate++
+		}
+	}
+	if !last.IsZero() {
+		m.Gap = now.Sub(last)
 	}
 	return m
 }

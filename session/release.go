@@ -167,6 +167,7 @@ func (s *Session) watchRelease(now time.Time) {
 func (s *Session) releaseSides(snap *Snapshot) {
 	r, c := s.released.Load(), s.cfg.Book.Change
 	snap.Link = Link{State: "none"} // one database: nothing is copied
+	snap.Release = s.releaseTile(r, snap)
 	pair := [2]engines.Colour{engines.Blue, engines.Turquoise}
 	if r != nil && (r.facts.Live == string(engines.Green) || r.facts.Generation != engines.ShapeOld && r.facts.Generation != "") {
 		pair = [2]engines.Colour{engines.Turquoise, engines.Green}

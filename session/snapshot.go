@@ -48,6 +48,7 @@ type Snapshot struct {
 	Sides        [2]Side // blue, green
 	Router       RouterTile
 	Halves       *[2]Half // of the router; nil where the sides are servers of the runbook
+	Release      *Release // of a database that versions share; nil where there is none
 	Link         Link
 	Freeze       Freeze
 	Phases       []PhaseRow

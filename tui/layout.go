@@ -117,6 +117,9 @@ func refoot(ls []line, way line, w int) []line {
 
 func gaugeGrid(th *Theme, s session.Snapshot, k look, w, h int, way line) []line {
 	half, rows := w/2, h-1
+	if s.Release != nil {
+		return append(releaseGrid(th, s, w, rows), edge(faint, "─", "─", "─", way, nil, w))
+	}
 	if s.Halves != nil {
 		upper := (rows + 1) / 2
 		out := beside(halfTile(th, s, 0, half, upper, true), halfTile(th, s, 1, w-half, upper, true))
@@ -144,9 +147,12 @@ func stripFrame(th *Theme, s session.Snapshot, k look, w, h int) []line {
 	}
 	f := k.pane == paneGauges
 	lw, dw, sw := w*27/100, w*22/100, w*19/100
-	if s.Halves != nil {
+	switch {
+	case s.Release != nil:
+		out = append(out, releaseRow(th, s, w, instrumentsH, f)...)
+	case s.Halves != nil:
 		out = append(out, halvesRow(th, s, w, instrumentsH, f)...)
-	} else {
+	default:
 		out = append(out, beside(
 			lagTile(th, s, lw, instrumentsH, f), connTile(th, s, k, w-lw-dw-sw, instrumentsH),
 			diffTile(th, s, dw, instrumentsH, f), lastTile(th, s, sw, instrumentsH, f))...)
@@ -191,8 +197,12 @@ func columnFrame(th *Theme, s session.Snapshot, k look, w, h int) []line {
 	if c.outage > 0 {
 		con.Outage = nil
 	}
-	if s.Halves != nil {
-		col := halvesColumn(th, s, right, mid, f)
+	if s.Halves != nil || s.Release != nil {
+		draw := halvesColumn
+		if s.Release != nil {
+			draw = releaseColumn
+		}
+		col := draw(th, s, right, mid, f)
 		out = append(out, beside(runbookPane(th, s, k, left, mid), cardPane(th, s, k, w-left-right, mid, nil), col)...)
 		out = append(out, auditPane(th, s, k, w, record)...)
 		return append(out, keyLine(th, s, k, w))

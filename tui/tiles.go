@@ -113,7 +113,7 @@ func outageTile(th *Theme, s session.Snapshot, w, h int) []line {
 		return nil
 	}
 	unit, done := " tx/s", "acknowledged "
-	if s.Halves != nil {
+	if s.Halves != nil || s.Release != nil {
 		unit, done = " req/s", "answered "
 	}
 	body := []line{
@@ -121,7 +121,7 @@ func outageTile(th *Theme, s session.Snapshot, w, h int) []line {
 		spread(line{{dim, "slowest answer "}, {text, brief(o.Worst)}}, line{{text, strconv.FormatFloat(o.TPS, 'f', 0, 64)}, {dim, unit}}, w-4),
 		{{dim, done}, {text, count(o.Acked)}, {dim, "  failed "}, {failTok(o.Failed), count(o.Failed)}},
 	}
-	if s.Halves == nil {
+	if s.Halves == nil && s.Release == nil {
 		body = append(body, lossLine(*o))
 	}
 	return panel{title: one(dim|bold, "WHAT CLIENTS SAW")}.draw(th, w, h, body)
@@ -140,6 +140,9 @@ func lossLine(o session.Outage) line {
 
 // strip is all gauges in one line, each with its age, for the compact layout.
 func strip(s session.Snapshot, w int) line {
+	if s.Release != nil {
+		return releaseStrip(s, w)
+	}
 	if s.Halves != nil {
 		return halvesStrip(s, w)
 	}

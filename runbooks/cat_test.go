@@ -40,7 +40,8 @@ func testCatalog() Catalog {
 		"oldest_xact_seconds", "metadata_waits_count", "row_logging", "trigger_right", "running_count", "history_length_count", "left_count", "mismatch_count"}}
 	proxy := EngineInfo{Name: "haproxy", Supports: func(k, _ string) bool {
 		return slices.Contains([]string{"freeze", "route", "open", "capture", "persist", "shift"}, k)
-	}, Gauges: []string{"serves_side", "paused_count", "live_colour", "blue_health", "turquoise_health", "green_health"}}
+	}, Gauges: []string{"serves_side", "paused_count", "live_colour", "blue_health", "turquoise_health", "green_health",
+		"turquoise_failing_rate", "green_failing_rate", "turquoise_response_seconds", "green_response_seconds"}}
 	halves := EngineInfo{Name: "varnish", Supports: func(k, _ string) bool {
 		return slices.Contains([]string{"capture", "load", "switch", "flush", "persist", "close"}, k)
 	}, Gauges: []string{"active_side", "paused_count", "blue_sick_count", "green_sick_count", "green_unprobed_count", "blue_temperature", "green_temperature",

@@ -14,17 +14,17 @@ func stateWords(state string) string {
 	case "S0":
 		return "blue serves alone"
 	case "S1":
-		return "turquoise is deployed"
+		return "turquoise deployed"
 	case "S2":
 		return "turquoise serves"
 	case "S3":
-		return "both shapes, rows to fill"
+		return "rows to fill"
 	case "S4":
-		return "both shapes agree"
+		return "every row has both"
 	case "S5":
 		return "green serves"
 	case "S6":
-		return "the old shape is gone"
+		return "old shape is gone"
 	case "CONFLICT":
 		return "facts contradict"
 	case "unknown":
@@ -64,7 +64,7 @@ func stateTile(th *Theme, s session.Snapshot, w, h int, focus bool) []line {
 	l := stateLine(r)
 	body := []line{l[:1], {{text, strings.TrimSpace(l[1].s)}}, {{dim, "table: "}, {text, shapeWords(r.Shape)}}}
 	if r.Soak > 0 {
-		body = append(body, line{{dim, "undisturbed for "}, {text, clock(r.Soak)}})
+		body = append(body, line{{dim, "calm for "}, {text, clock(r.Soak)}})
 	}
 	return tile(th, []string{"RELEASE"}, freshness(r.Age, r.Stale), w, h, focus, body)
 }

@@ -26,7 +26,7 @@ func TestAReleaseHasItsOwnTiles(t *testing.T) {
 	for _, size := range [][2]int{{80, 24}, {100, 32}, {120, 40}, {170, 46}} {
 		r := newRig(t, shared(), size[0], size[1])
 		got := r.frame()
-		for _, want := range []string{"S3", "both shapes", "37", count(81412)} {
+		for _, want := range []string{"S3", "rows to fill", "37", count(81412)} {
 			if !strings.Contains(got, want) {
 				t.Errorf("%v: no %q in\n%s", size, want, got)
 			}

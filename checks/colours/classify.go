@@ -251,6 +251,9 @@ func WayBack(r Reading, f Facts, noDown []string) (text string, safe bool) {
 		if !f.Detail.Known {
 			return "safe for the old shape; how much detail of green would be lost is not known", true
 		}
+		if f.Detail.N == 0 {
+			return "safe: drop the new shape", true
+		}
 		return fmt.Sprintf("safe: drop the new shape, loses the detail of %d rows", f.Detail.N), true
 	case S5:
 		return wayFromGreen(r, f, noDown)

@@ -58,7 +58,7 @@ func TestClassify(t *testing.T) {
 		"rows disagree":                 {left(at("turquoise", both), n(0), n(1)), "S3", "drop the new shape"},
 		"a constraint is not validated": {unproven(at("turquoise", both), n(1)), "S3", "drop the new shape"},
 		"nobody read constraints":       {unproven(at("turquoise", both), Number{}), "unknown", "constraints"},
-		"every row has both":            {at("turquoise", both), "S4", "detail of 0 rows"},
+		"every row has both":            {at("turquoise", both), "S4", "drop the new shape"},
 		"traffic moves to green":        {at(Mixed, both), "S4→S5", ""},
 		"green serves":                  {at("green", both), "S5", "safe: requests to turquoise"},
 		"green serves, rows disagree":   {left(at("green", both), n(0), n(3)), "S5", "NOT SAFE: 3 rows differ"},

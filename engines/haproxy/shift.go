@@ -147,7 +147,8 @@ func planShift(r engines.Request, n names) (engines.Parts, error) {
 
 // releaseGauges are read where the runbook has a schema.
 func releaseGauges() []string {
-	return []string{"live_colour", "live_server_count", "turquoise_health", "blue_health", "green_health"}
+	return []string{"live_colour", "live_server_count", "turquoise_health", "blue_health", "green_health",
+		"blue_failing_rate", "turquoise_failing_rate", "green_failing_rate", "blue_response_seconds", "turquoise_response_seconds", "green_response_seconds"}
 }
 
 // release reads which version serves and which could.
@@ -171,6 +172,7 @@ func (r *Reader) release(s snapshot, add func(string, engines.Unit, error, func(
 		}
 		return nil
 	})
+	r.answerGauges(s, add)
 	for _, c := range engines.Colours() {
 		add(string(c)+"_health", engines.Bool, s.serr, func(g *engines.Reading) (err error) {
 			g.Text, err = word(s.states, func(t table) (string, error) { return t.health(colourServer(r.c.params, c)) })

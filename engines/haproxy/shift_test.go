@@ -1,6 +1,7 @@
 package haproxy
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -16,15 +17,18 @@ import (
 type version struct {
 	name string
 	sick atomic.Bool
+	bad  atomic.Bool // healthy to whoever asks for that alone
 	addr string
 }
 
 func newVersion(t *testing.T, name string) *version {
 	v := &version{name: name}
-	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("X-Colour", name)
 		if v.sick.Load() {
 			w.WriteHeader(http.StatusServiceUnavailable)
+		} else if v.bad.Load() && r.URL.Path != "/healthz" {
+			w.WriteHeader(http.StatusInternalServerError)
 		}
 	}))
 	t.Cleanup(s.Close)
@@ -102,6 +106,7 @@ func TestShiftBetweenVersions(t *testing.T) {
 	walk("blue", "turquoise")
 	walk("turquoise", "green")
 	walk("green", "turquoise")
+	answersAreCounted(t, read, vs[1], front)
 	ask("set server versions/blue weight 100")
 	if got := gauge("live_colour"); got != "mixed" {
 		t.Errorf("two versions get requests: %q", got)
@@ -109,6 +114,49 @@ func TestShiftBetweenVersions(t *testing.T) {
 	ask("set server versions/blue weight 0")
 	vs[0].sick.Store(true)
 	until(t, "blue is sick", func() bool { return gauge("blue_health") == "down" })
+}
+
+// answersAreCounted: a version that is healthy and fails its clients shows by what
+// it answered; one that nobody has asked shows nothing, and no zero.
+func answersAreCounted(t *testing.T, read *Reader, serves *version, front string) {
+	t.Helper()
+	number := func(r *Reader, name string) (float64, error) {
+		for _, g := range r.Gauges(t.Context(), engines.Scope{On: "router", Change: &engines.SchemaChange{}}) {
+			if _, n := g.Gauge.Split(); n == name {
+				return g.Value, g.Err
+			}
+		}
+		t.Fatalf("no gauge %s", name)
+		return 0, nil
+	}
+	if v, err := number(read, "turquoise_failing_rate"); err != nil || v != 0 {
+		t.Errorf("a version that answers well: %v %%, %v", v, err)
+	}
+	if v, err := number(read, "turquoise_response_seconds"); err != nil || v > 1 {
+		t.Errorf("its time to answer: %v s, %v", v, err)
+	}
+	if v, err := number(read, "blue_response_seconds"); !errors.Is(err, errNoAnswer) {
+		t.Errorf("a version that nobody asked since it is watched: %v s, %v", v, err)
+	}
+	serves.bad.Store(true)
+	for range 30 {
+		res, err := http.Get("http://" + front + "/")
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = res.Body.Close()
+	}
+	if v, err := number(read, "turquoise_failing_rate"); err != nil || v < 20 || v > 90 {
+		t.Errorf("30 failed answers among 40 others: %v %%, %v", v, err)
+	}
+	over, err := OpenReader(engines.OpenRequest{Ctx: t.Context(), Target: "router", DSN: "unix:" + read.c.nodes[0].at.addr, Params: map[string]string{"frontend": front}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = over.Close() }()
+	if _, err := number(over, "blue_failing_rate"); !errors.Is(err, errNotHTTP) {
+		t.Errorf("a backend of connections: %v", err)
+	}
 }
 
 func TestGoldenShift(t *testing.T) {

@@ -68,7 +68,7 @@ func (p plan) ddl() (engines.Parts, error) {
 	case len(stmts) > 1 && len(stmts) != len(objects):
 		return engines.Parts{}, p.Fault(errEach, "name in args.leaves one object for each statement, in order")
 	}
-	parts := engines.Parts{UndoNone: "its own step takes it back"}
+	parts := engines.Parts{UndoNone: "the server keeps no earlier shape"}
 	for i, text := range stmts {
 		mine := objects
 		if len(stmts) > 1 {

@@ -56,7 +56,7 @@ func (p plan) ddl() (engines.Parts, error) {
 		return engines.Parts{}, err
 	}
 	a.Proof = leaves(p.On, c, objects)
-	parts := engines.Parts{UndoNone: "its own step takes it back"}
+	parts := engines.Parts{UndoNone: "the server keeps no earlier shape"}
 	if createsIndex.MatchString(a.Text) {
 		i, ok := indexOf(objects)
 		if !ok {

@@ -71,6 +71,39 @@ func TestTheUndoOfASwitch(t *testing.T) {
 	}
 }
 
+// TestALabelIsMovedOnAVarnish: where clients come by a label, the switch moves it
+// there and back, and the gauge says which half it leads to.
+func TestALabelIsMovedOnAVarnish(t *testing.T) {
+	r := newRig(t, 1)
+	for _, text := range []string{"vcl.label live boot", "vcl.use live"} {
+		if _, err := r.c.Do(t.Context(), vcl(text)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.params["label"] = "live"
+	r.ready()
+	rd := r.reader()
+	for _, way := range []struct {
+		from, to engines.TargetID
+		leads    string
+	}{{"blue", "green", "green_t1 by label live"}, {"green", "blue", "boot by label live"}} {
+		if g := gauge(t, rd, r.scope(), "active_side"); g.Err != nil || g.Text != string(way.from) {
+			t.Errorf("before: %q, %v", g.Text, g.Err)
+		}
+		r.must(r.plan("switch", "", way.from, way.to).Actions)
+		if got := r.asks(askActive()); got != way.leads || page(t, r.l.Fronts()) != string(way.to) {
+			t.Errorf("to %s: active is %s, a cached page is %s", way.to, got, page(t, r.l.Fronts()))
+		}
+		if g := gauge(t, rd, r.scope(), "active_side"); g.Err != nil || g.Text != string(way.to) {
+			t.Errorf("after: %q, %v", g.Text, g.Err)
+		}
+	}
+	r.must(r.plan("load", "", "blue", "green").Undo)
+	if got := r.asks(askState("green_t1")); got != absent {
+		t.Errorf("green's VCL is %s", got)
+	}
+}
+
 // TestASwitchWithoutTheBanIsNotProven: the page of the old half is still served
 // then, and the proof says so.
 func TestASwitchWithoutTheBanIsNotProven(t *testing.T) {

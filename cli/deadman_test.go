@@ -296,7 +296,7 @@ func (n *night) ended(es []audit.Entry) {
 		if err != nil {
 			n.t.Fatal(err)
 		}
-		if c, ok := b.(entries.CheckResult); ok && c.Kind == "watch" {
+		if c, ok := b.(entries.CheckResult); ok && c.Check == "dead-man" {
 			if _, err := fmt.Sscanf(c.Is, "process %d", &pid); err != nil {
 				n.t.Fatal(err)
 			}

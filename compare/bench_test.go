@@ -47,7 +47,12 @@ func wideFill(rows int) string {
 // Wall time on a shared machine says little; this says what the server pays.
 func backendCPU(b *testing.B, pid uint32) float64 {
 	b.Helper()
-	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/schedstat", pid))
+	return cpuOf(b, fmt.Sprintf("/proc/%d/schedstat", pid))
+}
+
+func cpuOf(b *testing.B, file string) float64 {
+	b.Helper()
+	raw, err := os.ReadFile(file)
 	if err != nil {
 		b.Skipf("no processor time of a session on this system: %v", err)
 	}

@@ -5,8 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"os"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -51,17 +49,7 @@ func threadCPU(b *testing.B, db *sql.DB, pid int, connection string) func() floa
 	if err := db.QueryRowContext(b.Context(), "SELECT thread_os_id FROM performance_schema.threads WHERE processlist_id = "+connection).Scan(&tid); err != nil {
 		b.Skipf("the server does not say which thread serves a connection: %v", err)
 	}
-	return func() float64 {
-		raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%s/schedstat", pid, tid))
-		if err != nil {
-			b.Skipf("no processor time of a thread on this system: %v", err)
-		}
-		ns, err := strconv.ParseFloat(strings.Fields(string(raw))[0], 64)
-		if err != nil {
-			b.Fatal(err)
-		}
-		return ns
-	}
+	return func() float64 { return cpuOf(b, fmt.Sprintf("/proc/%d/task/%s/schedstat", pid, tid)) }
 }
 
 // BenchmarkSumsOfMySQL gives the cost of a row to the server, ours beside the two

@@ -9,8 +9,14 @@
 // server; nobody states it. It moves no clients: that is the work of a router's
 // engine.
 //
-// Place: an engine. It may import engines and go-sql-driver/mysql. Engines do
-// not see each other.
+// It implements engines.Comparer (compare.go and its neighbours) with the ability
+// Progress, and engines.Tracker (track.go): sums of rows, rows by key, and the
+// keys of what changes, read from the binary log as one more replica.
+//
+// Place: an engine. It may import engines, go-sql-driver/mysql, and for the binary
+// log go-mysql-org/go-mysql: it decodes the logs of both products, compressed
+// transactions and every type of column, and logs in by TLS. Engines do not see
+// each other.
 //
 // It plans without I/O and acts without planning. It never sends an action
 // twice, never opens a transaction that spans two actions, never uses a pool,

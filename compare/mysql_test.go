@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/turquoise-db/turquoise/checks/tablediff"
 	"github.com/turquoise-db/turquoise/compare"
 	"github.com/turquoise-db/turquoise/engines"
 	"github.com/turquoise-db/turquoise/engines/mysql"
@@ -154,6 +155,11 @@ func TestFollowingBinaryLogs(t *testing.T) {
 			p := newBinlogPair(t, o)
 			h := &heard{bell: make(chan struct{}, 1)}
 			stop := p.load()
+			for range 3 {
+				if r, err := compare.Run(t.Context(), p.options()); err != nil || r.Verdict != tablediff.Equal || !r.Replicated && r.Rows < 6000 {
+					t.Fatalf("while rows change: %s %s, replicated %v, %d rows, %v", r.Verdict, r.Why, r.Replicated, r.Rows, err)
+				}
+			}
 			w, err := p.follow("", h.say)
 			if err != nil {
 				t.Fatal(err)

@@ -45,6 +45,6 @@ func testCatalog() Catalog {
 	halves := EngineInfo{Name: "varnish", Supports: func(k, _ string) bool {
 		return slices.Contains([]string{"capture", "load", "switch", "flush", "persist", "close"}, k)
 	}, Gauges: []string{"active_side", "paused_count", "blue_sick_count", "green_sick_count", "green_unprobed_count", "blue_temperature", "green_temperature",
-		"blue_connections_count", "green_connections_count"}}
+		"blue_connections_count", "green_connections_count", "green_failing_rate"}}
 	return Catalog{Kinds: kinds, Engines: []EngineInfo{pg, pool, binlog, proxy, halves}}
 }

@@ -16,40 +16,9 @@ var (
 	errNoAnswer = errors.New("no answer of this version in the last half minute")
 )
 
-// qualityWindow is how far back failed answers are counted: long enough for some
-// answers, short enough to be about now.
-const qualityWindow = 30 * time.Second
-
-// answers are a server's answers so far, over all processes.
-type answers struct {
-	at          time.Time
-	all, failed float64
-}
-
-// quality remembers what was counted lately, by server. One goroutine uses it.
-type quality struct{ seen map[string][]answers }
-
-// since adds a count and gives the answers of the window. A counter that fell was
-// set back by a restart: what was before says nothing.
-func (q *quality) since(server string, now answers) answers {
-	if q.seen == nil {
-		q.seen = map[string][]answers{}
-	}
-	was := q.seen[server]
-	if n := len(was); n > 0 && (now.all < was[n-1].all || now.failed < was[n-1].failed) {
-		was = nil
-	}
-	for len(was) > 1 && now.at.Sub(was[1].at) >= qualityWindow {
-		was = was[1:]
-	}
-	q.seen[server] = append(was, now)
-	first := q.seen[server][0]
-	return answers{at: first.at, all: now.all - first.all, failed: now.failed - first.failed}
-}
-
 // count adds up a server's answers: those of class 5, and connections that came to
 // nothing before one.
-func count(ts []table, server string) (a answers, err error) {
+func count(ts []table, server string) (a engines.Answers, err error) {
 	for _, t := range ts {
 		row, err := t.stat(server)
 		if err != nil {
@@ -59,10 +28,10 @@ func count(ts []table, server string) (a answers, err error) {
 			return a, errors.Join(errNotHTTP, err)
 		}
 	}
-	if a.failed, err = total(ts, []string{server}, "hrsp_5xx", "econ", "eresp"); err != nil {
+	if a.Failed, err = total(ts, []string{server}, "hrsp_5xx", "econ", "eresp"); err != nil {
 		return a, err
 	}
-	a.all, err = total(ts, []string{server}, "hrsp_1xx", "hrsp_2xx", "hrsp_3xx", "hrsp_4xx", "hrsp_5xx", "hrsp_other", "econ", "eresp")
+	a.All, err = total(ts, []string{server}, "hrsp_1xx", "hrsp_2xx", "hrsp_3xx", "hrsp_4xx", "hrsp_5xx", "hrsp_other", "econ", "eresp")
 	return a, err
 }
 
@@ -88,13 +57,13 @@ func (r *Reader) answerGauges(s snapshot, add func(string, engines.Unit, error, 
 		server := colourServer(r.c.params, c)
 		lately, err := count(s.stats, server)
 		if err = errors.Join(s.terr, err); err == nil {
-			lately.at = now
-			if lately = r.quality.since(server, lately); lately.all == 0 {
+			lately.At = now
+			if lately = r.late.Since(server, lately); lately.All == 0 {
 				err = errNoAnswer
 			}
 		}
 		add(string(c)+"_failing_rate", engines.Count, err, func(g *engines.Reading) error {
-			g.Value = 100 * lately.failed / lately.all
+			g.Value = lately.Percent()
 			return nil
 		})
 		add(string(c)+"_response_seconds", engines.Seconds, err, func(g *engines.Reading) (err error) {

@@ -18,7 +18,7 @@ type Reader struct {
 	mu sync.Mutex // one question at a time: preflight asks while the gauges tick
 	c  *Conn
 
-	quality quality // owned by the caller of Gauges, one goroutine
+	late engines.LateAnswers // owned by the caller of Gauges, one goroutine
 }
 
 var _ engines.Reader = (*Reader)(nil)

@@ -53,7 +53,7 @@ func (Planner) Supports(kind, stage string) bool {
 func (Planner) GaugeNames() []string {
 	return []string{"active_side", "paused_count", "blue_sick_count", "green_sick_count", "blue_unprobed_count", "green_unprobed_count",
 		"blue_temperature", "green_temperature", "blue_connections_count", "green_connections_count", "blue_requests_count", "green_requests_count",
-		"blue_errors_count", "green_errors_count",
+		"blue_errors_count", "green_errors_count", "blue_failing_rate", "green_failing_rate",
 		"client_connections_count", "server_connections_count", "waiting_clients_count", "errors_count"}
 }
 

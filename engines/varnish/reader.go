@@ -19,6 +19,8 @@ import (
 type Reader struct {
 	mu sync.Mutex // one question at a time: preflight asks while the gauges tick
 	c  *Conn
+
+	late engines.LateAnswers // owned by the caller of Gauges, one goroutine
 }
 
 var _ engines.Reader = (*Reader)(nil)
@@ -218,6 +220,10 @@ func (r *Reader) Gauges(ctx context.Context, in engines.Scope) []engines.Reading
 				})
 			}))
 		}
+		add(string(side)+"_failing_rate", engines.Count, errors.Join(l.cerr, l.verr, l.berr[side]), func(g *engines.Reading) (err error) {
+			g.Value, err = r.failing(l, vcl, at)
+			return err
+		})
 	}
 	for name, is := range map[string]func(string) bool{
 		"client_connections_count": func(k string) bool { return strings.HasPrefix(k, "MEMPOOL.sess") && strings.HasSuffix(k, ".live") },
@@ -228,6 +234,25 @@ func (r *Reader) Gauges(ctx context.Context, in engines.Scope) []engines.Reading
 		add(name, engines.Count, l.cerr, value(func() float64 { return sum(l.counters, is) }))
 	}
 	return out
+}
+
+var errNoFetch = errors.New("no request to this half in the last half minute")
+
+// failing is how many requests in a hundred of the last half minute found no
+// backend of a half: none healthy, no connection, no room. What a backend answered
+// is not counted by Varnish, and how long it took neither; both are in its log.
+func (r *Reader) failing(l look, vcl string, at time.Time) (float64, error) {
+	of := func(fields ...string) float64 {
+		return sum(l.counters, func(k string) bool {
+			return strings.HasPrefix(k, "VBE."+vcl+".") && slices.Contains(fields, k[strings.LastIndexByte(k, '.')+1:])
+		})
+	}
+	failed := of("fail", "unhealthy", "busy")
+	late := r.late.Since(vcl, engines.Answers{At: at, All: of("req") + failed, Failed: failed})
+	if late.All == 0 {
+		return 0, errNoFetch
+	}
+	return late.Percent(), nil
 }
 
 // side says which half new requests get on every Varnish.

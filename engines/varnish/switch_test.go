@@ -1,6 +1,7 @@
 package varnish
 
 import (
+	"errors"
 	"net"
 	"net/http"
 	"os"
@@ -362,6 +363,9 @@ func TestGaugesTellTheHalves(t *testing.T) {
 	if was.Err != nil || was.Value != 0 {
 		t.Fatalf("before the switch green has answered %v, %v", was.Value, was.Err)
 	}
+	if g := gauge(t, rd, r.scope(), "green_failing_rate"); !errors.Is(g.Err, errNoFetch) {
+		t.Errorf("a half that nobody asks: %v failed in a hundred, %v", g.Value, g.Err)
+	}
 	r.must(r.plan("switch", "", "blue", "green").Actions)
 	until(t, "the counters are written", func() bool { return gauge(t, rd, r.scope(), "green_requests_count").Value >= 40 })
 	blue := gauge(t, rd, r.scope(), "blue_requests_count")
@@ -371,6 +375,9 @@ func TestGaugesTellTheHalves(t *testing.T) {
 	}
 	if g := gauge(t, rd, r.scope(), "active_side"); g.Text != "green" {
 		t.Errorf("active_side %q, %v", g.Text, g.Err)
+	}
+	if g := gauge(t, rd, r.scope(), "green_failing_rate"); g.Err != nil || g.Value != 0 {
+		t.Errorf("a half that answers: %v failed in a hundred, %v", g.Value, g.Err)
 	}
 	if err := r.l.Green.Close(); err != nil {
 		t.Fatal(err)
@@ -383,6 +390,9 @@ func TestGaugesTellTheHalves(t *testing.T) {
 		_ = res.Body.Close()
 		return gauge(t, rd, r.scope(), "green_errors_count").Value > 0
 	})
+	if g := gauge(t, rd, r.scope(), "green_failing_rate"); g.Err != nil || g.Value <= 0 {
+		t.Errorf("requests found no backend: %v failed in a hundred, %v", g.Value, g.Err)
+	}
 	if g := gauge(t, rd, r.scope(), "blue_errors_count"); g.Err != nil || g.Value != 0 {
 		t.Errorf("blue has %v errors, %v", g.Value, g.Err)
 	}

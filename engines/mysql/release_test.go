@@ -438,6 +438,10 @@ func (r *release) readerInFront() {
 			w = max(w, time.Since(at))
 		}
 	}()
+	_, err := r.conn.Do(r.t.Context(), engines.Statement{Verb: engines.SQL, LockWait: time.Second, Text: "ALTER TABLE shop.customer ADD CONSTRAINT c CHECK (CHAR_LENGTH(name) >= 0), ALGORITHM=INPLACE, LOCK=NONE"})
+	if err == nil || r.conn.Classify(err) != engines.Refused || r.conn.LockRefused(err) || !strings.Contains(err.Error(), "ALGORITHM=INPLACE is not supported") {
+		r.t.Errorf("a change that would copy the table: %v", err)
+	}
 	a := r.plan("4.2").Actions[0]
 	for range 3 {
 		waits := make(chan float64, 1)

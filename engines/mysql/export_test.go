@@ -38,3 +38,6 @@ func Requests() []engines.Request {
 
 // Reads tells actions that change nothing.
 func Reads(a engines.Action) bool { return reads(a) }
+
+// SharedTable is a change of a table for tests without a runbook.
+func SharedTable() *engines.SchemaChange { return changeOf("ddl") }

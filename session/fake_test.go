@@ -13,6 +13,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/turquoise-db/turquoise/audit"
+	"github.com/turquoise-db/turquoise/audit/entries"
 	"github.com/turquoise-db/turquoise/engines"
 	"github.com/turquoise-db/turquoise/runbooks"
 	"github.com/turquoise-db/turquoise/session"
@@ -261,4 +262,23 @@ func (n *night) until(cond func(session.Snapshot) bool) {
 		}
 	}
 	n.t.Fatal("the session ended before that")
+}
+
+// bodies are the lines of one type in a record, with their entries.
+func bodies[B audit.Body](t *testing.T, dir string) (out []B, es []audit.Entry) {
+	t.Helper()
+	rec, err := audit.Load(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range rec.Entries {
+		b, err := entries.Types().Decode(e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if b, ok := b.(B); ok {
+			out, es = append(out, b), append(es, e)
+		}
+	}
+	return out, es
 }

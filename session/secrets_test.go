@@ -92,28 +92,17 @@ func TestAStatementSaysWhichSecretItUses(t *testing.T) {
 // marked gives the name of the key and the marks of all statements.
 func marked(t *testing.T, dir string) (name string, marks []string) {
 	t.Helper()
-	rec, err := audit.Load(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, e := range rec.Entries {
-		b, err := entries.Types().Decode(e)
-		if err != nil {
-			t.Fatal(err)
-		}
-		switch b := b.(type) {
-		case entries.SessionOpen:
-			name = b.HMACKey
-		case entries.StmtBegin:
-			for _, s := range b.Secrets {
-				if s.Slot != "pw" {
-					t.Errorf("slot %q", s.Slot)
-				}
-				marks = append(marks, s.HMAC)
+	opens, _ := bodies[entries.SessionOpen](t, dir)
+	begins, _ := bodies[entries.StmtBegin](t, dir)
+	for _, b := range begins {
+		for _, s := range b.Secrets {
+			if s.Slot != "pw" {
+				t.Errorf("slot %q", s.Slot)
 			}
+			marks = append(marks, s.HMAC)
 		}
 	}
-	return name, marks
+	return opens[0].HMACKey, marks
 }
 
 // Whatever form a connection string has, the record must know the password in it.

@@ -81,24 +81,6 @@ func locked(v *servers, l *turnstile, dir string) session.Config {
 	return cfg
 }
 
-func bodies[B audit.Body](t *testing.T, dir string) (out []B, es []audit.Entry) {
-	t.Helper()
-	rec, err := audit.Load(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, e := range rec.Entries {
-		b, err := entries.Types().Decode(e)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if b, ok := b.(B); ok {
-			out, es = append(out, b), append(es, e)
-		}
-	}
-	return out, es
-}
-
 // TestOneCockpitDrives: a second one, with a record of its own as on another
 // machine, is refused by the name of the first, and leaves no record behind.
 func TestOneCockpitDrives(t *testing.T) {

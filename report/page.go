@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/turquoise-db/turquoise/audit/entries"
+	"github.com/turquoise-db/turquoise/runbooks"
 )
 
 // Page is the first page: what an auditor must see without turning it.
@@ -243,7 +244,10 @@ func planned(s string) string {
 // source says where the bytes of the runbook came from. Its hash is in the record
 // whatever this says.
 func source(b entries.RunbookLoaded) string {
+	src, ships := runbooks.Builtin(b.Name)
 	switch {
+	case b.Git == nil && ships && runbooks.Digest(src) == b.SHA256:
+		return "the one that ships with this version of turquoise"
 	case b.Git == nil:
 		return "no commit of the file is on record"
 	case b.Git.Dirty:

@@ -35,9 +35,6 @@ type S3 struct {
 	from           int64 // first entry that is not there yet
 }
 
-// ErrFenced: another cockpit has put the continuation of this record.
-var ErrFenced = errors.New("another copy of this session goes on from the same entry")
-
 // S3Address is s3://bucket/prefix.
 func S3Address(text string) (bucket, prefix string, err error) {
 	u, err := url.Parse(text)
@@ -90,52 +87,101 @@ type s3Receipt struct {
 
 // Take puts the entries since the last copy, up to and with the seal, as one
 // locked object. The key is the number of its first entry and must be free: two
-// cockpits that go on from the same entry cannot both be right.
+// cockpits that go on from the same entry cannot both be right. An object of our
+// own, whose answer was lost or whose receipt a crash took, is found and kept.
 func (s *S3) Take(ctx context.Context, p Point) (Receipt, error) {
-	fail := func(err error) (Receipt, error) {
-		return Receipt{}, &Error{Op: "copy entries", Object: s.Name(), Err: err, Next: "look at the bucket; the session goes on without it"}
-	}
 	if s.from == 0 {
 		s.from = copiedSoFar(p.Dir, s.bucket)
 	}
-	lines, err := audit.RawLines(p.Dir, s.from, p.Head.Size+1)
-	if err != nil {
-		return fail(err)
+	for {
+		lines, err := audit.RawLines(p.Dir, s.from, p.Head.Size+1)
+		var r s3Receipt
+		if err == nil {
+			r, err = s.copy(ctx, p, lines)
+		}
+		var got Receipt
+		if err == nil {
+			got, err = s.kept(p, r)
+		}
+		if err != nil {
+			return Receipt{}, &Error{Op: "copy entries", Object: s.Name(), Err: err, Next: "look at the bucket; the session goes on without it"}
+		}
+		if s.from = r.Last + 1; r.Last >= p.Head.Size {
+			return got, nil
+		}
 	}
+}
+
+// copy puts lines under the key of their first entry, or finds that it did.
+func (s *S3) copy(ctx context.Context, p Point, lines []byte) (s3Receipt, error) {
 	sum := sha256.Sum256(lines)
-	key := path.Join(s.prefix, p.Sid, fmt.Sprintf("%012d.jsonl", s.from))
-	out, err := s.client.PutObject(ctx, &s3.PutObjectInput{Bucket: &s.bucket, Key: &key, Body: bytes.NewReader(lines), IfNoneMatch: aws.String("*"),
+	r := s3Receipt{At: time.Now().UTC().Format(time.RFC3339), Bucket: s.bucket, Key: path.Join(s.prefix, p.Sid, fmt.Sprintf("%012d.jsonl", s.from)),
+		SHA256: hex.EncodeToString(sum[:]), First: s.from, Last: p.Head.Size, RetainUntil: s.until.Format(time.RFC3339)}
+	out, err := s.client.PutObject(ctx, &s3.PutObjectInput{Bucket: &s.bucket, Key: &r.Key, Body: bytes.NewReader(lines), IfNoneMatch: aws.String("*"),
 		ChecksumSHA256: aws.String(base64.StdEncoding.EncodeToString(sum[:])), ContentType: aws.String("application/jsonl"),
 		ObjectLockMode: types.ObjectLockModeCompliance, ObjectLockRetainUntilDate: &s.until})
 	var api smithy.APIError
 	if errors.As(err, &api) && api.ErrorCode() == "PreconditionFailed" {
-		return fail(fmt.Errorf("%w: %s", ErrFenced, key))
+		return s.found(ctx, r, lines)
 	}
 	if err != nil {
-		return fail(err)
+		return r, err
 	}
-	if aws.ToString(out.VersionId) == "" {
-		return fail(errors.New("the bucket gave no version: it keeps none, so nothing is locked"))
+	if r.VersionID = aws.ToString(out.VersionId); r.VersionID == "" {
+		return r, errors.New("the bucket gave no version: it keeps none, so nothing is locked")
 	}
-	at := time.Now().UTC()
-	r := s3Receipt{At: at.Format(time.RFC3339), Bucket: s.bucket, Key: key, VersionID: *out.VersionId, SHA256: hex.EncodeToString(sum[:]),
-		First: s.from, Last: p.Head.Size, RetainUntil: s.until.Format(time.RFC3339)}
+	return r, nil
+}
+
+// found looks whose the object is that has the key: one that our own record goes
+// on from, line by line, is ours; any other is a copy of this session elsewhere.
+func (s *S3) found(ctx context.Context, r s3Receipt, lines []byte) (s3Receipt, error) {
+	out, err := s.client.GetObject(ctx, &s3.GetObjectInput{Bucket: &s.bucket, Key: &r.Key})
+	if err != nil {
+		return r, fmt.Errorf("%s is there already, and whose it is could not be read: %w", r.Key, err)
+	}
+	there, err := io.ReadAll(io.LimitReader(out.Body, int64(len(lines))+1))
+	if err = errors.Join(err, out.Body.Close()); err != nil {
+		return r, fmt.Errorf("%s is there already, and whose it is could not be read: %w", r.Key, err)
+	}
+	if !bytes.HasPrefix(lines, there) || !bytes.HasSuffix(there, []byte("\n")) {
+		return r, fmt.Errorf("%w: %s", audit.ErrForked, r.Key)
+	}
+	sum := sha256.Sum256(there)
+	r.SHA256, r.VersionID, r.Last = hex.EncodeToString(sum[:]), aws.ToString(out.VersionId), r.First+int64(bytes.Count(there, []byte("\n")))-1
+	_, until, err := fetch(ctx, s.client, r)
+	if err != nil {
+		return r, fmt.Errorf("%s of this session: %w", r.Key, err)
+	}
+	if until.IsZero() {
+		return r, fmt.Errorf("%s of this session is not locked", r.Key)
+	}
+	r.RetainUntil = until.UTC().Format(time.RFC3339)
+	return r, nil
+}
+
+// kept writes the receipt of a copy beside the record.
+func (s *S3) kept(p Point, r s3Receipt) (Receipt, error) {
 	data, err := json.MarshalIndent(r, "", "  ")
 	if err != nil {
-		return fail(err)
+		return Receipt{}, err
 	}
-	name := fmt.Sprintf("%08d.s3.json", p.Head.Size)
+	data = append(data, '\n')
+	name := fmt.Sprintf("%08d.s3.json", r.Last)
 	file, err := p.path(name)
 	if err == nil {
-		err = keep(file, append(data, '\n'))
+		err = keep(file, data)
 	}
 	if err != nil {
-		return fail(err)
+		return Receipt{}, err
 	}
-	s.from = p.Head.Size + 1
-	receipt := sha256.Sum256(append(data, '\n'))
-	return Receipt{Kind: s.Kind(), Name: s.Name(), At: at, Size: p.Head.Size, File: "anchors/" + name, SHA256: hex.EncodeToString(receipt[:]),
-		Detail: map[string]string{"key": key, "version_id": r.VersionID, "retain_until": r.RetainUntil, "sha256": r.SHA256}}, nil
+	at, err := time.Parse(time.RFC3339, r.At)
+	if err != nil {
+		return Receipt{}, err
+	}
+	sum := sha256.Sum256(data)
+	return Receipt{Kind: s.Kind(), Name: s.Name(), At: at, Size: r.Last, File: "anchors/" + name, SHA256: hex.EncodeToString(sum[:]),
+		Detail: map[string]string{"key": r.Key, "version_id": r.VersionID, "retain_until": r.RetainUntil, "sha256": r.SHA256}}, nil
 }
 
 // fetch gives the hash of a copy as it lies in the bucket now, and until when it

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"github.com/turquoise-db/turquoise/anchors"
+	"github.com/turquoise-db/turquoise/audit"
 	"github.com/turquoise-db/turquoise/lab/labtest"
 )
 
@@ -69,8 +71,36 @@ func TestALockedCopyCatchesAForgedNight(t *testing.T) {
 
 	// Two cockpits cannot both go on from the same entry.
 	other := must[*anchors.S3](t)(anchors.NewS3(client, "s3://records/nights", until, time.Now()))
-	if _, err := other.Take(t.Context(), anchors.Point{Dir: forged.dir, Sid: sid, Head: forged.log.Head()}); !errors.Is(err, anchors.ErrFenced) {
+	if _, err := other.Take(t.Context(), anchors.Point{Dir: forged.dir, Sid: sid, Head: forged.log.Head()}); !errors.Is(err, audit.ErrForked) {
 		t.Errorf("the second cockpit: %v", err)
+	}
+}
+
+// TestACopyWhoseReceiptWasLost: a cockpit that died before it kept the receipt, or
+// never had the answer, finds its own copies and goes on behind them.
+func TestACopyWhoseReceiptWasLost(t *testing.T) {
+	client := bucketServer(t)
+	until := time.Now().Add(48 * time.Hour)
+	real, forged := twoNights(t, must[*anchors.S3](t)(anchors.NewS3(client, "s3://records/nights", until, time.Now())))
+	for _, f := range must[[]string](t)(filepath.Glob(real.dir + "/anchors/*.s3.json")) {
+		if err := os.Remove(f); err != nil {
+			t.Fatal(err)
+		}
+	}
+	other := must[*anchors.S3](t)(anchors.NewS3(client, "s3://records/nights", until, time.Now()))
+	if _, err := other.Take(t.Context(), anchors.Point{Dir: forged.dir, Sid: sid, Head: forged.log.Head()}); !errors.Is(err, audit.ErrForked) {
+		t.Errorf("the copies of another record are taken for its own: %v", err)
+	}
+	again := must[*anchors.S3](t)(anchors.NewS3(client, "s3://records/nights", until.Add(time.Hour), time.Now()))
+	head := real.log.Head()
+	got := must[anchors.Receipt](t)(again.Take(t.Context(), anchors.Point{Dir: real.dir, Sid: sid, Head: head}))
+	if files := must[[]string](t)(filepath.Glob(real.dir + "/anchors/*.s3.json")); got.Size != head.Size || len(files) != 3 {
+		t.Errorf("receipt %+v, files %q; want the two old copies and the rest", got, files)
+	}
+	r := real.verify(real.dir, anchors.Trust{S3: client, Bucket: "records"})
+	expect(t, r, 0)
+	if r.Covered < head.Size {
+		t.Errorf("covered %d of %d", r.Covered, head.Size)
 	}
 }
 

@@ -6,6 +6,8 @@ import "errors"
 var (
 	// ErrHeld: another process writes this record.
 	ErrHeld = errors.New("another cockpit holds this session")
+	// ErrForked: a copy of this record was gone on with elsewhere.
+	ErrForked = errors.New("another copy of this session goes on from the same entry")
 	// ErrFenced: a write failed earlier; this log accepts nothing any more.
 	ErrFenced = errors.New("audit log is fenced")
 	// ErrClosed: the log was closed or released.

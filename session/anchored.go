@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -100,9 +101,20 @@ func (x *execution) anchored(ctx context.Context) *failure {
 }
 
 // Failed says in the record that an anchor did not answer. Nothing stops for it.
+//
+// One thing an anchor may find stops all that changes a server: a locked copy of
+// this very session that goes on in another way. Two cockpits then drive from one
+// record, also where no database is there to keep them apart.
 func (a anchored) Failed(since time.Time, err error) {
 	a.write(audit.Meta{By: audit.System}, entries.LogFault{Kind: "anchor", Cause: err.Error(),
 		From: stamp(since), To: stamp(a.s.cfg.Now())})
+	select {
+	case <-a.s.begun:
+		if errors.Is(err, audit.ErrForked) {
+			a.s.forkedBy(err)
+		}
+	default: // it never began
+	}
 }
 
 func (a anchored) write(m audit.Meta, b audit.Body) {

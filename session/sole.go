@@ -47,6 +47,7 @@ type sole struct {
 	others map[engines.TargetID]engines.Holder // who held one when a dead-man took over
 	broken []steps.Event                       // locks of others that were broken when the session began
 	mu     sync.Mutex                          // one question about locks at a time
+	forked error                               // another copy of this session goes on elsewhere; guarded by mu
 	ours   map[engines.TargetID]string         // session of ours that took the lock last; guarded by mu
 }
 
@@ -135,6 +136,17 @@ func (s *Session) claimOnce(ctx context.Context, t engines.TargetID) (*engines.H
 	return h, err
 }
 
+// forkedBy notes that another copy of this session goes on elsewhere.
+func (s *Session) forkedBy(err error) {
+	s.sole.mu.Lock()
+	s.sole.forked = err
+	s.sole.mu.Unlock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.alarm(s.cfg.Now(), true, Alarm{ID: "forked", Level: WarningLevel, Text: "ANOTHER COPY OF THIS SESSION GOES ON ELSEWHERE",
+		Consequence: "no step that changes anything can be confirmed here: " + err.Error()})
+}
+
 // mayDrive asks for the locks before a command that leads to a change.
 func (s *Session) mayDrive(ctx context.Context, c steps.Command) error {
 	switch c := c.(type) {
@@ -154,6 +166,12 @@ func (s *Session) soleNow(ctx context.Context, id runbooks.StepID) error {
 	s.mu.Unlock()
 	if !ok || it.Step.ID != id || it.Step.Risk == runbooks.Read {
 		return nil
+	}
+	s.sole.mu.Lock()
+	forked := s.sole.forked
+	s.sole.mu.Unlock()
+	if forked != nil {
+		return &steps.Refusal{Why: forked.Error(), Next: "find the other cockpit; end one of the two, and tell who keeps the record"}
 	}
 	for _, t := range s.sole.on {
 		h, err := s.claimOnce(ctx, t)

@@ -244,3 +244,31 @@ func TestAHoldShowsTheHead(t *testing.T) {
 		t.Errorf("the head on the screen covers %d entries, verify says %d: %v", h.Size, rep.Covered, rep.Findings)
 	}
 }
+
+// told is an anchor that says at once that another copy of the session goes on.
+type told struct{ session.Anchors }
+
+func (told) Head(audit.Head)             {}
+func (told) Settle(context.Context) bool { return true }
+func (told) Close()                      {}
+
+// TestACopyThatGoesOnElsewhere stops what changes a server, also where no server
+// has a lock; what only reads goes on.
+func TestACopyThatGoesOnElsewhere(t *testing.T) {
+	v := newServers()
+	cfg := config(v, t.TempDir())
+	var to session.Anchored
+	cfg.Anchor = func(a session.Anchored) session.Anchors { to = a; return told{} }
+	n := begin(t, v, cfg)
+	n.shown()
+	to.Failed(v.now(), errors.New("the bucket does not answer"))
+	n.arm(t, "1.1")
+	to.Failed(v.now(), fmt.Errorf("copy entries: %w: nights/1", audit.ErrForked))
+	if err := n.confirmArmed(); err == nil || !strings.Contains(err.Error(), "another copy of this session goes on") {
+		t.Errorf("confirmed although a copy goes on elsewhere: %v", err)
+	}
+	alarms := n.s.Snapshot().Alarms
+	if len(alarms) == 0 || !strings.Contains(alarms[0].Text, "ANOTHER COPY") {
+		t.Errorf("alarms %+v", alarms)
+	}
+}

@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -81,13 +83,20 @@ func (p *binlogPair) options() compare.Options {
 	return compare.Options{Blue: open(0), Green: open(1), Digests: mysql.Digests, Now: time.Now, Settle: 20 * time.Second, DataOnly: true, Tables: []string{"shop.*"}, PartRows: 1000}
 }
 
-func (p *binlogPair) follow(keep string, say func(string)) (*compare.Follower, error) {
+// follow follows both logs; read is set once any row is read for a comparison.
+func (p *binlogPair) follow(keep string, say func(string), read *atomic.Bool) (*compare.Follower, error) {
+	o := p.options()
+	o.Progress = func(p tablediff.Progress) {
+		if p.Rows > 0 {
+			read.Store(true)
+		}
+	}
 	log := func(i int) func(context.Context, []engines.TableDigest, string) (engines.Tracker, error) {
 		return func(ctx context.Context, tables []engines.TableDigest, from string) (engines.Tracker, error) {
 			return mysql.OpenTracker(p.request(ctx, i), engines.TrackRequest{From: from, Tables: tables})
 		}
 	}
-	w, _, err := compare.NewFollower(p.t.Context(), compare.Follow{Options: p.options(), BlueLog: log(0), GreenLog: log(1), Say: say, Keep: keep})
+	w, _, err := compare.NewFollower(p.t.Context(), compare.Follow{Options: o, BlueLog: log(0), GreenLog: log(1), Say: say, Keep: keep})
 	return w, err
 }
 
@@ -147,6 +156,65 @@ func settled(t *testing.T, what string, ok func() bool) {
 	}
 }
 
+// laterLives take up what the one before them left: what differs is named again
+// without reading everything, what is mended is not, and a log that was purged
+// means that everything is read.
+func (p *binlogPair) laterLives(keep string, h *heard, read *atomic.Bool) {
+	p.t.Helper()
+	read.Store(false)
+	if _, err := p.follow(keep, h.say, read); !errors.Is(err, compare.ErrDiffers) || !strings.Contains(err.Error(), "shop.notes (7)") || read.Load() {
+		p.t.Errorf("the next life: %v, read again: %v", err, read.Load())
+	}
+	p.exec(0, "UPDATE notes SET body = 'mended', tags = '[]' WHERE id = 7", "UPDATE accounts SET balance = 7 WHERE id = 7")
+	w, err := p.follow(keep, h.say, read)
+	if err != nil || read.Load() {
+		p.t.Fatalf("the mended row: %v, read again: %v", err, read.Load())
+	}
+	p.fence("three")
+	if proof, err := w.At(p.t.Context(), "three"); err != nil {
+		p.t.Errorf("%+v, %v", proof, err)
+	}
+	w.Close()
+	p.exec(0, "FLUSH BINARY LOGS")
+	p.fence("four")
+	c, err := p.options().Blue(p.t.Context())
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	at, err := c.Position(p.t.Context())
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	_ = c.Close()
+	file, _, _ := strings.Cut(at, ":")
+	settled(p.t, "the old logs may be purged", func() bool {
+		var first string
+		var more []any
+		p.exec(0, "PURGE BINARY LOGS TO '"+file+"'")
+		rows, err := p.db[0].QueryContext(p.t.Context(), "SHOW BINARY LOGS")
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		defer func() { _ = rows.Close() }()
+		cols, err := rows.Columns()
+		if err != nil || !rows.Next() {
+			p.t.Fatal(err)
+		}
+		for range cols[1:] {
+			more = append(more, new(any))
+		}
+		if err := rows.Scan(append([]any{&first}, more...)...); err != nil {
+			p.t.Fatal(err)
+		}
+		return first == file
+	})
+	if w, err = p.follow(keep, h.say, read); err != nil || !read.Load() {
+		p.t.Fatalf("a log that was purged: %v, read again: %v", err, read.Load())
+	}
+	w.Close()
+	h.until(p.t, "every row is read")
+}
+
 // TestFollowingBinaryLogs compares and follows under load, by transaction ids and
 // by position, proves at a token, and finds what was planted on green.
 func TestFollowingBinaryLogs(t *testing.T) {
@@ -160,7 +228,8 @@ func TestFollowingBinaryLogs(t *testing.T) {
 					t.Fatalf("while rows change: %s %s, replicated %v, %d rows, %v", r.Verdict, r.Why, r.Replicated, r.Rows, err)
 				}
 			}
-			w, err := p.follow("", h.say)
+			keep, read := filepath.Join(t.TempDir(), "compared.json"), &atomic.Bool{}
+			w, err := p.follow(keep, h.say, read)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -192,6 +261,8 @@ func TestFollowingBinaryLogs(t *testing.T) {
 			if _, err := w.At(ctx, "two"); !errors.Is(err, compare.ErrDiffers) || !strings.Contains(err.Error(), "shop.notes (7)") || strings.Contains(err.Error(), "spoilt") {
 				t.Errorf("planted and not found: %v", err)
 			}
+			w.Close()
+			p.laterLives(keep, h, read)
 		})
 	}
 }

@@ -180,13 +180,6 @@ func ShapeHash(old, new, both []ObjectReading) string {
 	return hex.EncodeToString(sum.Sum(nil))[:12]
 }
 
-// Shares tells the objects of a change apart again that were asked for in one
-// list: old, new, both.
-func (c *SchemaChange) Shares(rs []ObjectReading) (old, new, both []ObjectReading) {
-	n, m := len(c.Old), len(c.Old)+len(c.New)
-	return rs[:n], rs[n:m], rs[m:]
-}
-
 // Named reports whether the runbook says whose role it is.
 func (c *SchemaChange) Named(role string) bool {
 	for _, r := range c.Roles {

@@ -12,7 +12,6 @@ import (
 
 var (
 	errShape    = errors.New("the table has not both shapes")
-	errNoRole   = errors.New("the colour has no role")
 	errNoTable  = errors.New("the table is not there, or our account may not see it")
 	errUnseen   = errors.New("a view whose text our account may not read")
 	errTriggers = errors.New("our account may not see the table's triggers")
@@ -70,29 +69,8 @@ func (k *tick) sessionsOf(ctx context.Context, c *engines.SchemaChange) {
 	for _, row := range all.Rows {
 		logins[text(row, 0)] = text(row, 1)
 	}
-	users := map[string]bool{}
-	for _, colour := range engines.Colours() {
-		role, ok := c.Role(colour)
-		user, _ := accountOf(role)
-		users[user] = true
-		serr, word, werr := err, logins[user], lerr
-		switch {
-		case !ok:
-			serr, werr = errNoRole, errNoRole
-		case word == "" && lerr == nil:
-			word = "missing"
-		}
-		k.add(string(colour)+"_sessions_count", engines.Count, float64(count[user]), "", serr)
-		k.add(string(colour)+"_active_count", engines.Count, float64(active[user]), "", serr)
-		k.add(string(colour)+"_login", engines.Count, 0, word, werr)
-	}
-	unknown := 0
-	for user, n := range count {
-		if !users[user] && !c.Named(user) {
-			unknown += n
-		}
-	}
-	k.add("unknown_sessions_count", engines.Count, float64(unknown), "", err)
+	seen := engines.Seen{Sessions: count, Active: active, Logins: logins, Err: err, LoginErr: lerr}
+	seen.Add(c, func(role string) string { user, _ := accountOf(role); return user }, k.add)
 }
 
 // ask is a question of this tick; what broke the tick breaks it too.
@@ -118,15 +96,7 @@ func (r *Reader) Objects(ctx context.Context, c *engines.SchemaChange) (old, lat
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	rs := make([]engines.ObjectReading, len(all))
-	for i, o := range all {
-		state := text(res.Rows[0], 2*i+1)
-		rs[i] = engines.ObjectReading{Object: o, Present: state != engines.ObjectAbsent, Valid: state == usual(o)}
-		if rs[i].Present {
-			rs[i].Hash = text(res.Rows[0], 2*i+2)
-		}
-	}
-	old, latest, both = c.Shares(rs)
+	old, latest, both = c.Read(func(i int) (string, string) { return text(res.Rows[0], 2*i+1), text(res.Rows[0], 2*i+2) }, usual)
 	return old, latest, both, nil
 }
 
@@ -138,13 +108,7 @@ func (k *tick) shape(ctx context.Context, c *engines.SchemaChange) string {
 	if err == nil {
 		old, latest, both, err = k.r.Objects(ctx, c)
 	}
-	generation, sum := "", ""
-	if err == nil {
-		generation, sum = engines.Generation(old, latest, both), engines.ShapeHash(old, latest, both)
-	}
-	k.add("generation", engines.Count, 0, generation, err)
-	k.add("shape", engines.Count, 0, sum, err)
-	return generation
+	return engines.AddShape(old, latest, both, err, k.add)
 }
 
 // surroundSQL is what a change of the catalog would meet. A session that waits

@@ -11,8 +11,7 @@ import (
 )
 
 var (
-	errShape  = errors.New("the table has not both shapes")
-	errNoRole = errors.New("the colour has no role")
+	errShape = errors.New("the table has not both shapes")
 )
 
 // releaseGauges are the gauges of a database that versions of an application
@@ -39,7 +38,6 @@ func (k *tick) release(ctx context.Context) {
 // client's claim. Roles that nobody named are a finding, never nothing.
 func (k *tick) sessionsOf(ctx context.Context, c *engines.SchemaChange) {
 	count, active, logins := map[string]int{}, map[string]int{}, map[string]string{}
-	unknown := 0
 	p := scopePlan(k.in)
 	res, err := k.ask(ctx, "count sessions by role", `SELECT coalesce(usename, '?'), count(*), bool_or(query = '<insufficient privilege>'),
  count(*) FILTER (WHERE state IS DISTINCT FROM 'idle') FROM pg_catalog.pg_stat_activity
@@ -56,29 +54,12 @@ func (k *tick) sessionsOf(ctx context.Context, c *engines.SchemaChange) {
 		count[text(row, 0)] += n
 		active[text(row, 0)] += busy
 	}
-	for role, n := range count {
-		if !c.Named(role) {
-			unknown += n
-		}
-	}
 	res, lerr := k.ask(ctx, "read who may log in", `SELECT rolname, CASE WHEN rolcanlogin THEN 'open' ELSE 'shut' END FROM pg_catalog.pg_roles`)
 	for _, row := range res.Rows {
 		logins[text(row, 0)] = text(row, 1)
 	}
-	for _, colour := range engines.Colours() {
-		role, ok := c.Role(colour)
-		serr, word, werr := err, logins[role], lerr
-		switch {
-		case !ok:
-			serr, werr = errNoRole, errNoRole
-		case word == "" && lerr == nil:
-			word = "missing"
-		}
-		k.add(string(colour)+"_sessions_count", engines.Count, float64(count[role]), "", serr)
-		k.add(string(colour)+"_active_count", engines.Count, float64(active[role]), "", serr)
-		k.add(string(colour)+"_login", engines.Count, 0, word, werr)
-	}
-	k.add("unknown_sessions_count", engines.Count, float64(unknown), "", err)
+	seen := engines.Seen{Sessions: count, Active: active, Logins: logins, Err: err, LoginErr: lerr}
+	seen.Add(c, func(role string) string { return role }, k.add)
 }
 
 // ask is a question of this tick; what broke the tick breaks it too.
@@ -100,15 +81,7 @@ func (r *Reader) Objects(ctx context.Context, c *engines.SchemaChange) (old, lat
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	rs := make([]engines.ObjectReading, len(all))
-	for i, o := range all {
-		state := text(res.Rows[0], 2*i)
-		rs[i] = engines.ObjectReading{Object: o, Present: state != engines.ObjectAbsent, Valid: state == usual(o)}
-		if rs[i].Present {
-			rs[i].Hash = text(res.Rows[0], 2*i+1)
-		}
-	}
-	old, latest, both = c.Shares(rs)
+	old, latest, both = c.Read(func(i int) (string, string) { return text(res.Rows[0], 2*i), text(res.Rows[0], 2*i+1) }, usual)
 	return old, latest, both, nil
 }
 
@@ -120,13 +93,7 @@ func (k *tick) shape(ctx context.Context, c *engines.SchemaChange) string {
 	if err == nil {
 		old, latest, both, err = k.r.Objects(ctx, c)
 	}
-	generation, sum := "", ""
-	if err == nil {
-		generation, sum = engines.Generation(old, latest, both), engines.ShapeHash(old, latest, both)
-	}
-	k.add("generation", engines.Count, 0, generation, err)
-	k.add("shape", engines.Count, 0, sum, err)
-	return generation
+	return engines.AddShape(old, latest, both, err, k.add)
 }
 
 // surroundings are what a change of the catalog would meet.

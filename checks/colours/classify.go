@@ -244,10 +244,22 @@ func WayBack(r Reading, f Facts, noDown []string) (text string, safe bool) {
 	case S0:
 		return "nothing was changed", true
 	case S1:
+		switch {
+		case r.Between != "" && f.Clients[engines.Blue].Login == LoginShut:
+			return "safe: let blue log in, then requests to blue", true
+		case r.Between != "": // turquoise has requests already
+			return "safe: requests to blue", true
+		}
 		return "safe: undeploy turquoise", true
 	case S2:
+		if r.Between != "" { // blue must not meet a part of the new shape
+			return "safe: drop what is there of the new shape, then let blue log in", true
+		}
 		return "safe: let blue log in, then requests to blue", true
 	case S3, S4:
+		if r.Between != "" { // green has requests already
+			return wayFromGreen(r, f, noDown)
+		}
 		if !f.Detail.Known {
 			return "safe for the old shape; how much detail of green would be lost is not known", true
 		}
@@ -269,6 +281,8 @@ func wayFromGreen(r Reading, f Facts, noDown []string) (string, bool) {
 		return "NOT KNOWN: how many rows disagree", false
 	case f.Mismatch.N > 0:
 		return fmt.Sprintf("NOT SAFE: %d rows differ", f.Mismatch.N), false
+	case f.Clients[engines.Turquoise].Login == LoginShut:
+		return "safe: let turquoise log in, then requests to turquoise", true
 	case len(noDown) > 0:
 		return "safe until " + strings.Join(noDown, " or ") + " is switched on: requests to turquoise", true
 	}

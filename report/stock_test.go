@@ -2,6 +2,7 @@ package report_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -9,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/turquoise-db/turquoise/audit"
+	"github.com/turquoise-db/turquoise/audit/entries"
 	"github.com/turquoise-db/turquoise/lab/skiptest"
 	"github.com/turquoise-db/turquoise/report"
 )
@@ -115,6 +117,23 @@ func TestSignaturesWithStockTools(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := os.WriteFile(filepath.Join(filepath.Dir(dir), "allowed_signers"), who, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	// A word without a signature, as where nobody had a key, is none to be checked.
+	consent := s.text(audit.Statement{Kind: audit.HandoverConsent, Values: map[string]string{"origin": "o", "session": "s", "after": "1 x", "from": cy, "to": ada, "name": "Cy", "at": late, "meaning": "take it"}})
+	handed, err := json.Marshal(entries.SessionHandover{From: cy, To: ada, Consent: consent, ConsentSignature: s.sign(cy, audit.NamespaceSession, consent)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const at = `"ts":"2026-11-21T02:00:00.000000Z","by":"` + ada + `",`
+	plain := `{"seq":9999,"type":"step.reconciled",` + at + `"body":{"statement":"looked at the server"}}` + "\n" + `{"seq":9998,"type":"session.handover",` + at + `"body":` + string(handed) + "}\n"
+	if err := os.WriteFile(filepath.Join(dir, "0000.jsonl"), []byte(plain), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if said := commands(t, dir, "1. ", "4. "); strings.Contains(said, "looked at") || strings.Contains(said, "entry 9999") || !strings.Contains(said, `Good "turquoise-session" signature for `+cy) {
+		t.Errorf("a plain word is taken for a signed text, or a consent is not looked at:\n%s", said)
+	}
+	if err := os.Remove(filepath.Join(dir, "0000.jsonl")); err != nil {
 		t.Fatal(err)
 	}
 	good := commands(t, dir, "1. ", "4. ")

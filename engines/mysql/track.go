@@ -190,6 +190,9 @@ func (t *Tracker) tables(ctx context.Context, ds []engines.TableDigest) (map[str
 
 // follow opens the stream, with the login and the encryption of our session.
 func (t *Tracker) follow(ctx context.Context) error {
+	if t.start&offsetBits >= 1<<32 { // a replica cannot ask for it
+		return t.fail("follow the log", fmt.Errorf("%w %s: it lies beyond the first 4 GB of its file", engines.ErrGap, t.Text(t.start)), "FLUSH BINARY LOGS on the server, then compare the tables again")
+	}
 	cfg := t.link.cfg
 	host, port, err := net.SplitHostPort(cfg.Addr)
 	number, nerr := strconv.ParseUint(port, 10, 16)

@@ -81,8 +81,17 @@ func (d *decoder) event(e *replication.BinlogEvent) (tx engines.Transaction, ok 
 	if d.open || h.LogPos == 0 {
 		return tx, false, nil
 	}
-	d.at = max(d.at, pack(int(d.at>>36), uint64(h.LogPos)))
+	d.at = max(d.at, d.place(uint64(h.LogPos)))
 	return engines.Transaction{Position: d.at}, true, nil
+}
+
+// place is a position in the file that is being read. An event has 32 bits for it,
+// and a file may grow beyond them: one that seems to lie far back lies ahead.
+func (d *decoder) place(at uint64) uint64 {
+	for at+1<<31 < d.at&offsetBits {
+		at += 1 << 32
+	}
+	return pack(int(d.at>>36), at)
 }
 
 // begin opens a transaction at the event that names it: a log that is read again
@@ -90,7 +99,7 @@ func (d *decoder) event(e *replication.BinlogEvent) (tx engines.Transaction, ok 
 func (d *decoder) begin(h *replication.EventHeader) {
 	before := d.at
 	if h.LogPos > h.EventSize {
-		before = pack(int(d.at>>36), uint64(h.LogPos-h.EventSize))
+		before = d.place(uint64(h.LogPos) - uint64(h.EventSize))
 	}
 	d.tx, d.open, d.explicit = engines.Transaction{Before: before}, true, false
 	if h.ServerID != d.own {
@@ -104,7 +113,7 @@ func (d *decoder) end(h *replication.EventHeader) (engines.Transaction, bool) {
 		return engines.Transaction{}, false // its position is that of the whole
 	}
 	if h.LogPos > 0 {
-		d.at = pack(int(d.at>>36), uint64(h.LogPos))
+		d.at = d.place(uint64(h.LogPos))
 	}
 	d.tx.Position, d.open, d.explicit = d.at, false, false
 	return d.tx, true

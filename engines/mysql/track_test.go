@@ -161,6 +161,13 @@ func TestPositionsAndOrigins(t *testing.T) {
 	if tx, ok := p.put(1, replication.TRANSACTION_PAYLOAD_EVENT, &replication.TransactionPayloadEvent{Events: inner}); !ok || tx.Position != pack(8, 34) || tx.Before != pack(8, 14) {
 		t.Errorf("compressed: %+v, %v", tx, ok)
 	}
+	// A file beyond 4 GB: an event has 32 bits for its place.
+	p.d.at = pack(8, 1<<32-6)
+	p.pos = 1<<32 - 6
+	p.gtid(1)
+	if tx := p.commit(); tx.Before != pack(8, 1<<32-6) || tx.Position != pack(8, 1<<32+14) {
+		t.Errorf("beyond 4 GB: %+v", tx)
+	}
 	if _, _, err := p.try(1, replication.INCIDENT_EVENT, &replication.GenericEvent{}); !errors.Is(err, errIncident) {
 		t.Errorf("%v", err)
 	}

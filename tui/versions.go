@@ -62,11 +62,11 @@ func stateLine(r *session.Release) line {
 func stateTile(th *Theme, s session.Snapshot, w, h int, focus bool) []line {
 	r := s.Release
 	l := stateLine(r)
-	body := []line{l[:1], {{text, strings.TrimSpace(l[1].s)}}, {{dim, "table: "}, {text, shapeWords(r.Shape)}}}
+	body := []line{l[:1], {{text, strings.TrimSpace(l[1].s)}}, pick(w-4, line{{dim, "table: "}, {text, shapeWords(r.Shape)}}, one(text, shapeWords(r.Shape)))}
 	if r.Soak > 0 {
 		body = append(body, line{{dim, "calm for "}, {text, clock(r.Soak)}})
 	}
-	return tile(th, []string{"RELEASE"}, freshness(r.Age, r.Stale), w, h, focus, body)
+	return tile(th, []string{"RELEASE", "STATE"}, freshness(r.Age, r.Stale), w, h, focus, body)
 }
 
 // versionsTile is who is connected, who serves, and who could.
@@ -91,15 +91,16 @@ func versionLine(v session.Version, w int) line {
 	}
 	short := append(append(line{}, l...), seg{t, padLeft(n, 3)})
 	long := append(append(line{}, short...), seg{dim, " sessions"})
-	var rest line
+	var first, rest line
 	switch {
 	case v.Login == "shut":
-		rest = line{{amber, "  shut out"}}
+		first = line{{amber, "  shut out"}}
 	case v.Login == "missing":
-		rest = line{{red, "  no such role"}}
+		first = line{{red, "  no such role"}}
 	case v.Active > 0:
-		rest = line{{dim, "  busy "}, {text, strconv.Itoa(v.Active)}}
+		first = line{{dim, "  busy "}, {text, strconv.Itoa(v.Active)}}
 	}
+	rest = append(rest, first...)
 	switch v.Health {
 	case "up":
 		rest = append(rest, seg{turq, "  up"})
@@ -112,7 +113,8 @@ func versionLine(v session.Version, w int) line {
 		}
 		rest = append(rest, seg{tok, "  " + clean(v.Health)})
 	}
-	return pick(w, append(long, rest...), append(short, rest...), short)
+	least := append(append(line{}, short...), first...)
+	return pick(w, append(long, rest...), append(append(line{}, short...), rest...), least, short)
 }
 
 // shapesTile is how the rows stand in their two shapes.
@@ -126,17 +128,20 @@ func shapesTile(th *Theme, s session.Snapshot, w, h int, focus bool) []line {
 		return tile(th, []string{"ROWS"}, one(dim, "not counted"), w, h, focus, body)
 	}
 	body := []line{
-		numberLine("left to fill", r.Left, amber, w-4),
-		numberLine("disagree", r.Mismatch, red, w-4),
-		numberLine("with new detail", r.Detail, text, w-4),
+		numberLine("left to fill", "left", r.Left, amber, w-4),
+		numberLine("disagree", "disagree", r.Mismatch, red, w-4),
+		numberLine("with new detail", "detail", r.Detail, text, w-4),
 	}
 	return tile(th, []string{"ROWS, COUNTED", "ROWS"}, freshness(r.Age, r.Stale), w, h, focus, body)
 }
 
-func numberLine(what string, n int64, some tok, w int) line {
+func numberLine(what, brief string, n int64, some tok, w int) line {
 	t := text | bold
 	if n > 0 {
 		t = some | bold
+	}
+	if width(what)+width(count(n)) >= w {
+		what = brief
 	}
 	return spread(one(dim, what), one(t, count(n)), w)
 }

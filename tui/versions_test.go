@@ -36,7 +36,7 @@ func TestAReleaseHasItsOwnTiles(t *testing.T) {
 				t.Errorf("%v: %q in\n%s", size, never, got)
 			}
 		}
-		if size[0] >= 120 && !strings.Contains(got, "shut out") {
+		if size[0] >= 100 && !strings.Contains(got, "shut out") {
 			t.Errorf("%v: nobody says that blue is shut out:\n%s", size, got)
 		}
 	}

@@ -49,6 +49,9 @@ func phaseAction(s session.Snapshot, c session.Card) line {
 	}
 	switch c.Phase {
 	case steps.Running:
+		if c.Batch > 0 { // a job: hours, and two keys that change how it goes on
+			return hints(line{{turq | bold, "RUNNING "}, {text, "batches  "}}, hint("W", "rows a batch…"), hint("h", "hold…"), hint("ctrl+c", "interrupt…"))
+		}
 		return append(line{{turq | bold, "RUNNING "}, {dim, "ends by itself  "}}, hint("ctrl+c", "interrupt…")...)
 	case steps.Proving:
 		n := len(c.After)

@@ -13,6 +13,7 @@ func TestRowsOfABatch(t *testing.T) {
 	job := edited(ready(), func(c *session.Card) { c.Phase, c.Batch = steps.Running, 10000 })
 	r := newRig(t, job, 120, 40)
 	r.pass(time.Second)
+	r.shows("RUNNING batches", "W rows a batch…", "h hold…", "ctrl+c interrupt…")
 	r.typed("W")
 	r.shows("ROWS A BATCH?", "at most 10000 rows now", "Rows:")
 	r.pass(time.Second)

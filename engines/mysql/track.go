@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	gomysql "github.com/go-mysql-org/go-mysql/mysql"
@@ -23,6 +24,7 @@ import (
 var (
 	errFormat   = errors.New("changes are logged as statements: which rows they change is not told")
 	errNoRows   = errors.New("the server does not log what it gets by replication")
+	errShut     = errors.New("the stream is being closed")
 	errIncident = errors.New("the server says that its log has a hole")
 )
 
@@ -40,6 +42,7 @@ type Tracker struct {
 	stream *replication.BinlogStreamer
 	dec    *decoder
 	start  uint64
+	shut   atomic.Bool // it is being closed: no connection is made any more
 }
 
 var (
@@ -208,12 +211,18 @@ func (t *Tracker) follow(ctx context.Context) error {
 		return t.fail("choose a number for the replica", err, "")
 	}
 	dialer := net.Dialer{Timeout: connectLimit}
+	dial := func(ctx context.Context, network, addr string) (net.Conn, error) {
+		if t.shut.Load() {
+			return nil, errShut
+		}
+		return dialer.DialContext(ctx, network, addr)
+	}
 	sc := replication.BinlogSyncerConfig{
 		// Numbers of real servers are small; two replicas of one number cut each other off.
 		ServerID: binary.LittleEndian.Uint32(id[:]) | 1<<31, Flavor: t.link.d.product(), Host: host, Port: uint16(number), User: cfg.User, Password: cfg.Passwd,
 		Localhost: "turquoise", Charset: "utf8mb4", TimestampStringLocation: time.UTC, HeartbeatPeriod: heartbeat, ReadTimeout: deafAfter,
 		// A stream that broke is not taken up again behind our back.
-		DisableRetrySync: true, DiscardGTIDSet: true, Logger: slog.New(slog.DiscardHandler), Dialer: dialer.DialContext,
+		DisableRetrySync: true, DiscardGTIDSet: true, Logger: slog.New(slog.DiscardHandler), Dialer: dial,
 		FillZeroLogPos: t.link.d.maria && t.link.d.v.least(11, 4, 0),
 	}
 	if text(cipher, 1) != "" {
@@ -268,8 +277,20 @@ func (t *Tracker) Exact() {}
 // Confirm has nothing to tell: the server keeps its log by its own rules.
 func (t *Tracker) Confirm(uint64) {}
 
-// Close ends the stream.
+// closeLimit bounds the one statement that ends a stream on the server.
+const closeLimit = 2 * time.Second
+
+// Close ends the stream. The library would end it on the server by a statement
+// without our mark, on a connection of its own, and the server's log would then
+// hold a statement of our login that nobody can place; so it is ended by ours.
 func (t *Tracker) Close() error {
+	t.shut.Store(true)
+	ctx, cancel := context.WithTimeout(context.Background(), closeLimit)
+	defer cancel()
+	if id := t.syncer.LastConnectionID(); id > 0 && t.link.open(ctx) == nil {
+		_ = t.link.send(ctx, "KILL CONNECTION "+strconv.FormatUint(uint64(id), 10)) // one that is gone, or stays until its next heartbeat, harms nobody
+		_ = t.link.close()
+	}
 	t.syncer.Close()
 	return nil
 }

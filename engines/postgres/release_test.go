@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/turquoise-db/turquoise/engines"
+	"github.com/turquoise-db/turquoise/engines/enginetest"
 	"github.com/turquoise-db/turquoise/engines/postgres"
 	"github.com/turquoise-db/turquoise/lab/labtest"
 	"github.com/turquoise-db/turquoise/runbooks"
@@ -18,12 +19,8 @@ import (
 // release performs steps of the shipped runbook on a real server as the executor
 // does, without router and sessions.
 type release struct {
-	t     *testing.T
-	db    labtest.DB
-	book  *runbooks.Runbook
-	steps map[runbooks.StepID]runbooks.Step
-	conn  engines.Conn
-	read  *postgres.Reader
+	*enginetest.Steps
+	db labtest.DB
 }
 
 // sharedRows are few enough that every step is a moment.
@@ -31,23 +28,8 @@ const sharedRows = 2500
 
 func newRelease(t *testing.T) *release {
 	t.Helper()
-	src, ok := runbooks.Builtin("blue-turquoise-green")
-	if !ok {
-		t.Fatal("the runbook does not ship")
-	}
-	book, fs := runbooks.Parse("blue-turquoise-green.yaml", src)
-	if book == nil {
-		t.Fatalf("%v", fs)
-	}
-	r := &release{t: t, db: labtest.Postgres(t, 15), book: book, steps: map[runbooks.StepID]runbooks.Step{}}
-	for _, it := range runbooks.Sequence(book, true) {
-		r.steps[it.Step.ID] = it.Step
-	}
-	for _, w := range book.Back {
-		for _, it := range runbooks.SequenceBack(w, true) {
-			r.steps[it.Step.ID] = it.Step
-		}
-	}
+	r := &release{enginetest.NewSteps(t, "blue-turquoise-green"), labtest.Postgres(t, 15)}
+	r.Planner, r.Params = postgres.Planner{}, map[string]string{"own_role": "postgres"}
 	r.exec(`DO $$ DECLARE r text; BEGIN
 	  FOREACH r IN ARRAY ARRAY['shop_blue', 'shop_turquoise', 'shop_green'] LOOP
 	    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = r) THEN EXECUTE format('CREATE ROLE %I LOGIN', r); END IF;
@@ -64,103 +46,32 @@ func newRelease(t *testing.T) *release {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r.read, err = postgres.OpenReader(o); err != nil {
+	if r.Read, err = postgres.OpenReader(o); err != nil {
 		t.Fatal(err)
 	}
-	r.conn = c
-	t.Cleanup(func() { _, _ = r.conn.Close(), r.read.Close() })
+	r.Conn = c
+	t.Cleanup(func() { _, _ = r.Conn.Close(), r.Read.Close() })
 	return r
 }
 
 func (r *release) exec(sqls ...string) {
-	r.t.Helper()
-	c, err := pgx.Connect(r.t.Context(), r.db.DSN)
+	r.T.Helper()
+	c, err := pgx.Connect(r.T.Context(), r.db.DSN)
 	if err != nil {
-		r.t.Fatal(err)
+		r.T.Fatal(err)
 	}
-	defer func() { _ = c.Close(r.t.Context()) }()
+	defer func() { _ = c.Close(r.T.Context()) }()
 	for _, s := range sqls {
-		if _, err := c.Exec(r.t.Context(), s); err != nil {
-			r.t.Fatalf("%v\n%s", err, s)
-		}
-	}
-}
-
-// plan plans a step as the session would.
-func (r *release) plan(id runbooks.StepID) engines.Parts {
-	r.t.Helper()
-	s, ok := r.steps[id]
-	if !ok {
-		r.t.Fatalf("no step %s", id)
-	}
-	if s.Kind == "sql" {
-		return engines.Parts{Actions: []engines.Action{{Target: "db", Verb: engines.SQL, Title: s.Title, Text: s.Args["text"],
-			Proof: &engines.Proof{Target: "db", Verb: engines.SQL, Title: s.Title, Text: s.Args["proof"], Want: s.Args["want"]}}}}
-	}
-	p, err := postgres.Planner{}.Plan(engines.Request{Kind: s.Kind, Stage: s.Stage, Run: "r1", Attempt: 1, On: "db", From: s.From, To: s.To,
-		Params: map[string]string{"own_role": "postgres"}, Args: s.Args, Change: r.book.Change, Limit: s.Timeout})
-	if err != nil {
-		r.t.Fatalf("step %s: %v", id, err)
-	}
-	return p
-}
-
-// send sends an action's text as often as it asks for, a small batch at a time.
-func (r *release) send(a engines.Action, batches int) error {
-	st := engines.Statement{Verb: engines.SQL, Text: a.Text, Limit: 30 * time.Second}
-	if a.Lock != nil {
-		if st.LockWait = a.Lock.Wait; st.LockWait == 0 {
-			st.LockWait = -1
-		}
-	}
-	if a.Repeat == nil {
-		_, err := r.conn.Do(r.t.Context(), st)
-		return err
-	}
-	st.Args = []string{"1000"}
-	for range batches {
-		res, err := r.conn.Do(r.t.Context(), st)
-		if err != nil || len(res.Rows) == 0 {
-			return err
-		}
-	}
-	return nil
-}
-
-func (r *release) holds(p *engines.Proof) (bool, string) {
-	r.t.Helper()
-	res, err := r.conn.Do(r.t.Context(), engines.Statement{Verb: engines.SQL, Text: p.Text, Limit: 30 * time.Second})
-	if err != nil {
-		r.t.Fatalf("%s: %v\n%s", p.Title, err, p.Text)
-	}
-	is, _ := res.First()
-	return is == p.Want, is
-}
-
-// walk performs steps; those of a router, a person or a gauge alone have no actions here.
-func (r *release) walk(ids ...runbooks.StepID) {
-	r.t.Helper()
-	for _, id := range ids {
-		for _, a := range r.plan(id).Actions {
-			if a.Only != nil {
-				if ok, _ := r.holds(a.Only); !ok {
-					continue
-				}
-			}
-			if err := r.send(a, 1000); err != nil {
-				r.t.Fatalf("step %s: %v\n%s", id, err, a.Text)
-			}
-			if ok, is := r.holds(a.Proof); !ok {
-				r.t.Fatalf("step %s: %s: is %q, want %q", id, a.Proof.Title, is, a.Proof.Want)
-			}
+		if _, err := c.Exec(r.T.Context(), s); err != nil {
+			r.T.Fatalf("%v\n%s", err, s)
 		}
 	}
 }
 
 // catalog is everything that the steps may touch, as text.
 func (r *release) catalog() string {
-	r.t.Helper()
-	return one(r.t, r.db.DSN, `SELECT string_agg(x, E'\n' ORDER BY x) FROM (
+	r.T.Helper()
+	return one(r.T, r.db.DSN, `SELECT string_agg(x, E'\n' ORDER BY x) FROM (
 	 SELECT 'schema ' || nspname || coalesce(nspacl::text, '') FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname <> 'information_schema'
 	 UNION ALL SELECT 'column ' || attrelid::regclass || '.' || attname || ' ' || format_type(atttypid, atttypmod) || attnotnull || atthasdef FROM pg_attribute JOIN pg_class c ON c.oid = attrelid JOIN pg_namespace n ON n.oid = relnamespace WHERE nspname !~ '^pg_' AND nspname <> 'information_schema' AND attnum > 0 AND NOT attisdropped
 	 UNION ALL SELECT 'index ' || pg_get_indexdef(indexrelid) || indisvalid FROM pg_index JOIN pg_class c ON c.oid = indrelid JOIN pg_namespace n ON n.oid = relnamespace WHERE nspname !~ '^pg_' AND nspname <> 'information_schema'
@@ -168,28 +79,6 @@ func (r *release) catalog() string {
 	 UNION ALL SELECT 'constraint ' || conname || pg_get_constraintdef(oid) || convalidated FROM pg_constraint WHERE conrelid <> 0 AND connamespace IN (SELECT oid FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname <> 'information_schema')
 	 UNION ALL SELECT 'function ' || oid::regprocedure FROM pg_proc WHERE pronamespace IN (SELECT oid FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname <> 'information_schema')
 	 UNION ALL SELECT 'role ' || rolname || rolcanlogin FROM pg_roles WHERE rolname LIKE 'shop%') c(x)`)
-}
-
-func (r *release) gauges() map[string]engines.Reading {
-	out := map[string]engines.Reading{}
-	for _, g := range r.read.Gauges(r.t.Context(), engines.Scope{Run: "r1", On: "db", From: "blue", To: "green", Change: r.book.Change, Params: map[string]string{"own_role": "postgres"}}) {
-		_, name := g.Gauge.Split()
-		out[name] = g
-	}
-	return out
-}
-
-// counted waits until the job has counted rows since now.
-func (r *release) counted() map[string]engines.Reading {
-	r.t.Helper()
-	since := time.Now()
-	for r.t.Context().Err() == nil {
-		if g := r.gauges(); g["left_count"].Err == nil && g["left_count"].At.After(since) {
-			return g
-		}
-	}
-	r.t.Fatal("nobody counted")
-	return nil
 }
 
 // ups are the steps that change the database before green serves, in order.
@@ -203,17 +92,17 @@ func TestEachWayDownLeavesTheCatalogAsItWas(t *testing.T) {
 	r.exec("ALTER ROLE shop_blue LOGIN") // the roles belong to the server, not to the database
 	before := r.catalog()
 	for i, id := range ups() {
-		r.walk(ups()[:i+1]...)
+		r.Walk(ups()[:i+1]...)
 		if i > 0 && r.catalog() == before {
 			t.Fatalf("step %s changed nothing that is looked at", id)
 		}
 		switch {
 		case i < 2:
-			r.walk("B1.1")
+			r.Walk("B1.1")
 		case i%2 == 0:
-			r.walk("C1.2", "C1.3", "C1.4", "C2.1")
+			r.Walk("C1.2", "C1.3", "C1.4", "C2.1")
 		default:
-			r.walk("D2.2", "D2.3", "D2.4", "D3.1")
+			r.Walk("D2.2", "D2.3", "D2.4", "D3.1")
 		}
 		if after := r.catalog(); after != before {
 			t.Fatalf("up to %s and down again:\n%s\nbefore:\n%s", id, after, before)
@@ -231,7 +120,7 @@ func TestTheShapeIsReadFromTheCatalog(t *testing.T) {
 	r.exec("ALTER ROLE shop_blue LOGIN")
 	word := func(name, want string) {
 		t.Helper()
-		if g := r.gauges()[name]; g.Err != nil || g.Text != want {
+		if g := r.Gauges()[name]; g.Err != nil || g.Text != want {
 			t.Errorf("%s: want %s, got %q (%v)", name, want, g.Text, g.Err)
 		}
 	}
@@ -243,38 +132,38 @@ func TestTheShapeIsReadFromTheCatalog(t *testing.T) {
 	}
 	word("generation", "B")
 	word("blue_login", "open")
-	if g := r.gauges()["left_count"]; g.Err == nil {
+	if g := r.Gauges()["left_count"]; g.Err == nil {
 		t.Error("rows are counted against a shape that is not there")
 	}
-	first := r.gauges()["shape"].Text
-	r.walk("3.3", "4.1", "4.2", "4.3")
+	first := r.Gauges()["shape"].Text
+	r.Walk("3.3", "4.1", "4.2", "4.3")
 	word("generation", "partial")
 	word("blue_login", "shut")
-	if r.gauges()["shape"].Text == first {
+	if r.Gauges()["shape"].Text == first {
 		t.Error("two columns more, and the hash of the shape is the same")
 	}
-	r.walk("4.4", "4.5", "4.6", "4.7")
+	r.Walk("4.4", "4.5", "4.6", "4.7")
 	word("generation", "B+G")
 	r.exec("UPDATE shop.customer SET family_name = 'King' WHERE name = 'Ada Lovelace 6'")
 	if got := one(t, r.db.DSN, "SELECT string_agg(name || '|' || given_name || '|' || family_name, ',') FROM shop.customer WHERE family_name = 'King'"); got != "Ada Lovelace King|Ada Lovelace|King" {
 		t.Errorf("a change of a row that was not filled: %q", got)
 	}
-	g := r.counted()
+	g := r.Counted()
 	number(g, "left_count", sharedRows-1)
 	number(g, "unvalidated_count", 1)
-	r.walk("5.1", "5.3", "5.4", "5.5")
+	r.Walk("5.1", "5.3", "5.4", "5.5")
 	r.exec("UPDATE shop.customer SET given_name = 'Ludwig', family_name = 'van Beethoven' WHERE id = 3",
 		"BEGIN", "SET LOCAL session_replication_role = replica", "UPDATE shop.customer SET name = 'nobody saw' WHERE id = 10", "COMMIT")
-	g = r.counted()
+	g = r.Counted()
 	number(g, "left_count", 0)
 	number(g, "mismatch_count", 1)
 	number(g, "detail_count", 2) // van Beethoven, and the row that nobody saw
 	number(g, "unvalidated_count", 0)
 	number(g, "old_uses_count", 0)
 	r.exec("CREATE VIEW shop.names AS SELECT name FROM shop.customer")
-	number(r.gauges(), "old_uses_count", 1)
+	number(r.Gauges(), "old_uses_count", 1)
 	r.exec("DROP VIEW shop.names", "UPDATE shop.customer SET name = tq.name_down(given_name, family_name) WHERE id = 10")
-	r.walk("8.3", "8.4")
+	r.Walk("8.3", "8.4")
 	word("generation", "G")
 	r.exec("ALTER ROLE shop_blue LOGIN")
 }
@@ -300,25 +189,25 @@ func TestSessionsAreCountedByRole(t *testing.T) {
 	}
 	blue := open("shop_blue")
 	open("cron")
-	g := r.gauges()
+	g := r.Gauges()
 	if g["blue_sessions_count"].Value != 1 || g["unknown_sessions_count"].Value != 1 || g["green_sessions_count"].Value != 0 || g["blue_active_count"].Value != 0 {
 		t.Errorf("blue %v, unknown %v, green %v, active %v", g["blue_sessions_count"], g["unknown_sessions_count"], g["green_sessions_count"], g["blue_active_count"])
 	}
-	r.walk("3.3", "3.4")
+	r.Walk("3.3", "3.4")
 	if err := blue.Ping(t.Context()); err == nil {
 		t.Error("the session of blue outlived the fence")
 	}
-	if g := r.gauges(); g["blue_sessions_count"].Value != 0 || g["blue_login"].Text != "shut" {
+	if g := r.Gauges(); g["blue_sessions_count"].Value != 0 || g["blue_login"].Text != "shut" {
 		t.Errorf("after the fence: %v, %q", g["blue_sessions_count"].Value, g["blue_login"].Text)
 	}
-	r.walk("B1.1")
+	r.Walk("B1.1")
 }
 
 // TestABrokenIndexIsBuiltAnew leaves an index half built, as a lock timeout
 // does, and finds the step that builds it done all the same.
 func TestABrokenIndexIsBuiltAnew(t *testing.T) {
 	r := newRelease(t)
-	r.walk("4.1", "4.3")
+	r.Walk("4.1", "4.3")
 	c, err := pgx.Connect(t.Context(), r.db.DSN)
 	if err != nil {
 		t.Fatal(err)
@@ -331,20 +220,20 @@ func TestABrokenIndexIsBuiltAnew(t *testing.T) {
 	if _, err := tx.Exec(t.Context(), "UPDATE shop.customer SET name = name WHERE id = 1"); err != nil {
 		t.Fatal(err)
 	}
-	_, err = r.conn.Do(t.Context(), engines.Statement{Verb: engines.SQL, Limit: 30 * time.Second, LockWait: 50 * time.Millisecond,
+	_, err = r.Conn.Do(t.Context(), engines.Statement{Verb: engines.SQL, Limit: 30 * time.Second, LockWait: 50 * time.Millisecond,
 		Text: "CREATE INDEX CONCURRENTLY customer_family_i ON shop.customer (family_name)"})
-	if err == nil || !r.conn.(engines.Contention).LockRefused(err) {
+	if err == nil || !r.Conn.(engines.Contention).LockRefused(err) {
 		t.Fatalf("a build that waits for a writer: %v", err)
 	}
 	if err := tx.Rollback(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if g := r.gauges()["invalid_indexes_count"]; g.Err != nil || g.Value != 1 {
+	if g := r.Gauges()["invalid_indexes_count"]; g.Err != nil || g.Value != 1 {
 		t.Fatalf("invalid indexes: %v %v", g.Value, g.Err)
 	}
-	r.walk("4.7")
-	r.walk("4.7") // a valid one is left alone
-	if g := r.gauges()["invalid_indexes_count"]; g.Err != nil || g.Value != 0 {
+	r.Walk("4.7")
+	r.Walk("4.7") // a valid one is left alone
+	if g := r.Gauges()["invalid_indexes_count"]; g.Err != nil || g.Value != 0 {
 		t.Errorf("invalid indexes: %v %v", g.Value, g.Err)
 	}
 }
@@ -353,21 +242,21 @@ func TestABrokenIndexIsBuiltAnew(t *testing.T) {
 // finds each row filled once.
 func TestABackfillGoesOnFromItsCheckpoint(t *testing.T) {
 	r := newRelease(t)
-	r.walk("4.1", "4.3", "4.4")
-	as := r.plan("5.1").Actions
-	if err := r.send(as[0], 1); err != nil {
+	r.Walk("4.1", "4.3", "4.4")
+	as := r.Plan("5.1").Actions
+	if err := r.Send(as[0], 1); err != nil {
 		t.Fatal(err)
 	}
-	if err := r.send(as[1], 2); err != nil {
+	if err := r.Send(as[1], 2); err != nil {
 		t.Fatal(err)
 	}
 	if got := one(t, r.db.DSN, "SELECT last_key || ' ' || rows_done FROM tq.progress"); got != "2000 2000" {
 		t.Fatalf("checkpoint: %q", got)
 	}
-	if ok, is := r.holds(as[1].Proof); ok {
+	if ok, is := r.Holds(as[1].Proof); ok {
 		t.Fatalf("it counts as done: %s", is)
 	}
-	r.walk("5.1")
+	r.Walk("5.1")
 	if got := one(t, r.db.DSN, "SELECT last_key || ' ' || rows_done FROM tq.progress"); got != "2500 2500" {
 		t.Errorf("checkpoint at the end: %q", got)
 	}
@@ -412,11 +301,11 @@ func TestAReaderBehindAWaitingChange(t *testing.T) {
 			w = max(w, time.Since(at))
 		}
 	}()
-	a := r.plan("4.3").Actions[0]
+	a := r.Plan("4.3").Actions[0]
 	for range 3 {
-		err := r.send(a, 1)
-		c := r.conn.(engines.Contention)
-		if err == nil || r.conn.Classify(err) != engines.Refused || !c.LockRefused(err) {
+		err := r.Send(a, 1)
+		c := r.Conn.(engines.Contention)
+		if err == nil || r.Conn.Classify(err) != engines.Refused || !c.LockRefused(err) {
 			t.Fatalf("behind a reader: %v", err)
 		}
 		if hs, err := c.Holders(t.Context(), a.Lock.Object); err != nil || len(hs) == 0 || !strings.Contains(hs[0], "transaction open for") {
@@ -432,5 +321,5 @@ func TestAReaderBehindAWaitingChange(t *testing.T) {
 	if err := tx.Rollback(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	r.walk("4.3")
+	r.Walk("4.3")
 }

@@ -69,7 +69,11 @@ func (s *Session) boundBody(t runbooks.Target, id engines.Identity) entries.Targ
 	if trace == "" {
 		trace = "none"
 	}
+	var line *entries.TLS
+	if v := id.Extra[engines.ExtraTLS]; v != "" {
+		line = &entries.TLS{Version: v, PeerSHA256: id.Extra[engines.ExtraPeer]}
+	}
 	return entries.TargetBound{Role: t.Colour, Engine: id.Engine, Version: id.Version, Host: id.Host, Port: int64(id.Port), Database: id.Database,
-		SystemID: id.System, Login: id.Login, Backend: id.Started, ReadOnly: &ro, Trace: trace,
+		SystemID: id.System, Login: id.Login, Backend: id.Started, ReadOnly: &ro, Trace: trace, TLS: line,
 		ClockOffsetUS: c.offset.Microseconds(), ClockRttUS: c.rtt.Microseconds()}
 }

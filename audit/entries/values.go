@@ -136,8 +136,8 @@ type StepPolicy struct {
 
 // TLS is what a connection's encryption showed.
 type TLS struct {
-	PeerSHA256 string `json:"peer_sha256"`
-	Version    string `json:"version"`
+	PeerSHA256 string `json:"peer_sha256"` // of the server's certificate; empty without TLS
+	Version    string `json:"version"`     // "TLS 1.3"; "off": in the clear
 }
 
 // AWS is the account behind a target.

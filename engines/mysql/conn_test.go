@@ -52,6 +52,16 @@ func TestAConnection(t *testing.T) {
 		if blue.Extra["product"] != l.Flavor || blue.Extra["gtid"] != "1" || blue.Lab != l.RunID || !blue.Writable || blue.Started == "" {
 			t.Errorf("%+v", blue)
 		}
+		if blue.Extra[engines.ExtraTLS] != engines.Unencrypted || blue.Extra[engines.ExtraPeer] != "" {
+			t.Errorf("a line in the clear is called %q by %q", blue.Extra[engines.ExtraTLS], blue.Extra[engines.ExtraPeer])
+		}
+		if l.Flavor == lab.FlavorMySQL { // it makes a certificate by itself
+			line := strings.TrimSuffix("mysql://"+strings.NewReplacer("@tcp(", "@", ")", "").Replace(l.BlueDSN()), "?") + "?tls=skip-verify"
+			secret, err := conn(t, "blue", line, "executor").Identify(t.Context())
+			if err != nil || secret.Extra[engines.ExtraTLS] != "TLS 1.3" || len(secret.Extra[engines.ExtraPeer]) != 64 {
+				t.Errorf("by TLS: %+v, %v", secret, err)
+			}
+		}
 		green, err := conn(t, "green", l.GreenDSN(), "executor").Identify(t.Context())
 		if err != nil || green.Same(blue) || green.System == blue.System {
 			t.Errorf("%+v, %v", green, err)

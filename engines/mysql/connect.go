@@ -3,6 +3,7 @@ package mysql
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"database/sql/driver"
 	"errors"
 	"net"
@@ -45,12 +46,13 @@ type link struct {
 
 	raw     rawConn
 	d       dialect
-	id      string        // connection id
-	lab     string        // run of the lab; empty on anything else
-	started string        // when the server did, as it prints it
-	limit   time.Duration // the time limit in force
-	wait    string        // seconds that a lock is waited for
-	dead    bool          // nobody may use it any more
+	id      string               // connection id
+	lab     string               // run of the lab; empty on anything else
+	started string               // when the server did, as it prints it
+	limit   time.Duration        // the time limit in force
+	wait    string               // seconds that a lock is waited for
+	tls     *tls.ConnectionState // nil: in the clear
+	dead    bool                 // nobody may use it any more
 }
 
 // rawConn is what the driver's connection can do. It is used without
@@ -134,7 +136,15 @@ func dial(ctx context.Context, o engines.OpenRequest) (*link, error) {
 
 // open makes the connection, again after it was lost.
 func (l *link) open(ctx context.Context) error {
-	con, err := mysql.NewConnector(l.cfg)
+	cfg := l.cfg.Clone()
+	l.tls = nil
+	if cfg.TLS != nil { // the driver's connection does not show it afterwards
+		cfg.TLS.VerifyConnection = func(s tls.ConnectionState) error {
+			l.tls = &s
+			return nil
+		}
+	}
+	con, err := mysql.NewConnector(cfg)
 	if err != nil {
 		return errDSN
 	}

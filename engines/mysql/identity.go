@@ -73,14 +73,16 @@ func (l *link) identify(ctx context.Context) (engines.Identity, error) {
 	if text(row, colGeneralLog) == "1" {
 		log = "all"
 	}
-	return engines.Identity{
+	id := engines.Identity{
 		Engine: Name, Version: d.v.String(), Major: d.v[0], System: clean(text(row, colSystem)), Host: host, Port: number,
 		Database: text(row, colDatabase), Login: clean(text(row, colLogin)), Started: l.started, Writable: off(text(row, colReadOnly)),
 		Lab: l.lab,
 		Extra: map[string]string{engines.ExtraTitle: d.title(), extraProduct: d.product(), extraServerID: text(row, colServerID), extraGTID: text(row, colGTID),
 			"hostname": clean(text(row, colHostname)), "port": text(row, colPort), "log_bin": text(row, colLogBin),
 			engines.ExtraClock: text(row, colClock), engines.ExtraLogged: log},
-	}, nil
+	}
+	id.SecuredBy(l.tls)
+	return id, nil
 }
 
 // off reports whether a switch is off, in any of the words that servers use.

@@ -282,6 +282,7 @@ func (c *Conn) Identify(ctx context.Context) (engines.Identity, error) {
 	if id.Major, err = strconv.Atoi(major); err != nil {
 		return fail(fmt.Errorf("version %q is not PgBouncer's", text))
 	}
+	id.Secured(c.pg.Conn())
 	id.System = fmt.Sprintf("pgbouncer@%s:%d", id.Host, id.Port)
 	if id.Started, err = c.since(ctx); err != nil {
 		return fail(err)

@@ -14,7 +14,7 @@ import (
 func TestTheOldestPooler(t *testing.T) {
 	r := newRigOf(t, lab.Options{OldPooler: true})
 	id, err := r.exec.Identify(t.Context())
-	if err != nil || !strings.HasPrefix(id.Version, "1.18.") {
+	if err != nil || !strings.HasPrefix(id.Version, "1.18.") || id.Extra[engines.ExtraTLS] != engines.Unencrypted {
 		t.Fatalf("%+v, %v", id, err)
 	}
 	r.run(r.plan("capture", "blue", "green").Actions)

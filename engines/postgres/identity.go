@@ -40,10 +40,12 @@ func identify(ctx context.Context, pg *pgconn.PgConn, t engines.TargetID, cfg *p
 		return engines.Identity{}, &engines.Error{Op: "read the server's version", Object: object(t, cfg), Err: errors.New("not a number")}
 	}
 	major := num / 10000
-	return engines.Identity{
+	id := engines.Identity{
 		Engine: Name, Version: strconv.Itoa(major) + "." + strconv.Itoa(num%10000), Major: major, System: v[2],
 		Host: cfg.Host, Port: int(cfg.Port), Database: v[6], Login: v[7], Started: v[4], Writable: v[5] == "f", Lab: v[11],
 		Extra: map[string]string{"timeline": v[3], "address": v[8], "port": v[9], "cluster_name": clean(v[10]), "superuser": v[12],
 			engines.ExtraClock: v[13], engines.ExtraLogged: v[14]},
-	}, nil
+	}
+	id.Secured(pg.Conn())
+	return id, nil
 }

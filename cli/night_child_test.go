@@ -53,6 +53,7 @@ type childDone struct {
 type childSays struct {
 	Killed  string     `json:",omitempty"` // it dies at this boundary now
 	Settled *childDone `json:",omitempty"` // what was unclear is settled; it waits for a line
+	Full    bool       `json:",omitempty"` // a copy was cut and has to be made anew into an empty side; it waits for a line
 	Done    *childDone `json:",omitempty"` // the walk is over
 }
 
@@ -103,10 +104,21 @@ func (c childTask) run(ctx context.Context, in io.Reader, out *json.Encoder) err
 	if err := out.Encode(childSays{Settled: stands(s, unclear)}); err != nil {
 		return err
 	}
-	if _, err := bufio.NewReader(in).ReadString('\n'); err != nil {
+	told := bufio.NewReader(in)
+	if _, err := told.ReadString('\n'); err != nil {
 		return err
 	}
-	if err := c.walk(ctx, s); err != nil {
+	err = c.walk(ctx, s)
+	if err != nil && strings.Contains(err.Error(), "(the side is empty)") {
+		if err := out.Encode(childSays{Full: true}); err != nil {
+			return err
+		}
+		if _, err := told.ReadString('\n'); err != nil {
+			return err
+		}
+		err = c.walk(ctx, s)
+	}
+	if err != nil {
 		return err
 	}
 	return out.Encode(childSays{Done: stands(s, c.Until)})

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/turquoise-db/turquoise/engines"
+	"github.com/turquoise-db/turquoise/lab"
 	"github.com/turquoise-db/turquoise/runbooks"
 )
 
@@ -57,6 +58,9 @@ func (n *night) life(task childTask, settled func(childDone)) (killed string, do
 		case says.Settled != nil:
 			settled(*says.Settled)
 			_, _ = io.WriteString(in, "go on\n") // a child that is gone is seen below
+		case says.Full:
+			n.emptied()
+			_, _ = io.WriteString(in, "go on\n")
 		case says.Killed != "":
 			killed = says.Killed
 		case says.Done != nil:
@@ -67,6 +71,20 @@ func (n *night) life(task childTask, settled func(childDone)) (killed string, do
 		n.t.Fatalf("child (killed at %q, before at %q): %v: %s", killed, task.Seen[max(0, len(task.Seen)-1):], err, errs.String())
 	}
 	return killed, done
+}
+
+// emptied does on green what the copy's step tells an operator to do whose copy was
+// cut behind its last row: its coordinates are lost, and it is made anew.
+func (n *night) emptied() {
+	n.t.Helper()
+	l, ok := n.bench.(*lab.MySQLPairLab)
+	if !ok {
+		n.t.Fatal("only a copy of MySQL's family is made anew by hand")
+	}
+	if err := l.Green.Exec(n.t.Context(), "", "drop database if exists shop", "drop database if exists tqctl"); err != nil {
+		n.t.Fatal(err)
+	}
+	n.t.Log("green was emptied by hand: the copy is made again")
 }
 
 // TestKilledAnywhere kills the cockpit at every boundary of every action of the

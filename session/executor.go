@@ -245,6 +245,8 @@ func (x *execution) proven(n int, a engines.Action, err error, out engines.Outco
 	ctx := x.s.ctx
 	ok, is, perr := x.prove(ctx, *a.Proof)
 	switch {
+	case ok && out != engines.Done && len(a.Captures) > 0:
+		return &failure{out, n, fmt.Sprintf("action %d (%s): its effect is there, but its answer is lost, and with it what later steps need: %v", n, a.Title, err)}
 	case ok:
 		return nil
 	case perr != nil && out != engines.Refused && out != engines.Unsent:

@@ -79,6 +79,7 @@ type finding struct {
 	n     int
 	ended bool // the record has its answer: done
 	reads bool // the statement itself is a question: it has no effect to look for
+	lost  bool // its answer held values that later steps need, and is lost
 	asked bool
 	holds bool
 	is    string
@@ -89,7 +90,7 @@ type finding struct {
 // there reports whether the statement's effect is known to be there. A read has
 // done its work when its answer is on record, whatever it would answer now.
 func (f finding) there() bool {
-	return !f.reads && f.asked && f.holds || (f.reads || !f.asked) && f.ended
+	return !f.lost && !f.reads && f.asked && f.holds || (f.reads || !f.asked) && f.ended
 }
 
 // open reports whether nobody can say.
@@ -111,6 +112,7 @@ func (s *Session) askWorld(ctx context.Context, p steps.Plan, x steps.StepState,
 		if opened && i == len(x.Stmts)-1 && !f.ended && a.Proof != nil && len(a.Captures) == 0 {
 			f.reads = false
 		}
+		f.lost = !f.ended && !f.reads && len(a.Captures) > 0
 		opened = opened || a.Starts == engines.OpensGreen
 		if a.Proof != nil && !f.reads {
 			pr := *a.Proof

@@ -62,3 +62,41 @@ func TestAWindowIsDoneWhoseLastLookWasCut(t *testing.T) {
 		t.Errorf("writes were opened %d times", looks)
 	}
 }
+
+// seeding is a planner whose step leaves values behind for later steps.
+type seeding struct{ planner }
+
+func (p seeding) Plan(r engines.Request) (engines.Parts, error) {
+	parts, err := p.planner.Plan(r)
+	if r.Kind == "persist" {
+		parts.Actions[0].Captures = []engines.Capture{{Var: "seed"}}
+	}
+	return parts, err
+}
+
+// An effect that is there is not all of a step whose answer later steps need: with
+// the answer lost, it has to run again.
+func TestAStepWhoseValuesAreLostIsNotDone(t *testing.T) {
+	v := newServers()
+	cfg := config(v, t.TempDir())
+	e := v.engine()
+	e.Planner = seeding{}
+	cfg.Engines["fake"] = e
+	first := &cfg.Book.Phases[0].Steps[0]
+	first.Kind, first.Args = "persist", nil
+	lose := true
+	v.on["token r1.1"] = func() (engines.Result, error) {
+		if lose {
+			return engines.Result{}, errLost
+		}
+		return row("t"), nil
+	}
+	n := begin(t, v, cfg)
+	n.run("1.1", steps.Unclear)
+	if err := n.do(session.Intent{Command: steps.Verify{Step: "1.1"}}); err != nil {
+		t.Fatal(err)
+	}
+	if x := n.s.State().Step("1.1"); x.Phase != steps.Failed {
+		t.Fatalf("its values are lost, and the step is %s (%s)", x.Phase, x.Why)
+	}
+}

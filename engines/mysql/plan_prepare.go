@@ -179,8 +179,10 @@ func (p plan) seed() (engines.Parts, error) {
 	from, d := p.Known[p.From], p.of(p.To)
 	count := engines.Act(p.From, "count the tables", userTables)
 	count.Captures = []engines.Capture{{Var: "seed_tables"}}
-	empty := engines.Proven(engines.Act(p.To, "empty the side's own log", d.emptyLogs()), engines.Ask(p.To, "it knows of no transaction",
-		d.pick("SELECT @@global.gtid_executed = ''", "SELECT @@global.gtid_binlog_pos = ''"), "1"))
+	// The copy that follows tells MySQL which transactions it holds, as purged ones:
+	// asked again behind it, the proof must not take them for the side's own.
+	empty := engines.Proven(engines.Act(p.To, "empty the side's own log", d.emptyLogs()), engines.Ask(p.To, "it knows of no transaction of its own",
+		d.pick("SELECT @@global.gtid_executed = '' OR @@global.gtid_executed = @@global.gtid_purged AND ("+userTables+") > 0", "SELECT @@global.gtid_binlog_pos = ''"), "1"))
 	databases := p.moved()
 	words := []string{"MYSQL_PWD='${secret:dump}'", d.pick("mysqldump", "mariadb-dump"), "--host=" + from.Host, "--port=" + strconv.Itoa(from.Port),
 		"--user=" + p.Param("dump_user", p.own), "--single-transaction", "--routines", "--triggers", "--events", "--hex-blob", "--no-tablespaces"}

@@ -65,6 +65,7 @@ The status is 0 only if nothing was lost or duplicated and the walk came to its 
   turquoise rehearse postgres-logical --clients 16 --json
   turquoise rehearse postgres-logical --verify none --json
   turquoise rehearse mysql-binlog --flavor mariadb --clients 8 --json
+  turquoise rehearse mysql-binlog --flavor mariadb --green-version 11
   turquoise rehearse varnish-blue-green --back-out-from 3.1
   turquoise rehearse postgres-logical --back-out-from 6.2
   turquoise rehearse blue-turquoise-green --back-out-from 6.3
@@ -85,8 +86,8 @@ The status is 0 only if nothing was lost or duplicated and the walk came to its 
 	f.IntVar(&r.clients, "clients", 16, "clients of the workload")
 	f.IntVar(&r.tps, "tps", 0, "transactions per second of all clients together (default 400)")
 	f.StringVar(&r.flavor, "flavor", "", "product that is started, where there are several: mysql or mariadb, for blue-turquoise-green postgres too")
-	f.IntVar(&r.blue, "blue-version", 0, "major version of blue, PostgreSQL only (default 15)")
-	f.IntVar(&r.green, "green-version", 0, "major version of green, PostgreSQL only (default 17)")
+	f.IntVar(&r.blue, "blue-version", 0, "major version of blue (default: PostgreSQL 15, MySQL 9, MariaDB 10)")
+	f.IntVar(&r.green, "green-version", 0, "major version of green (default: PostgreSQL 17, MySQL 9, MariaDB 10)")
 	f.BoolVar(&r.oldPooler, "old-pooler", false, "PgBouncer 1.18 in front instead of 1.26")
 	f.BoolVar(&r.json, "json", false, "print the result as JSON")
 	f.StringVar(&r.dir, "dir", "", "folder for the record")

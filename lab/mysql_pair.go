@@ -25,11 +25,13 @@ var mysqlSchema string
 
 // MySQLOptions of a pair.
 type MySQLOptions struct {
-	Flavor  string    // FlavorMySQL when empty
-	NoGTID  bool      // MySQL: gtid_mode=OFF; MariaDB: not strict. Then replication goes by file and position
-	Log     io.Writer // progress lines; nil drops them
-	Dir     string    // where the run folder is made; empty means the system's folder for temporary files
-	Servers *Servers  // nil means OpenServers
+	Flavor     string    // FlavorMySQL when empty
+	BlueMajor  int       // the usual version of the flavour when zero
+	GreenMajor int       // the same
+	NoGTID     bool      // MySQL: gtid_mode=OFF; MariaDB: not strict. Then replication goes by file and position
+	Log        io.Writer // progress lines; nil drops them
+	Dir        string    // where the run folder is made; empty means the system's folder for temporary files
+	Servers    *Servers  // nil means OpenServers
 }
 
 // MySQLDatabase is the database of a MySQL pair.
@@ -74,7 +76,11 @@ func MySQLPair(ctx context.Context, o MySQLOptions) (_ *MySQLPairLab, err error)
 		}
 		servers = &s
 	}
-	root, err := servers.MySQL(ctx, o.Flavor)
+	blue, err := servers.MySQL(ctx, o.Flavor, o.BlueMajor)
+	if err != nil {
+		return nil, err
+	}
+	green, err := servers.MySQL(ctx, o.Flavor, o.GreenMajor)
 	if err != nil {
 		return nil, err
 	}
@@ -97,7 +103,7 @@ func MySQLPair(ctx context.Context, o MySQLOptions) (_ *MySQLPairLab, err error)
 		}
 	}()
 	began := time.Now()
-	if err := l.startServers(ctx, MySQL{Flavor: o.Flavor, Root: root, cache: servers.Cache, noGTID: o.NoGTID, passwords: l.passwords}); err != nil {
+	if err := l.startServers(ctx, blue, green, MySQL{Flavor: o.Flavor, cache: servers.Cache, noGTID: o.NoGTID, passwords: l.passwords}); err != nil {
 		return nil, err
 	}
 	if l.Router, err = startHAProxy(ctx, router, run, l.Blue.Port, l.Green.Port); err != nil {
@@ -108,11 +114,11 @@ func MySQLPair(ctx context.Context, o MySQLOptions) (_ *MySQLPairLab, err error)
 	return l, nil
 }
 
-func (l *MySQLPairLab) startServers(ctx context.Context, like MySQL) error {
+func (l *MySQLPairLab) startServers(ctx context.Context, blueRoot, greenRoot string, like MySQL) error {
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() (err error) {
 		blue := like
-		blue.Name, blue.ServerID = "blue", 1
+		blue.Name, blue.ServerID, blue.Root = "blue", 1, blueRoot
 		if l.Blue, err = startMySQL(gctx, blue, l.run); err != nil {
 			return err
 		}
@@ -123,7 +129,7 @@ func (l *MySQLPairLab) startServers(ctx context.Context, like MySQL) error {
 	})
 	g.Go(func() (err error) {
 		green := like
-		green.Name, green.ServerID = "green", 2
+		green.Name, green.ServerID, green.Root = "green", 2, greenRoot
 		if l.Green, err = startMySQL(gctx, green, l.run); err != nil {
 			return err
 		}

@@ -89,10 +89,10 @@ func startPostgresBench(ctx context.Context, o BenchOptions) (Bench, error) {
 }
 
 func startMySQLBench(ctx context.Context, o BenchOptions) (Bench, error) {
-	if o.BlueMajor != 0 || o.GreenMajor != 0 || o.OldPooler {
-		return nil, &engines.Error{Op: "start the lab", Object: "mysql", Err: fmt.Errorf("its servers come in one version"), Next: "choose the product with --flavor"}
+	if o.OldPooler {
+		return nil, &engines.Error{Op: "start the lab", Object: "mysql", Err: fmt.Errorf("no pooler stands in front of it"), Next: "leave --old-pooler away"}
 	}
-	l, err := MySQLPair(ctx, MySQLOptions{Flavor: o.Flavor, Log: o.Log})
+	l, err := MySQLPair(ctx, MySQLOptions{Flavor: o.Flavor, BlueMajor: o.BlueMajor, GreenMajor: o.GreenMajor, Log: o.Log})
 	if err != nil {
 		return nil, err
 	}

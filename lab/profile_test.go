@@ -17,7 +17,7 @@ func TestAProfileRefusesServersThatItDoesNotHave(t *testing.T) {
 	}{
 		{"postgres", lab.BenchOptions{Flavor: lab.FlavorMariaDB}, "leave --flavor away"},
 		{"mysql", lab.BenchOptions{Flavor: "percona"}, "mysql or mariadb"},
-		{"mysql", lab.BenchOptions{BlueMajor: 8}, "--flavor"},
+		{"mysql", lab.BenchOptions{OldPooler: true}, "leave --old-pooler away"},
 	} {
 		p, err := lab.ProfileOf(tt.engine)
 		if err != nil {

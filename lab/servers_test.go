@@ -87,6 +87,38 @@ func TestAFilledCacheIsUsedWithoutAFetch(t *testing.T) {
 	}
 }
 
+func mariaDBIn(t *testing.T, root, version string) {
+	t.Helper()
+	for _, p := range []string{"sbin/mariadbd", "bin/mariadb-dump", "bin/mariadb"} {
+		program(t, filepath.Join(root, "usr", p), p+"  Ver "+version+"-MariaDB-1 for debian-linux-gnu on x86_64")
+	}
+}
+
+func TestAMySQLOfAMajorVersionHasAFolderOfItsOwn(t *testing.T) {
+	usual, eleven := t.TempDir(), t.TempDir()
+	mariaDBIn(t, usual, "10.11.19")
+	mariaDBIn(t, eleven, "11.8.6")
+	s := Servers{Cache: t.TempDir(), Offline: true, Getenv: env(map[string]string{
+		"TURQUOISE_LAB_MARIADB": usual, "TURQUOISE_LAB_MARIADB11": eleven, "TURQUOISE_LAB_MARIADB12": eleven})}
+	for major, want := range map[int]string{0: usual, 11: eleven} {
+		if got, err := s.MySQL(t.Context(), FlavorMariaDB, major); err != nil || got != want {
+			t.Errorf("major version %d: found %q, %v; want %s", major, got, err, want)
+		}
+	}
+	if got, err := s.MySQL(t.Context(), FlavorMariaDB, 12); !errors.Is(err, ErrAbsent) {
+		t.Errorf("a folder of version 11 was taken for 12: %q, %v", got, err)
+	}
+}
+
+func TestAMySQLThatNoSuiteCarriesNamesItsVariable(t *testing.T) {
+	s := Servers{Cache: t.TempDir(), Getenv: env(nil)}
+	_, err := s.MySQL(t.Context(), FlavorMySQL, 8)
+	var e *engines.Error
+	if !errors.Is(err, ErrAbsent) || !errors.As(err, &e) || !strings.Contains(e.Next, "TURQUOISE_LAB_MYSQL8") || !strings.Contains(e.Op, "MySQL 8") {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestAnAbsentServerNamesItsPackage(t *testing.T) {
 	t.Setenv("PATH", "/nowhere")
 	s := Servers{Cache: t.TempDir(), Getenv: env(nil)} // no apt on this PATH either

@@ -45,7 +45,7 @@ backend be
 // ShopOptions of a shop.
 type ShopOptions struct {
 	Flavor  string    // FlavorPostgres when empty, FlavorMySQL, FlavorMariaDB
-	Major   int       // of PostgreSQL; 15 when zero
+	Major   int       // the usual version of the flavour when zero; PostgreSQL 15
 	Rows    int       // customers at the beginning; 100,000 when zero
 	Log     io.Writer // progress lines; nil drops them
 	Servers *Servers  // nil means OpenServers

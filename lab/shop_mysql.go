@@ -30,7 +30,7 @@ func shopMySQLRights(flavor string) []string {
 }
 
 func openShopMySQL(ctx context.Context, o ShopOptions, servers Servers, run *runDir, passwords map[string]string) (ShopDB, error) {
-	root, err := servers.MySQL(ctx, o.Flavor)
+	root, err := servers.MySQL(ctx, o.Flavor, o.Major)
 	if err != nil {
 		return nil, err
 	}

@@ -33,8 +33,14 @@ func feltSettings() []string {
 		"init_connect", "sql_generate_invisible_primary_key", "sql_require_primary_key", "foreign_key_checks", "unique_checks", "group_concat_max_len",
 		"div_precision_increment", "lc_time_names", "default_week_format", "innodb_autoinc_lock_mode", "auto_increment_increment", "auto_increment_offset",
 		"authentication_policy", "default_authentication_plugin", "require_secure_transport", "wait_timeout", "interactive_timeout", "innodb_native_foreign_keys",
-		"max_statement_time", "max_execution_time", "innodb_lock_wait_timeout", "sql_safe_updates", "local_infile"}
+		"max_statement_time", "max_execution_time", "innodb_lock_wait_timeout", "sql_safe_updates", "local_infile",
+		"innodb_snapshot_isolation", settingCollations, "old_mode"}
 }
+
+// settingCollations says which collation a character set has when none is named.
+// MariaDB has it since 11.2 and fills it since 11.5; a server without it does as
+// one where it is empty.
+const settingCollations = "character_set_collations"
 
 // felt leaves out what the checks of counters and of names tell.
 func felt(_ context.Context, k *look) (answer, error) {
@@ -45,7 +51,7 @@ func felt(_ context.Context, k *look) (answer, error) {
 		}
 		here, ok := k.me.vars[name]
 		there, ok2 := k.peer.vars[name]
-		if !ok || !ok2 { // a setting that one version has not got cannot be set there
+		if (!ok || !ok2) && name != settingCollations { // a setting that one version has not got cannot be set there
 			continue
 		}
 		if name == "sql_mode" {

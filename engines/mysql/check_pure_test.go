@@ -50,6 +50,27 @@ func vars(pairs ...string) *look {
 	return &look{in: engines.Scope{On: "green", From: "blue", To: "green"}, me: &eye{l: &link{d: dialect{v: version{8, 0, 39}}}, facts: facts{vars: m}}}
 }
 
+// TestSettingsThatAVersionChangedAreFelt: what MariaDB 11 sets otherwise than
+// 10.11 when nobody sets it.
+func TestSettingsThatAVersionChangedAreFelt(t *testing.T) {
+	for name, tt := range map[string]struct {
+		here, there []string
+		says        string // nothing: no difference
+	}{
+		"rows that changed since the snapshot": {[]string{"innodb_snapshot_isolation", "ON"}, []string{"innodb_snapshot_isolation", "OFF"}, "innodb_snapshot_isolation is ON, on {there} OFF"},
+		"collations of character sets":         {[]string{"character_set_collations", "utf8mb4=uca1400_ai_ci"}, nil, "character_set_collations is utf8mb4=uca1400_ai_ci, on {there} empty"},
+		"collations put back":                  {[]string{"character_set_collations", ""}, nil, ""},
+		"a setting that one side lacks":        {[]string{"local_infile", "ON"}, nil, ""},
+	} {
+		k := vars(tt.here...)
+		k.peer = vars(tt.there...).me
+		a, err := felt(t.Context(), k)
+		if err != nil || strings.Contains(a.is, "is ") != (tt.says != "") || !strings.Contains(a.is, tt.says) {
+			t.Errorf("%s: %q, %v; want %q", name, a.is, err, tt.says)
+		}
+	}
+}
+
 // TestAuroraIsToldFromTheRest: no lab has one, so the decision is held by what
 // its servers answer.
 func TestAuroraIsToldFromTheRest(t *testing.T) {

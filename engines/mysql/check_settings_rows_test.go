@@ -28,6 +28,8 @@ func settingTroubles() []trouble {
 		{id: "MY20", on: "green", green: []string{"set global sql_mode = 'NO_ENGINE_SUBSTITUTION'"}, level: caution, says: "sql_mode lacks ", gundo: []string{"set global sql_mode = default"}},
 		{id: "MY20", on: "green", green: []string{"set global time_zone = '+02:00'"}, level: caution, says: "1: time_zone is +02:00, on blue SYSTEM", gundo: []string{"set global time_zone = 'SYSTEM'"}},
 		{id: "MY20", on: "green", green: []string{"set global time_zone = '+02:00'"}, lists: map[string][]string{"expected_schema_diff": {"setting time_zone"}}, level: pass, gundo: []string{"set global time_zone = 'SYSTEM'"}},
+		{id: "MY20", on: "green", only: maria, green: []string{"set global innodb_snapshot_isolation = not @@global.innodb_snapshot_isolation"}, level: caution, says: "1: innodb_snapshot_isolation is ",
+			gundo: []string{"set global innodb_snapshot_isolation = default"}},
 		{id: "MY20/schemas", on: "green", only: my, green: []string{"alter database shop character set latin2"}, level: caution, says: "1: schema shop is utf8mb4 ", gundo: []string{"alter database shop character set utf8mb4"}},
 		{id: "MY20/schemas", on: "green", only: maria, green: []string{"alter database shop character set latin2"}, level: caution, says: "1: schema shop is latin1 ", gundo: []string{"alter database shop character set latin1"}},
 		{id: "MY20/zones", on: "green", green: []string{"insert into mysql.time_zone_name values ('Tur/Quoise', 1)"}, level: caution, says: "1 zones, on blue 0", gundo: []string{"delete from mysql.time_zone_name where name = 'Tur/Quoise'"}},

@@ -31,7 +31,7 @@ func settingTroubles() []trouble {
 		{id: "MY20", on: "green", only: maria, green: []string{"set global innodb_snapshot_isolation = not @@global.innodb_snapshot_isolation"}, level: caution, says: "1: innodb_snapshot_isolation is ",
 			gundo: []string{"set global innodb_snapshot_isolation = default"}},
 		{id: "MY20/schemas", on: "green", only: my, green: []string{"alter database shop character set latin2"}, level: caution, says: "1: schema shop is utf8mb4 ", gundo: []string{"alter database shop character set utf8mb4"}},
-		{id: "MY20/schemas", on: "green", only: maria, green: []string{"alter database shop character set latin2"}, level: caution, says: "1: schema shop is latin1 ", gundo: []string{"alter database shop character set latin1"}},
+		{id: "MY20/schemas", on: "green", only: maria, blue: []string{"alter database shop character set latin1"}, green: []string{"alter database shop character set latin2"}, level: caution, says: "1: schema shop is latin1 ", gundo: []string{"alter database shop character set latin1"}},
 		{id: "MY20/zones", on: "green", green: []string{"insert into mysql.time_zone_name values ('Tur/Quoise', 1)"}, level: caution, says: "1 zones, on blue 0", gundo: []string{"delete from mysql.time_zone_name where name = 'Tur/Quoise'"}},
 		{id: "MY21", on: "green", before: caution, green: []string{"set global replica_max_allowed_packet = 1048576"}, level: caution, says: "the applier takes rows up to 1 MB, blue sends up to ", gundo: []string{"set global replica_max_allowed_packet = 1073741824"}},
 		{id: "MY21", on: "green", before: caution, green: []string{"set global max_allowed_packet = 1048576"}, level: caution, says: "green takes packets up to 1 MB from clients", gundo: []string{"set global max_allowed_packet = default"}},

@@ -9,3 +9,8 @@ import "os"
 func reserve(*os.File, int64, int64) error { return nil }
 
 func checkDisk(string) error { return nil }
+
+// asksDisk: numbers of file systems differ from system to system.
+const asksDisk = false
+
+func lookAtDisk(string) (kind uint32, free int64, known bool, err error) { return 0, 0, false, nil }

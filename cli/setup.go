@@ -107,7 +107,7 @@ func secretOf(r runbooks.Ref, get env) (string, error) {
 
 // config makes a session's dependencies from the flags.
 func (c cutover) config(book *runbooks.Runbook, values runbooks.Values, get env) (session.Config, error) {
-	cfg := session.Config{Host: thisHost(), Clock: systemClock, Book: book, Values: values, Stepwise: c.window == "stepwise", Engines: registry(),
+	cfg := session.Config{Host: thisHost(), Clock: systemClock, Disk: audit.DiskConcerns, Book: book, Values: values, Stepwise: c.window == "stepwise", Engines: registry(),
 		DSN: map[engines.TargetID]string{}, Params: map[engines.TargetID]map[string]string{}, Secrets: map[string]string{},
 		Change: c.change, ChangeSaid: c.ticket.entry(), BreakLock: strings.TrimSpace(c.lock), Person: c.operator, Now: time.Now, Every: c.every, Tool: tool(), Emergency: emergencyDir(get)}
 	for _, t := range book.Targets {

@@ -32,6 +32,23 @@ func (s *Session) watch() {
 	s.alarm(now, doubt, Alarm{ID: "doubt", Level: WarningLevel, Text: "THE OUTCOME OF THE STEP IS UNCLEAR", Consequence: "nothing runs before v or d has settled it"})
 }
 
+// watchDisk tells once, at the beginning of a segment, what is doubtful about the
+// place where it is written.
+func (s *Session) watchDisk() {
+	if s.cfg.Disk == nil {
+		return
+	}
+	found, err := s.cfg.Disk(s.cfg.Dir)
+	if err != nil {
+		found = append(found, audit.DiskConcern{ID: "unknown", Text: err.Error(), Consequence: "nobody can say whether the record is on a local disk with room"})
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, c := range found {
+		s.alarm(s.cfg.Now(), true, Alarm{ID: "disk:" + c.ID, Level: WarningLevel, Text: c.Text, Consequence: c.Consequence})
+	}
+}
+
 // alarm raises an alarm while its cause is there, and writes a new one into the
 // record.
 func (s *Session) alarm(now time.Time, on bool, a Alarm) {

@@ -46,6 +46,8 @@ type Config struct {
 	Host      entries.Host // the machine and login, as the record names them
 	// Clock is what the system says about its own clock; nil where nobody can say.
 	Clock func() (entries.ClockState, bool)
+	// Disk is what is doubtful about the place of the record; nil: nobody looks.
+	Disk  func(dir string) ([]audit.DiskConcern, error)
 	Now   func() time.Time
 	Every time.Duration // sampling interval; 0: one second
 	Meter func() *Outage

@@ -20,6 +20,7 @@ func (s *Session) begin() {
 	if s.begun != nil {
 		close(s.begun)
 	}
+	s.watchDisk()
 	s.sampler.scope = s.scope
 	s.sampler.tick = s.roundDone
 	s.sampler.more = func(t engines.TargetID) []engines.Reading {

@@ -21,10 +21,11 @@ import (
 // senders are the functions that may hand a statement to a server, each with its
 // reason. Everything else in the program only plans, asks a Reader, or looks.
 var senders = map[string]string{
-	"session.(*execution).send":  "the executor: an action of a confirmed plan, behind its sealed intent",
-	"session.(*execution).batch": "the executor: a batch of a job that a confirmed plan repeats, behind its sealed intent",
-	"session.(*Session).ask":     "the question of a proof: it reads, and may be asked again",
-	"engines/enginetest.send":    "the contract of the engines, which no program holds",
+	"session.(*execution).send":      "the executor: an action of a confirmed plan, behind its sealed intent",
+	"session.(*execution).batch":     "the executor: a batch of a job that a confirmed plan repeats, behind its sealed intent",
+	"session.(*Session).ask":         "the question of a proof: it reads, and may be asked again",
+	"engines/enginetest.send":        "the contract of the engines, which no program holds",
+	"engines/enginetest.(*Steps).do": "tests of a shipped runbook's statements on one server",
 	// A console has no other door than the one for commands.
 	"engines/pgbouncer.(*Reader).show": "SHOW, on the reader's own connection",
 }

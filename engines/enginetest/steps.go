@@ -75,12 +75,12 @@ func (s *Steps) Send(a engines.Action, batches int) error {
 		}
 	}
 	if a.Repeat == nil {
-		_, err := s.Conn.Do(s.T.Context(), st)
+		_, err := s.do(st)
 		return err
 	}
 	st.Args = []string{"1000"}
 	for range batches {
-		res, err := s.Conn.Do(s.T.Context(), st)
+		res, err := s.do(st)
 		if err != nil || len(res.Rows) == 0 {
 			return err
 		}
@@ -88,10 +88,14 @@ func (s *Steps) Send(a engines.Action, batches int) error {
 	return nil
 }
 
+func (s *Steps) do(st engines.Statement) (engines.Result, error) {
+	return s.Conn.Do(s.T.Context(), st)
+}
+
 // Holds asks a proof once.
 func (s *Steps) Holds(p *engines.Proof) (bool, string) {
 	s.T.Helper()
-	res, err := s.Conn.Do(s.T.Context(), engines.Statement{Verb: engines.SQL, Text: p.Text, Limit: stepLimit})
+	res, err := s.do(engines.Statement{Verb: engines.SQL, Text: p.Text, Limit: stepLimit})
 	if err != nil {
 		s.T.Fatalf("%s: %v\n%s", p.Title, err, p.Text)
 	}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/turquoise-db/turquoise/lab"
 	"github.com/turquoise-db/turquoise/session"
@@ -21,7 +20,6 @@ func TestAServerIsGone(t *testing.T) {
 	var at string
 	var then func()
 	crash := func(c *session.Config) {
-		c.Every = 100 * time.Millisecond
 		c.Crash = func(point string) {
 			if point == at {
 				at = ""

@@ -176,6 +176,7 @@ func TestTheWayThereAndBackLosesNothing(t *testing.T) {
 	t.Parallel() // else its nights would run beside each other alone
 	for _, c := range courses() {
 		t.Run(c.name, func(t *testing.T) {
+			c.dear(t, "mysql")
 			t.Parallel()
 			n := newNightOn(t, c)
 			n.parted = max(n.parted, nightClients)

@@ -35,7 +35,7 @@ type labs struct{ m *testing.M }
 // atOnce is how many tests run side by side. They wait for servers and for gates
 // that must hold for a while longer than they compute. Those in which a time limit
 // of the product decides run alone.
-const atOnce = "3"
+const atOnce = "2"
 
 func (l labs) Run() int {
 	flag.Parse()

@@ -29,6 +29,15 @@ const (
 	ExtraLogged = "log_statement" // which statements its log holds: all, mod, ddl or none
 )
 
+// Keys of Extra of a service of AWS: whose credentials call it, as STS names them,
+// and in which region. All four are there or none: none where STS did not answer.
+const (
+	ExtraAWSAccount = "aws_account"
+	ExtraAWSCaller  = "aws_caller_arn"
+	ExtraAWSRegion  = "aws_region"
+	ExtraAWSUser    = "aws_user_id"
+)
+
 // Same reports whether two identities are the same running server and database.
 func (i Identity) Same(o Identity) bool {
 	return i.Engine == o.Engine && i.System == o.System && i.Host == o.Host &&

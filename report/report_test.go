@@ -123,6 +123,8 @@ func whole(t *testing.T) *night {
 	v := "-" + hostile
 	n.line(audit.Meta{}, entries.ParamSet{Name: "database", Source: "flag", Value: &v})
 	n.line(audit.Meta{By: audit.System, Target: "blue"}, entries.TargetBound{Role: "blue", Engine: "postgres", Version: "15.18", Host: "10.0.0.1", Port: 5432, Database: "app", SystemID: "71", Login: "turquoise", Trace: "none"})
+	n.line(audit.Meta{By: audit.System, Target: "router"}, entries.TargetBound{Role: "router", Engine: "route53", AWS: &entries.AWS{Account: "123456789012",
+		CallerARN: "arn:aws:sts::123456789012:assumed-role/ops/" + hostile, Region: "eu-central-1", UserID: "AROA:ada"}})
 	one := int64(1)
 	n.line(audit.Meta{By: audit.System}, entries.GaugeSample{From: "2026-11-21T02:00:00Z", EveryMS: 1000, Series: entries.List[entries.Series]{{Gauge: "blue/lag", Unit: "µs", V: entries.List[*int64]{&one, nil, &one}}}})
 	bad := n.line(audit.Meta{Step: "4.5", OK: audit.OK(false)}, entries.CheckResult{Check: "blue/lag", Kind: "gate", Is: "9 s", Want: "< 2s"})
@@ -193,6 +195,9 @@ func TestNothingSteersTheReader(t *testing.T) {
 	}
 	if !strings.Contains(page.String(), "&lt;script&gt;") {
 		t.Error("the page does not hold the hostile text at all: the test looks in the wrong place")
+	}
+	if !strings.Contains(page.String(), "AWS account 123456789012, eu-central-1, called by arn:aws:sts::123456789012:assumed-role/ops/") {
+		t.Error("the page does not tell whose credentials called AWS")
 	}
 	for _, outside := range []string{`src="http`, `href="http`, "url(", "@import"} {
 		if strings.Contains(page.String(), outside) {

@@ -32,7 +32,11 @@ func (l Line) Summary() string {
 		}
 		return b.Name + " = " + *b.Value
 	case entries.TargetBound:
-		return fmt.Sprintf("%s is %s %s at %s:%d/%s, id %s, as %s", b.Role, b.Engine, b.Version, b.Host, b.Port, b.Database, b.SystemID, b.Login)
+		text := fmt.Sprintf("%s is %s %s at %s:%d/%s, id %s, as %s", b.Role, b.Engine, b.Version, b.Host, b.Port, b.Database, b.SystemID, b.Login)
+		if a := b.AWS; a != nil {
+			text += fmt.Sprintf(", AWS account %s in %s, called by %s (user id %s)", a.Account, a.Region, a.CallerARN, a.UserID)
+		}
+		return text
 	case entries.CheckResult:
 		return strings.TrimSpace(fmt.Sprintf("%s %s %s: wanted %s, is %s", b.Level, b.Kind, b.Check, b.Want, b.Is))
 	case entries.VarCaptured:

@@ -36,3 +36,24 @@ func TestTheRecordTellsHowAServerWasReached(t *testing.T) {
 		}
 	}
 }
+
+// TestTheRecordTellsWhoseCredentialsCallAWS: all that STS said, or nothing.
+func TestTheRecordTellsWhoseCredentialsCallAWS(t *testing.T) {
+	v, dir := newServers(), t.TempDir()
+	v.who = func(id engines.TargetID) (engines.Identity, error) {
+		who, err := door{v, id}.same()
+		if id == "blue" {
+			who.Extra = map[string]string{engines.ExtraAWSAccount: "123456789012", engines.ExtraAWSCaller: "arn:aws:sts::123456789012:assumed-role/ops/alice",
+				engines.ExtraAWSRegion: "eu-central-1", engines.ExtraAWSUser: "AROA:alice"}
+		}
+		return who, err
+	}
+	begin(t, v, config(v, dir))
+	lines, es := bodies[entries.TargetBound](t, dir)
+	want := entries.AWS{Account: "123456789012", CallerARN: "arn:aws:sts::123456789012:assumed-role/ops/alice", Region: "eu-central-1", UserID: "AROA:alice"}
+	for i, b := range lines {
+		if is := es[i].Target == "blue"; is != (b.AWS != nil) || is && *b.AWS != want {
+			t.Errorf("%s: %+v", es[i].Target, b.AWS)
+		}
+	}
+}

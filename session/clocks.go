@@ -73,7 +73,11 @@ func (s *Session) boundBody(t runbooks.Target, id engines.Identity) entries.Targ
 	if v := id.Extra[engines.ExtraTLS]; v != "" {
 		line = &entries.TLS{Version: v, PeerSHA256: id.Extra[engines.ExtraPeer]}
 	}
-	return entries.TargetBound{Role: t.Colour, Engine: id.Engine, Version: id.Version, Host: id.Host, Port: int64(id.Port), Database: id.Database,
+	var cloud *entries.AWS
+	if a := id.Extra[engines.ExtraAWSAccount]; a != "" {
+		cloud = &entries.AWS{Account: a, CallerARN: id.Extra[engines.ExtraAWSCaller], Region: id.Extra[engines.ExtraAWSRegion], UserID: id.Extra[engines.ExtraAWSUser]}
+	}
+	return entries.TargetBound{AWS: cloud, Role: t.Colour, Engine: id.Engine, Version: id.Version, Host: id.Host, Port: int64(id.Port), Database: id.Database,
 		SystemID: id.System, Login: id.Login, Backend: id.Started, ReadOnly: &ro, Trace: trace, TLS: line,
 		ClockOffsetUS: c.offset.Microseconds(), ClockRttUS: c.rtt.Microseconds()}
 }

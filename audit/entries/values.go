@@ -145,6 +145,7 @@ type AWS struct {
 	Account   string `json:"account"`
 	CallerARN string `json:"caller_arn"`
 	Region    string `json:"region"`
+	UserID    string `json:"user_id"` // of STS: for a role, its id and the name of its session
 }
 
 // Error is a server's error after masking: codes and names, no row values.

@@ -15,6 +15,7 @@ import (
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
 	r53 "github.com/aws/aws-sdk-go-v2/service/route53"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go"
 
 	"github.com/turquoise-db/turquoise/engines"
@@ -75,6 +76,8 @@ type Conn struct {
 	at     place
 	params map[string]string
 	api    *r53.Client
+	sts    *sts.Client
+	caller map[string]string // who calls, as STS said; nil: not asked yet
 	meter  engines.Meter
 	aws    bool // the last Do went to the service
 	lost   bool
@@ -124,6 +127,11 @@ func (c *Conn) connect(ctx context.Context) error {
 	} else {
 		c.api = r53.NewFromConfig(cfg, func(o *r53.Options) {
 			if c.at.endpoint != "" {
+				o.BaseEndpoint = aws.String(c.at.endpoint)
+			}
+		})
+		c.sts = sts.NewFromConfig(cfg, func(o *sts.Options) {
+			if c.at.endpoint != "" && o.BaseEndpoint == nil { // AWS_ENDPOINT_URL_STS goes before
 				o.BaseEndpoint = aws.String(c.at.endpoint)
 			}
 		})
@@ -233,7 +241,7 @@ func (c *Conn) Identify(ctx context.Context) (engines.Identity, error) {
 		return fail(err)
 	}
 	id := engines.Identity{Engine: Name, Version: apiVersion, Major: 2013, System: "zone " + c.at.zone, Host: "route53.amazonaws.com", Port: 443,
-		Database: engines.Clean(aws.ToString(z.HostedZone.Name)), Login: "default credentials", Writable: true, Extra: map[string]string{}}
+		Database: engines.Clean(aws.ToString(z.HostedZone.Name)), Login: "default credentials", Writable: true, Extra: c.whose(ctx)}
 	if c.at.profile != "" {
 		id.Login = "profile " + c.at.profile
 	}

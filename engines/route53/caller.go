@@ -1,0 +1,36 @@
+package route53
+
+import (
+	"context"
+	"maps"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+
+	"github.com/turquoise-db/turquoise/engines"
+)
+
+// callerLimit is what STS may take. Its answer is for the record: a zone that can
+// be reached is worth a cutover also where STS cannot.
+const callerLimit = 3 * time.Second
+
+// whose says whose credentials call, for Identity.Extra. AWS asks for no permission
+// to answer. It is asked once for each client; without an answer the map is empty.
+func (c *Conn) whose(ctx context.Context) map[string]string {
+	if c.caller == nil {
+		c.caller = c.askCaller(ctx)
+	}
+	return maps.Clone(c.caller)
+}
+
+func (c *Conn) askCaller(ctx context.Context) map[string]string {
+	ctx, cancel := context.WithTimeout(ctx, callerLimit)
+	defer cancel()
+	who, err := c.sts.GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
+	if err != nil || aws.ToString(who.Account) == "" {
+		return map[string]string{}
+	}
+	return map[string]string{engines.ExtraAWSAccount: engines.Clean(aws.ToString(who.Account)), engines.ExtraAWSCaller: engines.Clean(aws.ToString(who.Arn)),
+		engines.ExtraAWSUser: engines.Clean(aws.ToString(who.UserId)), engines.ExtraAWSRegion: c.at.region}
+}

@@ -59,6 +59,30 @@ func endThoseSQL() string {
 	return replace(endSQL, "%NAME%", "end_sessions", "%LIST%", "users", "%WHO%", "FIND_IN_SET(user, users) > 0")
 }
 
+// barSQL closes a side to applications. SET GLOBAL read_only waits for every
+// statement that writes, and one that waits for a row waits for a transaction that
+// may do nothing for minutes, or that waits itself behind the closing: no server
+// sees a deadlock in that. So the first wait is short, then all who could be in
+// the way are ended, and the second is the session's own. Whoever meets the
+// closing with its COMMIT is told that nothing was kept; who is ended is told
+// nothing: that is why they are not ended first.
+const barSQL = `CREATE PROCEDURE tqctl.bar_writes(IN spared VARCHAR(2000), IN limit_s DECIMAL(6,2))
+BEGIN
+  DECLARE wait_s BIGINT DEFAULT @@session.lock_wait_timeout;
+  DECLARE closed INT DEFAULT 1;
+  DECLARE EXIT HANDLER FOR SQLEXCEPTION BEGIN SET SESSION lock_wait_timeout = wait_s; RESIGNAL; END;
+  SET SESSION lock_wait_timeout = 1;
+  BEGIN
+    DECLARE CONTINUE HANDLER FOR 1205 SET closed = 0;
+    SET GLOBAL read_only = ON;
+  END;
+  SET SESSION lock_wait_timeout = wait_s;
+  IF closed = 0 THEN
+    CALL tqctl.drain(spared, limit_s);
+    SET GLOBAL read_only = ON;
+  END IF;
+END`
+
 // controlCreate makes the table that carries the fence token, and the procedures
 // of the window. They exist before the copy, so that both sides have them.
 //
@@ -70,7 +94,7 @@ func (p plan) controlCreate() (engines.Parts, error) {
 	}
 	type routine struct{ name, what, text string }
 	table, columns := "fence", "token VARCHAR(64) PRIMARY KEY, at TIMESTAMP(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6)"
-	routines := []routine{{"drain", "ends sessions", drainSQL()}, {"raise_counters", "raises AUTO_INCREMENT", raiseSQL}}
+	routines := []routine{{"drain", "ends sessions", drainSQL()}, {"bar_writes", "closes a side to applications", barSQL}, {"raise_counters", "raises AUTO_INCREMENT", raiseSQL}}
 	if p.Change != nil {
 		table, columns = "progress", "what VARCHAR(200) PRIMARY KEY, last_key BIGINT NOT NULL, rows_done BIGINT NOT NULL DEFAULT 0, at TIMESTAMP(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6)"
 		routines = []routine{{"end_sessions", "ends the sessions of a version", endThoseSQL()}}
@@ -205,7 +229,7 @@ func (p plan) seed() (engines.Parts, error) {
 		load.Captures = append(load.Captures, engines.Capture{Var: varSeedIDs, Column: 2})
 	}
 	load.Proof = engines.Ask(p.To, "as many tables on both sides, and the control objects",
-		"SELECT ("+userTables+") = $1, (SELECT COUNT(*) FROM information_schema.routines WHERE routine_schema = 'tqctl')", "1 / 2")
+		"SELECT ("+userTables+") = $1, (SELECT COUNT(*) FROM information_schema.routines WHERE routine_schema = 'tqctl')", "1 / 3")
 	load.Proof.Binds = []engines.Bind{{Var: "seed_tables", Why: "number of tables on " + string(p.From) + ", counted before"}}
 	as := []engines.Action{count, engines.Checked(p.To, "the side is empty", userTables, "0"), empty, load}
 	if p.byID() && d.maria { // its dump names the ids behind the last table

@@ -14,6 +14,7 @@ import (
 // more often than that it never changes.
 const (
 	drainLimit  = 5 * time.Second
+	barLimit    = drainLimit + 4*time.Second // and the waits for the lock: 1 s, and the 3 s of every session of ours
 	writerEvery = 150 * time.Millisecond
 	writerLimit = 3 * time.Second
 )
@@ -21,7 +22,7 @@ const (
 // drain ends sessions by the procedure on the server: the account of each is
 // known there, and no list of ours gets old on the way.
 func (p plan) drain(on engines.TargetID) engines.Action {
-	a := engines.Act(on, "end every session that could write", "CALL tqctl.drain("+lit(strings.Join(p.spared(), ","))+", "+strconv.Itoa(int(drainLimit.Seconds()))+")")
+	a := engines.Act(on, "end every session that could write", p.call("drain"))
 	a.Limit = drainLimit + 2*time.Second
 	// A session leaves the list of sessions after its changes are taken back, so
 	// the procedure's answer is the proof for sessions; a client that comes again
@@ -32,12 +33,24 @@ func (p plan) drain(on engines.TargetID) engines.Action {
 	return a
 }
 
+// bar lets no application write, and ends those behind whose statements it
+// would wait: see barSQL.
+func (p plan) bar(on engines.TargetID) engines.Action {
+	a := engines.Proven(engines.Act(on, "applications cannot write on "+string(on), p.call("bar_writes")), engines.Ask(on, "read_only is on", "SELECT @@global.read_only", "1"))
+	a.Limit = barLimit
+	return a
+}
+
+// call is that of a procedure that ends sessions.
+func (p plan) call(procedure string) string {
+	return "CALL tqctl." + procedure + "(" + lit(strings.Join(p.spared(), ",")) + ", " + strconv.Itoa(int(drainLimit.Seconds())) + ")"
+}
+
 // freeze closes the side for applications first: what is in flight then fails at
 // its commit. The token is written before our own account is shut out too, and
 // the position is read after that: nothing can come behind it.
 func (p plan) freeze() (engines.Parts, error) {
-	shut := engines.Proven(engines.Act(p.From, "applications cannot write on "+string(p.From), "SET GLOBAL read_only = ON"),
-		engines.Ask(p.From, "read_only is on", "SELECT @@global.read_only", "1"))
+	shut := p.bar(p.From)
 	open := p.openSide(p.From)
 	if !p.routed() {
 		shut.Starts = engines.FreezeBegins
@@ -112,9 +125,7 @@ func (p plan) route() (engines.Parts, error) {
 	if !p.routed() {
 		open.Starts = engines.OpensGreen
 	}
-	shut := engines.Proven(engines.Act(p.To, "applications cannot write on "+string(p.To), "SET GLOBAL read_only = ON"),
-		engines.Ask(p.To, "read_only is on", "SELECT @@global.read_only", "1"))
-	back := engines.Undoing(1, shut, p.drain(p.To))
+	back := engines.Undoing(1, p.bar(p.To), p.drain(p.To))
 	return engines.Parts{Actions: []engines.Action{open}, Undo: back, Abort: append([]engines.Action(nil), back...)}, nil
 }
 

@@ -58,6 +58,7 @@ func TestTheWindow(t *testing.T) {
 			run  func(*testing.T)
 		}{
 			{"gauges", w.gaugesSee}, {"a commit in flight fails", w.commitInFlight}, {"a prepared transaction", w.preparedStops}, {"a locked table", w.lockedTableStops},
+			{"a queue for a row", w.rowQueueIsEnded},
 			{"counters", w.countersAreRaised}, {"a write on green", w.errantStops},
 		} {
 			if !t.Run(c.name, func(t *testing.T) { was := w.t; w.t = t; defer func() { w.t = was }(); c.run(t) }) {
@@ -150,8 +151,9 @@ func (w *walker) preparedStops(t *testing.T) {
 	exec(t, plain(t, w.l.Blue.DSN(lab.MySQLRoot, ""), ""), "XA ROLLBACK 'x1'", "")
 }
 
+// lockedTableStops: whoever is not ended can keep the side from being closed.
 func (w *walker) lockedTableStops(t *testing.T) {
-	a := w.app()
+	a := plain(t, w.l.Blue.DSN(lab.RoleTurquoise, lab.MySQLDatabase), "") // our own account
 	exec(t, a, "LOCK TABLES seats WRITE", "")
 	began := time.Now()
 	w.stops("error 1205")
@@ -159,6 +161,39 @@ func (w *walker) lockedTableStops(t *testing.T) {
 		t.Errorf("writers stood for %s behind a locked table", took)
 	}
 	exec(t, a, "UNLOCK TABLES", "")
+}
+
+// rowQueueIsEnded: one session waits for a row of another, which does nothing.
+// The closing waits for the first, and the server sees no deadlock in that: the
+// window has to end both, and goes through.
+func (w *walker) rowQueueIsEnded(t *testing.T) {
+	holder, queued := w.app(), w.app()
+	exec(t, holder, "INSERT INTO seats (who) VALUES ('hot')", "")
+	exec(t, holder, "SET autocommit = 0", "")
+	exec(t, holder, "UPDATE seats SET who = 'held' WHERE who = 'hot'", "")
+	ended := make(chan error, 1)
+	go func() {
+		_, err := queued.ExecContext(context.WithoutCancel(t.Context()), "UPDATE seats SET who = 'queued' WHERE who = 'hot'")
+		ended <- err
+	}()
+	until(t, "the second waits for the row", func() (bool, error) {
+		return w.rows("blue", "SELECT COUNT(*) FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'") == "1", nil
+	})
+	w.attempt++
+	p := w.window("blue", "green")
+	begun, err := w.try(p.Actions, nil)
+	if err != nil {
+		t.Errorf("a queue for a row stopped the window: %v", err)
+	}
+	t.Logf("closed after %s", w.took["applications cannot write on blue"])
+	w.abort(p, begun)
+	if err := <-ended; err == nil {
+		t.Error("the session that waited was let through")
+	}
+	if got := w.rows("blue", "SELECT COUNT(*) FROM shop.seats WHERE who IN ('held', 'queued')"); got != "0" {
+		t.Errorf("%s changes were kept of transactions that were ended", got)
+	}
+	exec(t, w.app(), "DELETE FROM seats WHERE who = 'hot'", "")
 }
 
 // countersAreRaised: numbers of a transaction that was taken back are not handed

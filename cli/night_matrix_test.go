@@ -3,6 +3,7 @@ package cli
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -58,6 +59,8 @@ func (n *night) life(task childTask, settled func(childDone)) (killed string, do
 		case says.Settled != nil:
 			settled(*says.Settled)
 			_, _ = io.WriteString(in, "go on\n") // a child that is gone is seen below
+		case says.Again != "":
+			n.t.Logf("confirmed again after its abort: step %s", says.Again)
 		case says.Full:
 			n.emptied()
 			_, _ = io.WriteString(in, "go on\n")
@@ -142,6 +145,31 @@ func TestKilledOnTheWayOut(t *testing.T) {
 				t.Errorf("killed at %d boundaries only: %q", len(seen), seen)
 			}
 		})
+	}
+}
+
+// TestAnAbortedWindowIsConfirmedAgain: only one that was taken back, twice at most.
+func TestAnAbortedWindowIsConfirmedAgain(t *testing.T) {
+	aborted := fmt.Errorf("%w at step 5", lab.ErrStopped)
+	for _, c := range []struct {
+		name         string
+		ends         []error // of one walk after the other
+		back         string
+		walks, tells int
+		want         error
+	}{
+		{"it goes through", []error{nil}, "5: why", 1, 0, nil},
+		{"once", []error{aborted, nil}, "5: why", 2, 1, nil},
+		{"too often", []error{aborted, aborted, aborted, nil}, "5: why", 3, 2, aborted},
+		{"not taken back", []error{aborted, nil}, "", 1, 0, aborted},
+		{"another error", []error{io.ErrUnexpectedEOF, nil}, "5: why", 1, 0, io.ErrUnexpectedEOF},
+	} {
+		walks, tells := 0, 0
+		err := walkAgain(func() error { walks++; return c.ends[walks-1] }, func() string { return c.back },
+			func(why string) error { tells++; return nil })
+		if !errors.Is(err, c.want) || walks != c.walks || tells != c.tells {
+			t.Errorf("%s: %v after %d walks, told %d times; want %v, %d, %d", c.name, err, walks, tells, c.want, c.walks, c.tells)
+		}
 	}
 }
 

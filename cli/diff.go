@@ -18,6 +18,7 @@ import (
 	"github.com/turquoise-db/turquoise/engines"
 	"github.com/turquoise-db/turquoise/engines/mysql"
 	"github.com/turquoise-db/turquoise/engines/postgres"
+	"github.com/turquoise-db/turquoise/session"
 )
 
 // The statuses of diff are those of diff(1).
@@ -44,6 +45,7 @@ type diff struct {
 	json        bool
 	values      bool
 	dataOnly    bool
+	record      string
 	quiet       bool
 }
 
@@ -57,7 +59,8 @@ once, and name the rows that are missing, extra or different. A row that differs
 is looked at again after green has had all that blue had; one that is on its way
 is no difference. Schema and sequences are compared too. Nothing is written.
 
-Keys are shown, values only with --show-values. The numbers of --workers,
+Keys are shown, values only with --show-values; with --record the record of an open
+session says that they were, and holds none of them. The numbers of --workers,
 --max-active, --critical-active and --max-waiting can be changed while it runs:
 write lines such as "workers 4" or "max-active 20" into the file of --control.
 
@@ -93,6 +96,7 @@ not be told.`,
 	f.StringVar(&d.repair, "repair-sql", "", "print statements that would make this side (blue or green) like the other one; never runs them")
 	f.BoolVar(&d.json, "json", false, "print the report as JSON")
 	f.BoolVar(&d.values, "show-values", false, "show the values of differing rows")
+	f.StringVar(&d.record, "record", "", "folder of the open session whose record is to say that values were shown; with --show-values")
 	f.BoolVar(&d.dataOnly, "data-only", false, "compare neither schema nor sequences")
 	f.BoolVar(&d.quiet, "quiet", false, "no progress")
 	return c
@@ -112,6 +116,9 @@ func (a *App) diff(ctx context.Context, d diff) error {
 	}
 	if report.Blue.Server != "" {
 		report.Strength = o.Strength.Chance()
+		if lerr := d.looked(report); lerr != nil {
+			return exit(exitBlind, lerr)
+		}
 		if perr := a.printDiff(d, report); perr != nil {
 			return exit(exitBlind, perr)
 		}
@@ -125,6 +132,34 @@ func (a *App) diff(ctx context.Context, d diff) error {
 		return nil
 	}
 	return exit(exitBlind, nil)
+}
+
+// looked leaves word for the record that values are about to be shown. If it cannot,
+// none are.
+func (d diff) looked(report tablediff.Report) error {
+	rows, tables := int64(0), []string{}
+	for _, t := range report.Tables {
+		n := rows
+		for _, s := range t.Samples {
+			if s.Blue != nil || s.Green != nil {
+				rows++
+			}
+		}
+		if rows > n {
+			tables = append(tables, t.Table)
+		}
+	}
+	if d.record == "" || rows == 0 {
+		return nil
+	}
+	what := fmt.Sprintf("values of rows that differ, in %d tables, by turquoise diff", len(tables))
+	if len(tables) == 1 {
+		what = "values of rows that differ of " + tables[0] + ", by turquoise diff"
+	}
+	if err := session.LeaveLook(d.record, session.Looked{By: osUser(), What: what, Rows: rows}); err != nil {
+		return &engines.Error{Op: "note that values are shown", Object: d.record, Err: err, Next: "name the folder of the open session, or leave --show-values out"}
+	}
+	return nil
 }
 
 func (a *App) printDiff(d diff, report tablediff.Report) error {
@@ -178,6 +213,14 @@ func (a *App) diffOptions(d diff) (compare.Options, error) {
 		return o, err
 	}
 	o.Digests = e.Digests
+	if d.record != "" {
+		if !d.values {
+			return o, usage("add --show-values, or leave it out", "--record: there is nothing to be said in a record")
+		}
+		if _, err := sidOf(d.record); err != nil {
+			return o, usage("name the folder that holds the record's log", "--record %s: %v", d.record, err)
+		}
+	}
 	if o.Strength, err = engines.ParseStrength(d.strength); err != nil {
 		return o, usage("give 64 or sha256", "--strength %s: there is no such strength", d.strength)
 	}

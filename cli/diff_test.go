@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -82,13 +83,14 @@ func TestTheWindowMovesNothingThatIsNotEqual(t *testing.T) {
 	// later it takes the window back.
 	err := n.walk(s, lab.WalkOptions{Until: "5"})
 	gate := err != nil && strings.Contains(err.Error(), "green/data_doubts_count")
-	if !gate && (!errors.Is(err, lab.ErrStopped) || !strings.Contains(err.Error(), "public.notes (7)")) {
+	if !gate && (!errors.Is(err, lab.ErrStopped) || !strings.Contains(err.Error(), "public.notes (key ")) {
 		t.Fatalf("the window went on: %v", err)
 	}
 	if st := s.State(); st.Writes != "blue" || !gate && st.Step("5").Phase != steps.Undone {
 		t.Fatalf("writes on %s, step %s", st.Writes, st.Step("5").Phase)
 	}
 	n.flows("after the window was taken back")
+	keysAreShownOnRequest(t, s)
 	spoil(was)
 	if err := n.walk(s, lab.WalkOptions{Until: "6.7"}); err != nil {
 		t.Fatal(err)
@@ -103,6 +105,72 @@ func TestTheWindowMovesNothingThatIsNotEqual(t *testing.T) {
 	}
 	n.compare(s)
 	poolerTells(t, n, s)
+}
+
+// keysAreShownOnRequest: a screen has rows that differ by mark, by key only once
+// somebody asked; the record says that he did, and holds no key.
+func keysAreShownOnRequest(t *testing.T, s *session.Session) {
+	t.Helper()
+	me := s.Handle(session.Person{Name: "script", Role: "operator"})
+	news, end := me.Subscribe()
+	defer end()
+	asked := false
+	limit := time.NewTimer(30 * time.Second)
+	defer limit.Stop()
+	for shown := false; !shown; {
+		var st session.Snapshot
+		select {
+		case st = <-news:
+		case <-limit.C:
+			t.Fatal("the row was never shown")
+		}
+		c := st.Compared
+		if c == nil || len(c.Differ) == 0 {
+			continue
+		}
+		if strings.Contains(strings.Join(c.Differ, ""), "(7)") || !asked && len(c.Keys) > 0 {
+			t.Errorf("keys that nobody asked for: %q %q", c.Differ, c.Keys)
+		}
+		if !asked {
+			asked = true
+			if err := me.Do(t.Context(), session.Intent{Command: steps.Reveal{}}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		shown = strings.Contains(strings.Join(c.Keys, ""), " = public.notes (7)")
+	}
+	rec, err := os.ReadFile(filepath.Join(s.Dir(), "0001.jsonl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(string(rec), "notes (7)") || !strings.Contains(string(rec), `"type":"view.detail"`) || !strings.Contains(string(rec), `"rows":1,"what":"keys of rows`) {
+		t.Error("the record holds the key of a row, or does not say that it was shown")
+	}
+}
+
+// lookIsNoted: word that values are shown lies beside the record before they are;
+// where it cannot, none are shown.
+func lookIsNoted(t *testing.T, run func(...string) (tablediff.Report, string, int)) {
+	t.Helper()
+	dir := shortNight(t)
+	if _, all, _ := run("--show-values", "--record", dir); !strings.Contains(all, "green owner = someone") {
+		t.Errorf("values were asked for:\n%s", all)
+	}
+	notes, err := filepath.Glob(filepath.Join(dir, "requests", "look-*.json"))
+	if err != nil || len(notes) != 1 {
+		t.Fatalf("notes %q, %v", notes, err)
+	}
+	if text, err := os.ReadFile(notes[0]); err != nil || !strings.Contains(string(text), `"what":"values of rows that differ of public.accounts, by turquoise diff","rows":2`) || strings.Contains(string(text), "someone") {
+		t.Errorf("the note is %s, %v", text, err)
+	}
+	if err := errors.Join(os.RemoveAll(filepath.Join(dir, "requests")), os.WriteFile(filepath.Join(dir, "requests"), nil, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{{"--show-values", "--record", dir}, {"--show-values", "--record", t.TempDir()}, {"--record", dir}} {
+		if _, all, code := run(args...); strings.Contains(all, "someone") || code == exitDiffers {
+			t.Errorf("%q: status %d\n%s", args, code, all)
+		}
+	}
 }
 
 // TestDiffSaysWhatItFound runs the verb as it is typed: equal, different,
@@ -137,6 +205,7 @@ func TestDiffSaysWhatItFound(t *testing.T) {
 	if _, all, _ := run("--show-values"); !strings.Contains(all, "green owner = someone") {
 		t.Errorf("values were asked for:\n%s", all)
 	}
+	lookIsNoted(t, run)
 	if _, all, _ := run("--repair-sql", "green", "--data-only"); !strings.Contains(all, `UPDATE "public"."accounts" SET "owner" = 'owner 7'`) || !strings.Contains(all, "turquoise never runs them") {
 		t.Errorf("repair:\n%s", all)
 	}

@@ -23,6 +23,7 @@ type Sides struct {
 	Keep        string // folder for what must outlive the process; empty: nothing is kept
 	Now         func() time.Time
 	Say         func(bad bool, text string)
+	Name        func(engines.RowChange) string // of a row in answers, which go into records; nil: by its key
 }
 
 // Door performs the comparing actions of a plan: it reads both sides, follows
@@ -323,7 +324,7 @@ func (d *Door) compare(ctx context.Context, order engines.CompareOrder) ([]strin
 		}
 	}
 	began := s.Now()
-	w, _, err = NewFollower(ctx, Follow{Options: o, BlueLog: log(s.Blue), GreenLog: log(s.Green), Keep: d.file(), Begun: d.watch, Say: func(text string) { s.Say(true, text) }})
+	w, _, err = NewFollower(ctx, Follow{Options: o, BlueLog: log(s.Blue), GreenLog: log(s.Green), Keep: d.file(), Begun: d.watch, Name: s.Name, Say: func(text string) { s.Say(true, text) }})
 	if err != nil {
 		return nil, err
 	}

@@ -17,9 +17,10 @@ import (
 type Follow struct {
 	Options
 	BlueLog, GreenLog func(ctx context.Context, tables []engines.TableDigest, from string) (engines.Tracker, error)
-	Say               func(text string) // what a person should see; may be nil
-	Begun             func(*Follower)   // told before anything is read, so that it can be watched; may be nil
-	Keep              string            // file that keeps what is verified, to go on after a crash; empty: nothing is kept
+	Say               func(text string)              // what a person should see; may be nil
+	Name              func(engines.RowChange) string // of a row, in errors and in what is said; nil: table and key as they are
+	Begun             func(*Follower)                // told before anything is read, so that it can be watched; may be nil
+	Keep              string                         // file that keeps what is verified, to go on after a crash; empty: nothing is kept
 }
 
 // Named constants of following.
@@ -185,7 +186,9 @@ func (w *Follower) baseline(ctx context.Context) error {
 	return nil
 }
 
-func differs(rows []engines.RowChange) error { return fmt.Errorf("%w: %s", ErrDiffers, named(rows)) }
+func (w *Follower) differs(rows []engines.RowChange) error {
+	return fmt.Errorf("%w: %s", ErrDiffers, w.named(rows))
+}
 
 // ticks verifies what changed, again and again.
 func (w *Follower) ticks() {
@@ -214,10 +217,10 @@ func (w *Follower) ticks() {
 			return
 		}
 		if len(failing) > 0 {
-			w.once("differs: " + named(failing))
+			w.once("differs: " + w.named(failing))
 		}
 		if count > 0 {
-			w.once("written on green and not through replication: " + named(foreign[:min(len(foreign), 5)]))
+			w.once("written on green and not through replication: " + w.named(foreign[:min(len(foreign), 5)]))
 		}
 	}
 }
@@ -233,10 +236,17 @@ func (w *Follower) once(text string) {
 	}
 }
 
-func named(rs []engines.RowChange) string {
+// PlainRow names a row by its table and its key as they are: a value of the data.
+func PlainRow(r engines.RowChange) string { return r.Table + " (" + strings.Join(r.Key, ", ") + ")" }
+
+func (w *Follower) named(rs []engines.RowChange) string {
+	name := w.f.Name
+	if name == nil {
+		name = PlainRow
+	}
 	out := make([]string, len(rs))
 	for i, r := range rs {
-		out[i] = r.Table + " (" + strings.Join(r.Key, ", ") + ")"
+		out[i] = name(r)
 	}
 	slices.Sort(out)
 	return strings.Join(slices.Compact(out), "; ")

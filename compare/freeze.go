@@ -70,7 +70,7 @@ func (w *Follower) judge() error {
 	case lost != nil:
 		return lost
 	case open > 0:
-		return fmt.Errorf("%w: %d rows: %s", ErrDiffers, open, named(failing))
+		return fmt.Errorf("%w: %d rows: %s", ErrDiffers, open, w.named(failing))
 	}
 	for n, why := range wholes {
 		return fmt.Errorf("%w: %s: %s, and it is not the same as a whole", ErrDiffers, n, why)
@@ -78,7 +78,7 @@ func (w *Follower) judge() error {
 	// A foreign write that left both sides alike is no difference, but green was
 	// open to someone: that is for a person to judge, and is said.
 	if count > 0 && w.f.Say != nil {
-		w.f.Say(fmt.Sprintf("%v: %d times: %s", errForeign, count, named(foreign[:min(len(foreign), 5)])))
+		w.f.Say(fmt.Sprintf("%v: %d times: %s", errForeign, count, w.named(foreign[:min(len(foreign), 5)])))
 	}
 	return nil
 }

@@ -110,7 +110,7 @@ func (w *Follower) caughtUp(ctx context.Context) error {
 		case lost != nil:
 			return lost
 		case len(failing) > 0:
-			return differs(failing)
+			return w.differs(failing)
 		case told && open == 0 && len(wholes) == 0:
 			return nil
 		}

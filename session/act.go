@@ -30,7 +30,7 @@ func (s *Session) act(ctx context.Context, who Person, in Intent) error {
 		return s.verify(ctx, who, v)
 	}
 	if _, ok := in.Command.(steps.End); ok {
-		s.takeExports()
+		s.takeNotes()
 		s.settleAnchors()
 	}
 	if _, ok := in.Command.(steps.Arm); ok {
@@ -104,6 +104,10 @@ func (s *Session) carryOut(in Intent, evs []steps.Event, ev steps.Evidence, next
 	if _, err := s.commit(evs...); err != nil {
 		return err
 	}
+	if len(ev.Rows) > 0 { // not before the record says so
+		s.revealed = ev.Rows
+		s.changed()
+	}
 	s.writeRequests(evs)
 	s.remember(evs, in)
 	return s.granted(evs)
@@ -116,6 +120,9 @@ func (s *Session) evidence(who Person, in Intent) steps.Evidence {
 		Seen: int64(in.Seen.Entry), SeenStep: in.Seen.Step, Attempt: in.Seen.Attempt,
 		ShownMS: in.ShownMS, W: in.Width, H: in.Height, Way: s.wayBack().State,
 		Now: s.cfg.Now(), ByVoice: in.ByVoice,
+	}
+	if _, ok := in.Command.(steps.Reveal); ok {
+		ev.Rows = s.namedRows()
 	}
 	it, ok := s.state.Current()
 	if !ok {

@@ -2,6 +2,9 @@ package session
 
 import (
 	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
 	"maps"
 	"slices"
 	"strings"
@@ -31,7 +34,7 @@ func (s *Session) openCompare(ctx context.Context, on engines.TargetID) (engines
 			r.Ctx = ctx
 			return r
 		},
-		Say: s.tellOfData,
+		Say: s.tellOfData, Name: s.markRow,
 	})
 	if err != nil {
 		return nil, err
@@ -77,7 +80,7 @@ func (s *Session) lookAtData() *Compared {
 	}
 	p := st.Progress
 	c := &Compared{Reading: !st.Read, Rows: st.Rows, Total: p.Total, Rate: p.Rate(), Elapsed: p.Elapsed, Held: p.Held, Pace: pace.String(), Dirty: st.Dirty,
-		Verified: st.Verified, VerifiedAt: st.VerifiedAt, Behind: st.Behind, Foreign: st.Foreign, Differ: named(st.Failing), Strangers: named(st.Strangers)}
+		Verified: st.Verified, VerifiedAt: st.VerifiedAt, Behind: st.Behind, Foreign: st.Foreign, Differ: s.marked(st.Failing), Strangers: s.marked(st.Strangers), Keys: s.revealed}
 	if eta, ok := p.ETA(); ok {
 		c.ETA = eta
 	}
@@ -95,10 +98,40 @@ func (s *Session) lookAtData() *Compared {
 	return c
 }
 
-func named(rows []engines.RowChange) []string {
+// markRow names a row without its key, which is a value of the data: by the table
+// and the beginning of HMAC-SHA256(k, "pk" 0x00 table 0x00 key), so that one sees
+// the same row in two places. Where k was deleted only the table is named.
+func (s *Session) markRow(r engines.RowChange) string {
+	if s.hmacKey == nil {
+		return r.Table + " (key withheld)"
+	}
+	h := hmac.New(sha256.New, s.hmacKey)
+	h.Write([]byte("pk\x00" + r.Table + "\x00" + strings.Join(r.Key, ", ")))
+	return r.Table + " (key " + hex.EncodeToString(h.Sum(nil))[:markDigits] + ")"
+}
+
+// markDigits are enough that no two rows of a night look the same by chance.
+const markDigits = 16
+
+func (s *Session) marked(rows []engines.RowChange) []string {
 	out := make([]string, len(rows))
 	for i, r := range rows {
-		out[i] = r.Table + " (" + strings.Join(r.Key, ", ") + ")"
+		out[i] = s.markRow(r)
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// namedRows are the rows that stand against the data being equal, by mark and by
+// key, for somebody who asked to see them.
+func (s *Session) namedRows() []string {
+	st, ok := s.following()
+	if !ok {
+		return nil
+	}
+	var out []string
+	for _, r := range append(slices.Clone(st.Failing), st.Strangers...) {
+		out = append(out, s.markRow(r)+" = "+compare.PlainRow(r))
 	}
 	slices.Sort(out)
 	return slices.Compact(out)

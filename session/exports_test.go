@@ -21,7 +21,10 @@ func TestAnExportOfAnOpenSessionStandsInItsRecord(t *testing.T) {
 	if err := session.LeaveExport(dir, session.Exported{By: "eve", Format: "bundle", SHA256: sum, To: "night.tqz", Redacted: []int64{3}}); err != nil {
 		t.Fatal(err)
 	}
-	for name, text := range map[string]string{"export-a.json": "{", "export-b.json": `{"by":"x","format":"html","sha256":"../..","to":"y"}`, "export-c.json": strings.Repeat(" ", 1<<20)} {
+	if err := session.LeaveLook(dir, session.Looked{By: "eve", What: "values of rows that differ of public.accounts, by turquoise diff", Rows: 3}); err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{"export-a.json": "{", "export-b.json": `{"by":"x","format":"html","sha256":"../..","to":"y"}`, "export-c.json": strings.Repeat(" ", 1<<20), "look-a.json": `{"by":"eve","what":"x","rows":0}`} {
 		if err := os.WriteFile(filepath.Join(dir, "requests", name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -39,11 +42,11 @@ func TestAnExportOfAnOpenSessionStandsInItsRecord(t *testing.T) {
 	}
 	var got []string
 	for _, e := range rec.Entries {
-		if e.Type == "export.created" {
+		if e.Type == "export.created" || e.Type == "view.detail" {
 			got = append(got, e.By+" "+string(e.Body))
 		}
 	}
-	if want := `eve {"format":"bundle","redacted":[3],"sha256":"` + sum + `","to":"night.tqz"}`; strings.Join(got, "|") != want {
+	if want := `eve {"format":"bundle","redacted":[3],"sha256":"` + sum + `","to":"night.tqz"}|eve {"rows":3,"what":"values of rows that differ of public.accounts, by turquoise diff"}`; strings.Join(got, "|") != want {
 		t.Errorf("the record has %q, want %s", got, want)
 	}
 	if r := entries.Verify(dir, audit.VerifyOptions{}); len(r.Findings) > 0 {

@@ -45,7 +45,7 @@ func (s *Session) begin() {
 			case <-t.C:
 				if n%4 == 0 {
 					s.takeSigned()
-					s.takeExports()
+					s.takeNotes()
 				}
 				s.mu.Lock()
 				if n%4 == 0 { // the screens' clock: at least one frame a second
@@ -347,6 +347,8 @@ func denied(c steps.Command, why error) audit.Body {
 		name = "hold"
 	case steps.Settle:
 		name = "decide"
+	case steps.Reveal:
+		name = "show keys"
 	case steps.TakeBack:
 		name = "take back"
 	case steps.BackOut:

@@ -296,9 +296,10 @@ type Compared struct {
 	Verified   string        // position of blue up to which everything is verified
 	VerifiedAt time.Time
 	Behind     time.Duration // for how long a log was not read up to where its server was
-	Differ     []string      // rows that differ and do not move, by key
+	Differ     []string      // rows that differ and do not move, by mark
 	Foreign    int           // writes on green that did not come from blue
-	Strangers  []string      // some of them, by key
+	Strangers  []string      // some of them, by mark
+	Keys       []string      `json:"-"` // rows by mark and key, as they were when somebody asked; never sent to who looks on
 	Unvouched  []string      // what following cannot vouch for, with the reason
 	Lost       string        // why the changes are not known any more
 	Tables     []ComparedTable

@@ -51,6 +51,7 @@ type Evidence struct {
 	Same     map[string]string         // target → what changed about its identity; empty if all are the bound ones
 	Now      time.Time                 // of the session's clock
 	Signed   *Signed                   // for Approve: what was found out about the signature; nil: nobody can
+	Rows     []string                  // for Reveal: rows by key, as they would be shown
 	ByVoice  bool                      // for Answer: another person's word, written down by this one
 }
 
@@ -86,6 +87,8 @@ func Decide(s State, c Command, ev Evidence) ([]Event, error) {
 		return decidePace(s, c, ev)
 	case Throttle:
 		return decideThrottle(s, c, ev)
+	case Reveal:
+		return decideReveal(s, ev)
 	case Settle:
 		return decideSettle(s, c, ev)
 	case TakeBack:
@@ -127,6 +130,16 @@ func decideThrottle(s State, c Throttle, ev Evidence) ([]Event, error) {
 	}
 	it, _ := s.Current()
 	return []Event{event(ev.By, it.Step.ID, 0, entries.Note{Text: "pace of the comparison: " + c.Limits})}, nil
+}
+
+// decideReveal leaves a line in the record: that values of the data were on a
+// screen, how many, and none of them.
+func decideReveal(s State, ev Evidence) ([]Event, error) {
+	if len(ev.Rows) == 0 {
+		return nil, refuse("go on", "no row is named now")
+	}
+	it, _ := s.Current()
+	return []Event{event(ev.By, it.Step.ID, 0, entries.ViewDetail{What: "keys of rows that differ or were written on green by others", Rows: int64(len(ev.Rows))})}, nil
 }
 
 // free refuses what may not happen now, whoever asks.

@@ -83,6 +83,9 @@ type (
 	// Throttle changes how much of the servers a running comparison may take, in words
 	// such as "workers 4 max-active 20".
 	Throttle struct{ Limits string }
+	// Reveal shows the keys of the rows that differ as they are; that they were shown
+	// goes into the record, they do not.
+	Reveal struct{}
 	// Ack acknowledges an alarm.
 	Ack struct{ Alarm string }
 	// Interrupt asks the running step to stop: cancel what can be cancelled.
@@ -157,6 +160,7 @@ func (Hold) command()      {}
 func (Pace) command()      {}
 func (Note) command()      {}
 func (Throttle) command()  {}
+func (Reveal) command()    {}
 func (Ack) command()       {}
 func (Interrupt) command() {}
 func (Verify) command()    {}

@@ -134,8 +134,9 @@ func comparedList(c *session.Compared, w int) []line {
 			}
 		}
 	}
-	section(red, "DIFFERENT, BY KEY", c.Differ)
+	section(red, "DIFFERENT: K SHOWS THE KEYS", c.Differ)
 	section(amber, "WRITTEN ON GREEN, NOT BY REPLICATION", c.Strangers)
+	section(text, "KEYS, SHOWN ON REQUEST AND ON RECORD", c.Keys)
 	section(amber, "NOT VOUCHED FOR BY FOLLOWING", c.Unvouched)
 	tables := slices.Clone(c.Tables)
 	slices.SortStableFunc(tables, func(a, b session.ComparedTable) int { return cmp.Compare(tableRank(a), tableRank(b)) })

@@ -40,8 +40,8 @@ func followed() session.Snapshot {
 	s.Rows = session.RowTile{Tables: 14, Blue: 31_206_771, Green: 31_206_771, Differ: 1, Exact: true}
 	c := *s.Compared
 	c.Reading, c.Rows, c.Dirty, c.Verified, c.VerifiedAt = false, 31_206_771, 41, "4A/9C01F2B8", night.Add(-time.Second)
-	c.Differ, c.Foreign = []string{"public.orders (918 221)"}, 1
-	c.Strangers = []string{"public.stock (DE-114, 7)"}
+	c.Differ, c.Foreign = []string{"public.orders (key 9182217c0f3a4d5e)"}, 1
+	c.Strangers = []string{"public.stock (key 00de114a7b1c2d3e)"}
 	c.Unvouched = append([]string{"public.session_cache: its changes cannot be followed: compared as a whole at the freeze"}, c.Unvouched...)
 	c.Tables = append([]session.ComparedTable{}, c.Tables...)
 	for i := range c.Tables {
@@ -86,7 +86,7 @@ func TestGoldenComparison(t *testing.T) {
 func TestTheComparisonSaysWhatIsNotProven(t *testing.T) {
 	for _, sz := range [][2]int{{80, 24}, {100, 32}, {120, 40}, {150, 36}, {170, 46}} {
 		r := zoomedRig(t, followed(), sz[0], sz[1])
-		for _, want := range []string{"1 row differs", "4A/9C01F2B8", "workers 2", "918 221"} {
+		for _, want := range []string{"1 row differs", "4A/9C01F2B8", "workers 2", "9182217c0f3a4d5e"} {
 			if !strings.Contains(r.frame(), want) {
 				t.Errorf("%dx%d: no %q\n%s", sz[0], sz[1], want, r.frame())
 			}
@@ -96,7 +96,7 @@ func TestTheComparisonSaysWhatIsNotProven(t *testing.T) {
 			r.typed("j")
 			all += r.frame()
 		}
-		for _, want := range []string{"DE-114, 7", "session_cache: its changes cannot be followed", "large objects", "public.warehouses", "public.accounts"} {
+		for _, want := range []string{"00de114a7b1c2d3e", "session_cache: its changes cannot be followed", "large objects", "public.warehouses", "public.accounts"} {
 			if !strings.Contains(all, want) {
 				t.Errorf("%dx%d: %q cannot be scrolled to", sz[0], sz[1], want)
 			}
@@ -113,6 +113,33 @@ func TestTheComparisonSaysWhatIsNotProven(t *testing.T) {
 	held.Compared = &c
 	if f := zoomedRig(t, held, 120, 40).frame(); strings.Contains(f, "✓ equal") || !strings.Contains(f, "UNKNOWN NOW") {
 		t.Errorf("what is not known is shown as equal:\n%s", f)
+	}
+}
+
+// TestKeysAreShownOnRequest: K asks for them, and what the session shows is told
+// apart from the marks; where no row is named the key is off.
+func TestKeysAreShownOnRequest(t *testing.T) {
+	s := followed()
+	r := zoomedRig(t, s, 120, 40)
+	if strings.Contains(r.frame(), "SHOWN ON REQUEST") || !strings.Contains(r.frame(), "K SHOWS THE KEYS") {
+		t.Errorf("before anybody asked:\n%s", r.frame())
+	}
+	r.pass(deadFor)
+	r.typed("K")
+	if _, ok := r.last().Command.(steps.Reveal); !ok {
+		t.Fatalf("sent %+v", r.last())
+	}
+	c := *s.Compared
+	c.Keys = []string{"public.orders (key 918221ab) = public.orders (4711)"}
+	s.Compared = &c
+	if f := zoomedRig(t, s, 120, 40).frame(); !strings.Contains(f, "KEYS, SHOWN ON REQUEST AND ON RECORD") || !strings.Contains(f, "public.orders (4711)") {
+		t.Errorf("after it was asked:\n%s", f)
+	}
+	off := newRig(t, reads(), 120, 40)
+	off.pass(deadFor)
+	off.typed("K")
+	if len(off.sess.got) > 0 {
+		t.Error("keys of nothing can be asked for")
 	}
 }
 

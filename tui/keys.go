@@ -77,6 +77,7 @@ func keyTable() []binding {
 		{"n", nil, "note", "note into the record", records},
 		{"a", nil, "", "acknowledge the alarm", records},
 		{"w", nil, "", "workers and limits of the running comparison", records},
+		{"K", nil, "", "keys of the rows that differ, as they are; that they were shown goes into the record", records},
 		{"s", nil, "", "skip the step, with a reason", acts},
 		{"d", nil, "", "decide an Unclear outcome", acts},
 		{"o", nil, "", "override a check that does not pass, with a second person", acts},
@@ -126,6 +127,9 @@ func whyOff(b binding, s session.Snapshot, k look) string {
 	if b.id == "w" {
 		return whyNoPace(s)
 	}
+	if b.id == "K" {
+		return whyNoKeys(s)
+	}
 	if b.id == "n" || b.id == "a" {
 		return whyNoAlarm(b, s)
 	}
@@ -144,6 +148,13 @@ func whyOff(b binding, s session.Snapshot, k look) string {
 func whyNoAlarm(b binding, s session.Snapshot) string {
 	if _, _, ok := worst(s.Alarms); b.id == "a" && !ok {
 		return "no alarm"
+	}
+	return ""
+}
+
+func whyNoKeys(s session.Snapshot) string {
+	if s.Compared == nil || len(s.Compared.Differ)+len(s.Compared.Strangers) == 0 {
+		return "no row is named now"
 	}
 	return ""
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -144,6 +145,7 @@ func (p *plain) onSnapshot(s session.Snapshot) {
 		return
 	}
 	first := p.snap.Seq == 0
+	p.tellKeys(s)
 	p.snap, p.newsAt = s, p.now()
 	if p.silent {
 		p.silent = false
@@ -166,6 +168,16 @@ func (p *plain) onSnapshot(s session.Snapshot) {
 	case state != p.last && p.asked == askMenu:
 		p.last = state
 		p.tellState()
+	}
+}
+
+// tellKeys gives the rows that somebody asked to see, once.
+func (p *plain) tellKeys(s session.Snapshot) {
+	if s.Compared == nil || p.snap.Compared != nil && slices.Equal(p.snap.Compared.Keys, s.Compared.Keys) {
+		return
+	}
+	for _, r := range s.Compared.Keys {
+		p.say("KEYS", "%s", clean(r))
 	}
 }
 
@@ -303,7 +315,7 @@ func (p *plain) ask(q question, format string, args ...any) {
 // askMenu offers by number what the keys of the full screen offer now.
 func (p *plain) askMenu() {
 	p.menu = p.menu[:0]
-	words := map[keyID]string{"x": "run", "v": "verify again", "h": "hold", "s": "skip", "b": "back out", "d": "decide", "n": "note", "w": "pace of the comparison", "W": "rows a batch", "o": "override", "g": "go / no-go", "A": "second person signs", "a": "acknowledge", "ctrl+c": "interrupt"}
+	words := map[keyID]string{"x": "run", "v": "verify again", "h": "hold", "s": "skip", "b": "back out", "d": "decide", "n": "note", "w": "pace of the comparison", "K": "keys of rows that differ", "W": "rows a batch", "o": "override", "g": "go / no-go", "A": "second person signs", "a": "acknowledge", "ctrl+c": "interrupt"}
 	if p.snap.Holding != "" {
 		words["h"] = "resume"
 	}

@@ -217,6 +217,9 @@ func (p *plain) onChoice(txt string) {
 		p.askReason("back")
 	case "n":
 		p.askReason("note")
+	case "K":
+		p.do(steps.Reveal{}, "")
+		p.askMenu()
 	case "w":
 		p.pend = "pace"
 		p.ask(askReason, "now %s. words such as workers 4 max-active 20, or an empty line for nothing:", p.snap.Compared.Pace)

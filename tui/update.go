@@ -192,6 +192,8 @@ func (m Model) onAct(id keyID) (tea.Model, tea.Cmd) {
 		m.openReason("note")
 	case "w":
 		m.openReason("pace")
+	case "K":
+		return m, m.do(steps.Reveal{}, "")
 	case "s":
 		m.openReason("skip")
 	case "b":

@@ -227,7 +227,7 @@ func (r *rules) person(e audit.Entry, b audit.Body) {
 	case IdentityBound:
 		r.bound[b.Person] = true
 		return
-	case ViewJoined, ViewLeft, CommandDenied, ExportCreated:
+	case ViewJoined, ViewLeft, ViewDetail, CommandDenied, ExportCreated:
 		return // whoever only looks, or is refused, acts on nothing
 	}
 	if operatorActs(b) && e.By != r.operator {

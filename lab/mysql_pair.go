@@ -191,9 +191,14 @@ type BinlogPosition struct {
 
 var dumpPosition = regexp.MustCompile(`(?m)^-- CHANGE (?:MASTER|REPLICATION SOURCE) TO (?:MASTER|SOURCE)_LOG_FILE='([^']+)', (?:MASTER|SOURCE)_LOG_POS=([0-9]+);`)
 
+// dumpIDs are MariaDB's; the dump of MySQL sets its own.
+var dumpIDs = regexp.MustCompile(`(?m)^-- SET GLOBAL gtid_slave_pos='([-0-9,]+)';`)
+
 // CopyToGreen gives green a consistent copy of the database of running blue,
 // outside green's binary log, and returns the place from which it can follow.
-// A MySQL green knows blue's GTIDs up to there, so that it can follow by them too.
+// Green knows blue's GTIDs up to there, so that it can follow by them too: a
+// MariaDB that does not know them runs blue's whole log over the copy, and makes
+// each table anew without a word (slave_ddl_exec_mode is IDEMPOTENT).
 func (l *MySQLPairLab) CopyToGreen(ctx context.Context) (BinlogPosition, error) {
 	k, err := kindOf(l.Flavor)
 	if err != nil {
@@ -218,7 +223,11 @@ func (l *MySQLPairLab) CopyToGreen(ctx context.Context) (BinlogPosition, error) 
 	if err != nil {
 		return BinlogPosition{}, err
 	}
-	if _, err := l.client(ctx, append([]byte("set sql_log_bin=0;\n"), dump...), l.Green, k.client); err != nil {
+	load := append([]byte("set sql_log_bin=0;\n"), dump...)
+	if ids := dumpIDs.FindSubmatch(dump); ids != nil && l.GTID {
+		load = append(load, "set global gtid_slave_pos='"+string(ids[1])+"';\n"...)
+	}
+	if _, err := l.client(ctx, load, l.Green, k.client); err != nil {
 		return BinlogPosition{}, &engines.Error{Op: "load the database", Object: "green", Err: err}
 	}
 	return BinlogPosition{File: string(found[1]), Pos: pos}, nil

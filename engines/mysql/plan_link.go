@@ -58,10 +58,19 @@ func (p plan) define(on, from engines.TargetID, binds ...engines.Bind) (engines.
 	return a, nil
 }
 
-// noLink must hold before a link is made: another one would be changed.
-func (p plan) noLink(on engines.TargetID) engines.Action {
+// free asks whether a side follows nobody.
+func (p plan) free(on engines.TargetID) *engines.Proof {
 	d := p.of(on)
-	return engines.Checked(on, string(on)+" follows nobody yet", kept(d.status(), d.threads()...), "none")
+	return engines.Ask(on, string(on)+" follows nobody yet", kept(d.status(), d.threads()...), "none")
+}
+
+// once makes an action of a new link pass over a side that follows already: a
+// cockpit that died here may have made the link, and it may have run since, so
+// that its beginning lies behind it. The action's proof is asked all the same: a
+// link that leads elsewhere is left as it is, and stops the step.
+func (p plan) once(a engines.Action) engines.Action {
+	a.Only = p.free(a.Target)
+	return a
 }
 
 // follow says from where MariaDB takes up a link by ids.
@@ -87,14 +96,16 @@ func (p plan) attach() (engines.Parts, error) {
 	if err != nil {
 		return engines.Parts{}, err
 	}
-	as := []engines.Action{p.noLink(p.To)}
+	var as []engines.Action
 	if p.byID() && p.d.maria {
-		as = append(as, p.follow(p.To, ids))
+		begin := p.follow(p.To, ids)
+		begin.Proof.Text = reachedIDs // a link that has run since is further
+		as = append(as, p.once(begin))
 	}
 	if p.byID() && !p.d.maria {
 		as = append(as, bound(engines.Checked(p.From, "nothing that the copy lacks has been purged", "SELECT GTID_SUBSET(@@global.gtid_purged, $1)", "1"), ids))
 	}
-	as = append(as, define)
+	as = append(as, p.once(define))
 	n := len(as)
 	as = append(as, p.begin(p.To), p.write(p.From, p.Token()+".link"), p.arrives(p.To, p.Token()+".link", threadLimit))
 	return engines.Parts{Actions: as, Undo: engines.Undoing(n, p.unlink(p.To)...)}, nil
@@ -109,13 +120,14 @@ func (p plan) attachDrop() (engines.Parts, error) {
 // nothing to define yet: where it begins is known under the freeze.
 func (p plan) reverseDefine() (engines.Parts, error) {
 	if !p.byID() {
-		return engines.Parts{Actions: []engines.Action{p.noLink(p.From)}, UndoNone: "reads only: by file and position the link is defined under the freeze"}, nil
+		free := p.free(p.From)
+		return engines.Parts{Actions: []engines.Action{engines.Proven(engines.Act(p.From, free.Title, free.Text), free)}, UndoNone: "reads only: by file and position the link is defined under the freeze"}, nil
 	}
 	a, err := p.define(p.From, p.To)
 	if err != nil {
 		return engines.Parts{}, err
 	}
-	return engines.Parts{Actions: []engines.Action{p.noLink(p.From), a}, Undo: engines.Undoing(2, p.forget(p.From))}, nil
+	return engines.Parts{Actions: []engines.Action{p.once(a)}, Undo: engines.Undoing(1, p.forget(p.From))}, nil
 }
 
 func (p plan) reverseDrop() (engines.Parts, error) {

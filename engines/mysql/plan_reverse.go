@@ -133,6 +133,9 @@ func (p plan) position(on engines.TargetID, title, name string) []engines.Action
 	return []engines.Action{a}
 }
 
+// reachedIDs asks whether a MariaDB has applied all of $1, without waiting.
+const reachedIDs = "SELECT MASTER_GTID_WAIT($1, 0) = 0"
+
 // waitFor waits on a side until it has applied all up to a captured position. The
 // server's own function waits; NULL or a negative answer is no.
 func (p plan) waitFor(on engines.TargetID, name, why string, limit time.Duration) engines.Action {
@@ -141,7 +144,7 @@ func (p plan) waitFor(on engines.TargetID, name, why string, limit time.Duration
 	var wait, reached string
 	switch {
 	case p.byID() && d.maria:
-		wait, reached = "SELECT MASTER_GTID_WAIT($1, "+secs+")", "SELECT MASTER_GTID_WAIT($1, 0) = 0"
+		wait, reached = "SELECT MASTER_GTID_WAIT($1, "+secs+")", reachedIDs
 	case p.byID():
 		wait, reached = "SELECT WAIT_FOR_EXECUTED_GTID_SET($1, "+secs+")", "SELECT GTID_SUBSET($1, @@global.gtid_executed)"
 	default:

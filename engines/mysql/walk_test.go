@@ -128,6 +128,12 @@ func (w *walker) try(as []engines.Action, skip func(engines.Action) bool) (begun
 			continue
 		}
 		began := time.Now()
+		if a.Only != nil && w.proved(*a.Only) != nil {
+			if err := w.proved(*a.Proof); err != nil {
+				return begun, err
+			}
+			continue
+		}
 		begun[i+1] = true
 		res, err := w.ask(a.Target, a.Session, a.Verb, a.Text, a.Binds, a.Limit)
 		if err != nil {
@@ -172,6 +178,22 @@ func (w *walker) step(kind, stage string, on, from, to engines.TargetID) engines
 	return p
 }
 
+// cutAndAgain cuts a step behind each of its actions, as a cockpit that dies there,
+// and makes it anew: a step of which not all is there may be confirmed again.
+func (w *walker) cutAndAgain(kind, stage string, on, from, to engines.TargetID) {
+	w.t.Helper()
+	was := w.attempt
+	defer func() { w.attempt = was }()
+	for n := 1; ; n++ {
+		as := w.plan(kind, stage, on, from, to).Actions
+		w.do(as[:min(n, len(as))])
+		if n > len(as) {
+			return // and once more when all of it was there
+		}
+		w.attempt++
+	}
+}
+
 // window is the whole of a window as one list, as a block has it.
 func (w *walker) window(from, to engines.TargetID) engines.Parts {
 	w.t.Helper()
@@ -205,8 +227,8 @@ func (w *walker) build() {
 	w.step("steady", "on", "green", "blue", "green")
 	w.step("steady", "on", "blue", "blue", "green")
 	w.step("guard", "on", "green", "blue", "green")
-	w.step("attach", "start", "green", "blue", "green")
-	w.step("reverse", "define", "blue", "blue", "green")
+	w.cutAndAgain("attach", "start", "green", "blue", "green")
+	w.cutAndAgain("reverse", "define", "blue", "blue", "green")
 	w.step("capture", "", "blue", "blue", "green")
 	w.step("capture", "", "green", "blue", "green")
 }

@@ -45,7 +45,7 @@ func binlogInputs(t *testing.T, product, version string) steps.Inputs {
 		Planners: map[string]engines.Planner{mysql.Name: mysql.Engine().Planner, haproxy.Name: haproxy.Engine().Planner},
 		Known: map[engines.TargetID]engines.Identity{"blue": server("orders-blue", "system-of-blue"), "green": server("orders-green", "system-of-green"),
 			"router": {Engine: haproxy.Name, Version: "2.6.12", System: "router", Host: "orders-router"}},
-		Vars: map[string]string{"events": "ON", "router_blue_address": "orders-blue:3306", "router_green_address": "orders-green:3306",
+		Vars: map[string]string{"events_before_blue": "ON", "events_before_green": "ON", "router_blue_address": "orders-blue:3306", "router_green_address": "orders-green:3306",
 			"router_lines": `["server blue orders-blue:3306 check","server green orders-green:3306 check disabled"]`},
 	}
 }

@@ -66,28 +66,34 @@ func (p plan) eventsOff(on engines.TargetID) []engines.Action {
 // done half of its work. What the scheduler was is kept for the other side.
 func (p plan) quietOn() (engines.Parts, error) {
 	read := engines.Act(p.On, "whether events run", eventsRun)
-	read.Captures = []engines.Capture{{Var: varEvents}}
+	read.Captures = []engines.Capture{{Var: p.varEvents()}}
+	if !p.of(p.On).maria {
+		// Asked only while they run: a cockpit that died behind the stop would take
+		// its own OFF for what was before, and events would stay off for ever.
+		read.Only = engines.Ask(p.On, "events run", eventsRun, "ON")
+	}
 	out := engines.Parts{Actions: append([]engines.Action{read}, p.eventsOff(p.On)...)}
 	if p.of(p.On).maria {
 		out.UndoNone = "reads only: a person switches events"
 		return out, nil
 	}
-	out.Undo = engines.Undoing(2, p.eventsAsBefore(p.On))
+	out.Undo = engines.Undoing(1, p.eventsAsBefore(p.On))
 	return out, nil
 }
 
-const varEvents = "events"
+// varEvents is what the scheduler was on the side that the writes leave.
+func (p plan) varEvents() string { return "events_before_" + string(p.From) }
 
 func (p plan) eventsAsBefore(on engines.TargetID) engines.Action {
 	a := engines.Proven(engines.Act(on, "events as they were", "SET PERSIST event_scheduler = $1"), engines.Ask(on, "the scheduler is as it was", eventsRun+" = $1", "1"))
-	return bound(a, engines.Bind{Var: varEvents, Why: "event_scheduler before the window"})
+	return bound(a, engines.Bind{Var: p.varEvents(), Why: "event_scheduler before the window"})
 }
 
 // quietOff lets events run where the writes are now, if they ran before. Nothing
-// is known of them where they were never stopped: a cutover that is abandoned
-// early; then they are looked at and left alone.
+// is known of them where they did not run, or were never stopped, as in a cutover
+// that is abandoned early; then they are looked at and left alone.
 func (p plan) quietOff() (engines.Parts, error) {
-	if _, stopped := p.Vars[varEvents]; !stopped || p.of(p.On).maria {
+	if _, stopped := p.Vars[p.varEvents()]; !stopped || p.of(p.On).maria {
 		read := engines.Act(p.On, "events were not switched: whether they run", eventsRun)
 		read.Captures = []engines.Capture{{Var: "events_" + string(p.On)}}
 		return engines.Parts{Actions: []engines.Action{read}, UndoNone: "reads only"}, nil

@@ -125,20 +125,18 @@ func (p plan) controlDrop() (engines.Parts, error) {
 	return engines.Parts{Actions: p.openly(p.dropControl()), UndoNone: "the control objects hold nothing but tokens of past attempts"}, nil
 }
 
-// openly lets our own account write on a side that may be closed for everybody:
-// super_read_only is put back as it was read. read_only stays as it is.
+// openly lets our own account write on a side that may be closed for everybody.
+// A side that is closed to applications is closed for everybody afterwards, as the
+// steps before left it: what it was is not read, for a cockpit that dies in between
+// would read its own opening.
 func (p plan) openly(as ...engines.Action) []engines.Action {
 	if p.of(p.On).maria {
 		return as // our account passes read_only
 	}
-	name := "super_" + string(p.On)
-	read := engines.Act(p.On, "whether the side is closed for everybody", "SELECT @@global.super_read_only")
-	read.Captures = []engines.Capture{{Var: name}}
 	open := engines.Proven(engines.Act(p.On, "let our own account write", "SET GLOBAL super_read_only = OFF"), engines.Ask(p.On, "it may", "SELECT @@global.super_read_only", "0"))
-	shut := engines.Act(p.On, "close it again as it was", "SET GLOBAL super_read_only = $1")
-	shut.Proof = engines.Ask(p.On, "it is as it was", "SELECT @@global.super_read_only = $1", "1")
-	shut = bound(shut, engines.Bind{Var: name, Why: "whether the side was closed for everybody, read before"})
-	return append(append([]engines.Action{read, open}, as...), shut)
+	shut := engines.Proven(engines.Act(p.On, "close it again, if it is closed to applications", "SET GLOBAL super_read_only = @@global.read_only"),
+		engines.Ask(p.On, "it is closed for all or for none", "SELECT @@global.super_read_only = @@global.read_only", "1"))
+	return append(append([]engines.Action{open}, as...), shut)
 }
 
 // unlogged runs an action in the session whose changes are not logged. Accounts

@@ -34,6 +34,7 @@ type Receipt struct {
 type Anchor interface {
 	Kind() string
 	Name() string
+	// Take gives the zero Receipt where there was nothing to take.
 	Take(ctx context.Context, p Point) (Receipt, error)
 }
 

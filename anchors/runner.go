@@ -101,7 +101,9 @@ func (r *Runner) take(ctx context.Context, a Anchor, h audit.Head) {
 		r.failed(a, since, err)
 		return
 	}
-	r.got(got)
+	if got.Kind != "" {
+		r.got(got)
+	}
 }
 
 // Settle waits until every anchor has answered for the newest head or ctx ends.

@@ -196,12 +196,6 @@ func fetch(ctx context.Context, client *s3.Client, r s3Receipt) (sum string, unt
 	if err = errors.Join(err, out.Body.Close()); err != nil {
 		return "", time.Time{}, err
 	}
-	lock, err := client.GetObjectRetention(ctx, &s3.GetObjectRetentionInput{Bucket: &r.Bucket, Key: &r.Key, VersionId: &r.VersionID})
-	if err != nil {
-		return "", time.Time{}, fmt.Errorf("its retention: %w", err)
-	}
-	if lock.Retention != nil && lock.Retention.Mode == types.ObjectLockRetentionModeCompliance && lock.Retention.RetainUntilDate != nil {
-		until = *lock.Retention.RetainUntilDate
-	}
-	return hex.EncodeToString(h.Sum(nil)), until, nil
+	until, err = lockedUntil(ctx, client, r.Bucket, r.Key, r.VersionID)
+	return hex.EncodeToString(h.Sum(nil)), until, err
 }

@@ -51,6 +51,10 @@ func Vouches(ctx context.Context, dir string, t Trust) (all []audit.Vouch, skipp
 			skipped = append(skipped, name+": no certificate of a timestamp authority was given (--tsa)")
 		case strings.HasSuffix(name, ".tsr"):
 			all = append(all, t.stamp(name, strings.TrimSuffix(f, ".tsr")+".checkpoint", data))
+		case strings.HasSuffix(name, evidenceSuffix) && t.S3 == nil:
+			skipped = append(skipped, name+": the copies of evidence were not fetched (--s3)")
+		case strings.HasSuffix(name, evidenceSuffix):
+			all = append(all, t.evidence(ctx, name, data)...)
 		case strings.HasSuffix(name, ".s3.json") && t.S3 == nil:
 			skipped = append(skipped, name+": the copy was not fetched (--s3)")
 		case strings.HasSuffix(name, ".s3.json"):

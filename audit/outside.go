@@ -18,10 +18,12 @@ const (
 	AnchorTSA     = "tsa"
 	AnchorS3      = "s3"
 	AnchorServer  = "server"
+	// AnchorEvidence is no word for a head: copies of evidence files lie elsewhere.
+	AnchorEvidence = "evidence"
 )
 
 // Vouch is what somebody outside said about the record, and what verify compares
-// it with. Exactly one of Root, Leaf and SHA256 is set, or Fault.
+// it with. Exactly one of Root, Leaf, SHA256 and Evidence is set, or Fault.
 type Vouch struct {
 	Kind string
 	Name string // kind and name together count once
@@ -30,14 +32,15 @@ type Vouch struct {
 	File string // where it stands, relative to the record or as it was given
 	Line int
 
-	Size   int64  // it speaks of the first Size entries
-	Root   *Hash  // their root
-	Leaf   string // or the beginning of the leaf hash of entry Size-1, in hex
-	Action int64  // with Leaf: the action in the tag
-	First  int64  // or, with SHA256: entries First to Size-1 as they were copied
-	SHA256 string
-	Origin string // empty: it does not say
-	Until  time.Time
+	Size     int64  // it speaks of the first Size entries
+	Root     *Hash  // their root
+	Leaf     string // or the beginning of the leaf hash of entry Size-1, in hex
+	Action   int64  // with Leaf: the action in the tag
+	First    int64  // or, with SHA256: entries First to Size-1 as they were copied
+	SHA256   string
+	Evidence string // or the hash of an evidence file: a copy of it has these bytes
+	Origin   string // empty: it does not say
+	Until    time.Time
 
 	Fault *Finding // it was found and does not check, or nobody is known to check it with
 }
@@ -53,6 +56,7 @@ type outside struct {
 	active  []*span
 	sums    map[int]string // by vouch
 	good    []Vouch
+	copies  map[string]Vouch // of evidence files, by hash
 }
 
 type span struct {
@@ -63,10 +67,12 @@ type span struct {
 }
 
 func newOutside(vs []Vouch) outside {
-	o := outside{vouches: vs, roots: map[int64]Hash{}, leaves: map[int64]Hash{}, sums: map[int]string{}}
+	o := outside{vouches: vs, roots: map[int64]Hash{}, leaves: map[int64]Hash{}, sums: map[int]string{}, copies: map[string]Vouch{}}
 	for i, v := range vs {
 		switch {
 		case v.Fault != nil:
+		case v.Evidence != "":
+			o.copies[v.Evidence] = v
 		case v.Root != nil:
 			o.roots[v.Size] = Hash{}
 		case v.Leaf != "":
@@ -115,6 +121,7 @@ func (w *walker) compare() {
 		switch {
 		case v.Fault != nil:
 			w.add(*v.Fault)
+		case v.Evidence != "": // says nothing about entries
 		case w.broken || w.stopped:
 			// There is no root to compare with; the break is a finding already.
 		case v.Origin != "" && v.Origin != w.origin:

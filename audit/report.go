@@ -67,7 +67,8 @@ type Report struct {
 	NotChecked []string   `json:"not_checked"`
 	NotCovered []string   `json:"not_covered"`
 	Note       string     `json:"note,omitempty"`
-	Also       string     `json:"also,omitempty"` // levels that hold above one that does not
+	Copies     string     `json:"evidence_copies,omitempty"` // how much of the evidence lies elsewhere too
+	Also       string     `json:"also,omitempty"`            // levels that hold above one that does not
 	Tool       string     `json:"tool"`
 	// SignersSHA256 is the hash of the allowed_signers file that was believed.
 	SignersSHA256 string `json:"signers_sha256,omitempty"`
@@ -132,6 +133,9 @@ func (r Report) Text(w io.Writer) error {
 	}
 	if r.Note != "" {
 		fmt.Fprintf(&b, "%s\n", r.Note)
+	}
+	if r.Copies != "" {
+		fmt.Fprintf(&b, "evidence           %s\n", r.Copies)
 	}
 	if r.SignersSHA256 != "" {
 		fmt.Fprintf(&b, "signers            sha256 %s\n", r.SignersSHA256)

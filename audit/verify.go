@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -62,7 +63,7 @@ func VerifyFS(dir fs.FS, o VerifyOptions) Report {
 	r := Report{
 		Head: reportHead(w.head), Entries: w.count, Sealed: w.sealed, Covered: w.outside.covered(max(o.Quorum, 1)),
 		Closed: w.closed(), Findings: w.findings, Tool: o.Tool, Note: w.rest(),
-		NotChecked: w.notChecked(), NotCovered: w.notCovered(),
+		NotChecked: w.notChecked(), NotCovered: w.notCovered(), Copies: w.copied(),
 	}
 	if o.Signers != nil {
 		r.SignersSHA256 = o.Signers.SHA256
@@ -179,7 +180,7 @@ func (w *walker) follow(e Entry, body Body) {
 }
 
 func (w *walker) evidence(e Entry, ev Evidence) {
-	w.mentions[ev.SHA256] = true
+	w.mentions[ev.SHA256], w.named[ev.SHA256] = true, true
 	switch err := checkEvidence(w.dir, ev); {
 	case errors.Is(err, errEvidenceGone):
 		w.findAt(e, Incomplete, "I50-evidence", "evidence %.12s… is not in the bundle (withheld or erased); its hash stands", ev.SHA256)
@@ -188,6 +189,34 @@ func (w *walker) evidence(e Entry, ev Evidence) {
 	case err != nil:
 		w.findAt(e, Unverified, "E03-read", "%v", err)
 	}
+}
+
+// copied says how much of the evidence lies elsewhere too. Nothing where nobody
+// looked.
+func (w *walker) copied() string {
+	copies := w.outside.copies
+	if len(copies) == 0 {
+		return ""
+	}
+	n, locked, until, where := 0, 0, time.Time{}, map[string]bool{}
+	for name := range w.named {
+		c, ok := copies[name]
+		if !ok {
+			continue
+		}
+		n++
+		where[c.Name] = true
+		if c.Until.After(w.o.Now) {
+			if locked++; until.IsZero() || c.Until.Before(until) {
+				until = c.Until
+			}
+		}
+	}
+	text := fmt.Sprintf("%d of %d evidence files lie in %s too, with the same bytes", n, len(w.named), strings.Join(slices.Sorted(maps.Keys(where)), " and "))
+	if locked > 0 {
+		return text + fmt.Sprintf("; %d of them locked, until %s at least", locked, until.UTC().Format(time.DateOnly))
+	}
+	return text + "; none is locked: they can be erased there"
 }
 
 func (w *walker) inDoubt() []Entry {

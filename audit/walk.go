@@ -58,6 +58,7 @@ type walker struct {
 	unclear  map[int64]bool
 	judge    Judge
 	mentions map[string]bool // evidence files
+	named    map[string]bool // those of them that must be here
 	outside  outside         // what anchors said
 	skipped  []string        // what could not be compared, and why
 }
@@ -67,7 +68,7 @@ func newWalker(dir fs.FS, o VerifyOptions) *walker {
 		o.MaxSkew = defaultSkew
 	}
 	w := &walker{o: o, dir: dir, closedAt: -1, worst: map[Severity]int{}, open: map[int64]Entry{},
-		unclear: map[int64]bool{}, mentions: map[string]bool{}, outside: newOutside(o.Vouches)}
+		unclear: map[int64]bool{}, mentions: map[string]bool{}, named: map[string]bool{}, outside: newOutside(o.Vouches)}
 	if o.Judge != nil {
 		w.judge = o.Judge()
 	}

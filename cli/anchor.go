@@ -20,7 +20,7 @@ import (
 type anchoring struct {
 	witnesses []string // URL=KEY
 	tsa, tsaCA,
-	bucket, until string
+	bucket, until, evidence string
 	limit time.Duration
 }
 
@@ -30,6 +30,7 @@ func (x *anchoring) flags(f *pflag.FlagSet) {
 	f.StringVar(&x.tsaCA, "anchor-tsa-ca", "", "its certificates (PEM); with them a wrong reply is refused at once")
 	f.StringVar(&x.bucket, "anchor-s3", "", "s3://BUCKET/PREFIX for locked copies; AWS configuration as for the AWS tools")
 	f.StringVar(&x.until, "anchor-s3-until", "", "date until which nobody can delete them: YYYY-MM-DD")
+	f.StringVar(&x.evidence, "anchor-s3-evidence", "erasable", "evidence files in that bucket: erasable, locked (nobody can erase what is personal in them either) or none")
 	f.DurationVar(&x.limit, "anchor-limit", 10*time.Second, "what one anchor may take; only a step with anchor: before, or without return, waits for it")
 }
 
@@ -70,7 +71,13 @@ func (x anchoring) all(ctx context.Context, now time.Time) ([]anchors.Anchor, er
 	if err != nil {
 		return nil, exit(ExitUsage, err)
 	}
-	return append(out, s), nil
+	switch out = append(out, s); x.evidence {
+	case "none":
+		return out, nil
+	case "erasable", "locked":
+		return append(out, anchors.NewS3Evidence(s, x.evidence == "locked", entries.Types())), nil
+	}
+	return nil, usage("give erasable, locked or none", "--anchor-s3-evidence %s: there is no such way", x.evidence)
 }
 
 // beside gives the session its anchors.
@@ -156,6 +163,10 @@ func (a *App) anchorTo(ctx context.Context, to anchors.Anchor, p anchors.Point, 
 	defer cancel()
 	r, err := to.Take(ctx, p)
 	if err != nil {
+		return err
+	}
+	if r.Kind == "" {
+		_, err = fmt.Fprintf(a.Out, "%-8s %s  nothing new\n", to.Kind(), to.Name())
 		return err
 	}
 	_, err = fmt.Fprintf(a.Out, "%-8s %s  %s  %s\n", r.Kind, r.Name, r.At.UTC().Format(time.RFC3339), r.File)

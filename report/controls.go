@@ -166,7 +166,7 @@ func (n *Night) ruleCopy() (string, string) {
 
 func (n *Night) ruleRetention() (string, string) {
 	for _, l := range n.Entries {
-		if b, ok := l.Body.(entries.AnchorReceipt); ok && b.Detail["retain_until"] != "" {
+		if b, ok := l.Body.(entries.AnchorReceipt); ok && b.Kind == "s3" && b.Detail["retain_until"] != "" {
 			return MetIf, "locked until " + b.Detail["retain_until"] + " (entry " + num(l.Seq) + ")"
 		}
 	}

@@ -135,7 +135,7 @@ func (a anchored) write(m audit.Meta, b audit.Body) {
 	if _, err := s.commit(steps.Event{Meta: m, Body: b}); err != nil {
 		return // a fault of the record is told by commit
 	}
-	if r, ok := b.(entries.AnchorReceipt); ok {
+	if r, ok := b.(entries.AnchorReceipt); ok && r.Kind != audit.AnchorEvidence {
 		s.taken, s.untaken = max(s.taken, r.Size), ""
 		close(s.stepCh) // commit woke them before it counted
 		s.stepCh = make(chan struct{})

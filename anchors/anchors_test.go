@@ -258,7 +258,7 @@ func (s *slow) Take(ctx context.Context, p anchors.Point) (anchors.Receipt, erro
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.took = append(s.took, p.Head.Size)
-	return anchors.Receipt{Size: p.Head.Size}, s.fail
+	return anchors.Receipt{Kind: s.Kind(), Size: p.Head.Size}, s.fail
 }
 
 // TestARunnerNeverHoldsTheSession: heads pile up behind a slow anchor, and only

@@ -2,8 +2,6 @@ package cli
 
 import (
 	"os"
-	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/turquoise-db/turquoise/lab"
@@ -47,24 +45,6 @@ func (c course) dear(t *testing.T, product string) {
 	}
 }
 
-// quickened is the shipped runbook with dwells that a walk of many short lives can
-// wait for: each life begins with no samples.
-func quickened(t *testing.T, book string) string {
-	t.Helper()
-	src, err := readBook(book)
-	if err != nil {
-		t.Fatal(err)
-	}
-	text := strings.NewReplacer("for: 10s", "for: 200ms", "for: 5s", "for: 200ms", "for: 60s", "for: 1s").Replace(string(src))
-	if text == string(src) {
-		t.Fatal("the runbook has no dwell any more: nothing to shorten")
-	}
-	name := filepath.Join(t.TempDir(), book+".yaml")
-	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return name
-}
-
-// quick is that of PostgreSQL.
-func quick(t *testing.T) string { return quickened(t, courses()[0].book) }
+// brief are the shipped runbooks' dwells as a walk of many short lives can wait
+// for them: each life begins with no samples.
+func brief() []string { return []string{"calm=200ms", "quiet=1s"} }

@@ -63,7 +63,7 @@ func fillDisk(t *testing.T, dir string) string {
 func TestADiskThatFillsUpInTheWindow(t *testing.T) {
 	n := newNight(t)
 	disk := smallDisk(t)
-	n.cut.book, n.cut.dir = quick(t), disk
+	n.cut.dir = disk
 	spare, ballast, at := t.TempDir(), "", "5:main:after-send:8"
 	s := n.open(func(c *session.Config) {
 		c.Emergency = spare

@@ -90,7 +90,6 @@ func openPty(t *testing.T) (far, near *os.File) {
 func TestTheProcessIsToldToGoWhileAStepRuns(t *testing.T) {
 	t.Parallel()
 	n := newNight(t)
-	n.cut.book = quick(t)
 	for i, way := range []struct{ name, reason, screen string }{
 		{"SIGTERM", "asked to stop", "full"},
 		{"SIGHUP", "terminal lost", "plain"},

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -30,13 +31,13 @@ func newWired(t *testing.T) wired { return newWiredWith(t, nil) }
 
 func newWiredWith(t *testing.T, change func(*session.Config)) wired {
 	n := newNight(t)
-	book := quick(t)
-	src, err := os.ReadFile(book)
+	src, err := readBook(n.cut.book)
 	if err != nil {
 		t.Fatal(err)
 	}
 	// The pooler knows the servers by their own ports, the cockpit by its wires.
 	ports := fmt.Sprintf("params:\n  router_blue_port: {type: text, default: \"%d\"}\n  router_green_port: {type: text, default: \"%d\"}\n", n.pair.Blue.Port, n.pair.Green.Port)
+	book := filepath.Join(t.TempDir(), "wired.yaml")
 	if err := os.WriteFile(book, []byte(strings.Replace(string(src), "params:\n", ports, 1)), 0o600); err != nil {
 		t.Fatal(err)
 	}

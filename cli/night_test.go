@@ -48,7 +48,7 @@ func newNightOn(t *testing.T, c course) *night {
 	}
 	t.Cleanup(func() { _ = l.Stop() }) // a second stop does nothing
 	n := &night{t: t, bench: bench, ledger: l, app: &App{Out: io.Discard, Err: testWriter{t}}, get: labEnv(bench),
-		cut: cutover{book: quickened(t, c.book), params: bench.Params(), operator: "script", window: "block", dir: t.TempDir(), every: 250 * time.Millisecond}}
+		cut: cutover{book: c.book, params: append(bench.Params(), brief()...), operator: "script", window: "block", dir: t.TempDir(), every: 250 * time.Millisecond}}
 	n.pair, _ = bench.(*lab.PairLab)
 	if c.cuts {
 		n.breaks, n.parted = math.MaxInt64, math.MaxInt64

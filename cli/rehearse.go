@@ -64,6 +64,7 @@ The status is 0 only if nothing was lost or duplicated and the walk came to its 
 		Example: `  turquoise rehearse postgres-logical
   turquoise rehearse postgres-logical --clients 16 --json
   turquoise rehearse postgres-logical --verify none --json
+  turquoise rehearse postgres-logical --param calm=2s --param quiet=5s
   turquoise rehearse mysql-binlog --flavor mariadb --clients 8 --json
   turquoise rehearse mysql-binlog --flavor mariadb --green-version 11
   turquoise rehearse varnish-blue-green --back-out-from 3.1
@@ -82,6 +83,7 @@ The status is 0 only if nothing was lost or duplicated and the walk came to its 
 	f.StringVar(&r.until, "until", "", "last step to run (default: the last of the walk)")
 	f.StringVar(&r.back, "back-out-from", "", "take the way back after this step")
 	f.StringVar(&r.window, "window", "block", "block: the window is confirmed once; stepwise: each of its steps")
+	f.StringArrayVar(&r.params, "param", nil, "a parameter of the runbook, NAME=VALUE; may be repeated")
 	f.StringVar(&r.verify, "verify", "", "full: every row is compared before the window and proven equal inside it; none: no row is compared (default: as the runbook says, full)")
 	f.IntVar(&r.clients, "clients", 16, "clients of the workload")
 	f.IntVar(&r.tps, "tps", 0, "transactions per second of all clients together (default 400)")

@@ -55,7 +55,7 @@ func TestVersionsOfMariaDBWalk(t *testing.T) {
 // walkVersions rehearses a runbook, and looks at what must be true between any versions.
 func walkVersions(t *testing.T, back string, args ...string) rehearsed {
 	t.Helper()
-	args = append([]string{"rehearse", "--json", "--tps", fmt.Sprint(nightTPS), "--dir", t.TempDir(), "--back-out-from", back}, args...)
+	args = append([]string{"rehearse", "--json", "--tps", fmt.Sprint(nightTPS), "--param", "calm=1s", "--param", "quiet=1s", "--dir", t.TempDir(), "--back-out-from", back}, args...)
 	var out, said strings.Builder
 	if code := Main(args, strings.NewReader(""), &out, &said); code != ExitOK {
 		t.Fatalf("status %d:\n%s\n%s", code, said.String(), out.String())

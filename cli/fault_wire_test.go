@@ -29,8 +29,10 @@ type wired struct {
 
 func newWired(t *testing.T) wired { return newWiredWith(t, nil) }
 
-func newWiredWith(t *testing.T, change func(*session.Config)) wired {
+func newWiredWith(t *testing.T, change func(*session.Config), params ...string) wired {
+	t.Helper()
 	n := newNight(t)
+	n.cut.params = append(n.cut.params, params...)
 	src, err := readBook(n.cut.book)
 	if err != nil {
 		t.Fatal(err)
@@ -57,7 +59,7 @@ func newWiredWith(t *testing.T, change func(*session.Config)) wired {
 	env := maps.Clone(own)
 	n.get = func(k string) (string, bool) { v, ok := env[k]; return v, ok }
 	w.s = n.open(func(c *session.Config) {
-		c.Every = 100 * time.Millisecond
+		c.Every = 200 * time.Millisecond
 		if change != nil {
 			change(c)
 		}

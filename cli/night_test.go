@@ -35,7 +35,7 @@ const nightClients = 16
 
 // nightTPS of all of them together: enough that each action meets transactions in
 // flight, and little enough that nights can share two cores.
-const nightTPS = 120
+const nightTPS = 80
 
 func newNight(t *testing.T) *night { t.Helper(); return newNightOn(t, courses()[0]) }
 

@@ -9,12 +9,13 @@ import (
 	"github.com/turquoise-db/turquoise/steps"
 )
 
-// The session looks this often whether it still follows what it should. A try
-// that failed is made again after followAgain: a server that is gone is not asked
-// every second.
+// The session looks this often whether it still follows what it should. The pause
+// between two tries grows: a line that was cut for a moment is soon followed
+// again, a server that is gone is not asked every second.
 const (
 	followEvery = time.Second
-	followAgain = 10 * time.Second
+	followFirst = 2 * time.Second
+	followAgain = 15 * time.Second
 )
 
 // refollow keeps the data followed between the step that began it and the one
@@ -26,6 +27,7 @@ func (s *Session) refollow(ctx context.Context) {
 	t := time.NewTicker(followEvery)
 	defer t.Stop()
 	var next time.Time
+	pause := followFirst
 	for {
 		select {
 		case <-t.C:
@@ -36,7 +38,6 @@ func (s *Session) refollow(ctx context.Context) {
 		if !ok || s.cfg.Now().Before(next) {
 			continue
 		}
-		next = s.cfg.Now().Add(followAgain)
 		s.tell(true, "the changes are not followed: what is not verified is compared again")
 		_, err := s.conns.conn(ctx, a.Target, a.Session, s.bound(a.Target))
 		if d := s.compared.Load(); err == nil && d != nil {
@@ -47,8 +48,11 @@ func (s *Session) refollow(ctx context.Context) {
 			return
 		case err != nil:
 			s.tell(true, "compared again: "+err.Error())
-			next = s.cfg.Now().Add(followAgain)
+			next = s.cfg.Now().Add(pause)
+			pause = min(2*pause, followAgain)
 		default:
+			pause = followFirst
+			next = s.cfg.Now().Add(pause)
 			s.tell(false, "every row is equal; the changes are followed again")
 		}
 	}

@@ -28,7 +28,7 @@ func TestAServerIsGone(t *testing.T) {
 		}
 	}
 	w := newWiredWith(t, crash, "budget=8s") // what cannot be reached is waited for that long
-	w.breaks, w.parted = 1<<30, 1<<30 // a pooler that dies takes its clients along
+	w.breaks, w.parted = 1<<30, 1<<30        // a pooler that dies takes its clients along
 	at, then = "1.5:main:before-begin:1", w.wires["blue"].Down
 	if err := w.walk(w.s, lab.WalkOptions{Until: "1.5"}); !errors.Is(err, lab.ErrStopped) {
 		t.Fatalf("a step on a server that is gone: %v", err)

@@ -38,6 +38,20 @@ type Anchor interface {
 	Take(ctx context.Context, p Point) (Receipt, error)
 }
 
+// Keeper is an Anchor that also keeps lines of an emergency file: what is written
+// while the record cannot be. No receipt is written of them; verify compares them
+// with the file that the record took in.
+type Keeper interface {
+	Keep(ctx context.Context, e Emergency) error
+}
+
+// Emergency is a run of lines of one emergency file.
+type Emergency struct {
+	Sid, Origin string
+	File, First int // numbers of the file and of the first line, from 1
+	Lines       []byte
+}
+
 // Error says which anchor failed at what, and what to do.
 type Error struct {
 	Op     string

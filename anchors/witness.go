@@ -30,6 +30,9 @@ type Witness struct {
 	o     audit.VerifyOptions
 	now   func() time.Time
 	mu    sync.Mutex
+
+	// Told hears what the person at the witness should know; nil: nobody does.
+	Told func(string)
 }
 
 // Refusal is why a witness does not sign, with the status of the answer.
@@ -142,12 +145,14 @@ func again(was audit.Followed, o audit.VerifyOptions, lines []byte) (audit.Head,
 // maxLines bounds what a witness reads at once: a night is a few MB.
 const maxLines = 256 << 20
 
-// ServeHTTP answers POST /cosign?origin=O&from=N with a signature line. A
+// ServeHTTP answers POST /cosign?origin=O&from=N with a signature line, and keeps
+// what comes by POST /emergency?origin=O&file=N&from=LINE. A
 // refusal has the status and the sentence; with 409 a header tells how many
 // entries the witness has seen.
 func (w *Witness) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
-	if r.Method != http.MethodPost || r.URL.Path != "/cosign" {
-		http.Error(rw, "POST /cosign", http.StatusNotFound)
+	emergency := r.URL.Path == "/emergency"
+	if r.Method != http.MethodPost || r.URL.Path != "/cosign" && !emergency {
+		http.Error(rw, "POST /cosign or /emergency", http.StatusNotFound)
 		return
 	}
 	from, err := strconv.ParseInt(r.URL.Query().Get("from"), 10, 64)
@@ -160,7 +165,13 @@ func (w *Witness) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 		http.Error(rw, "the lines did not come whole", http.StatusBadRequest)
 		return
 	}
-	line, err := w.Cosign(r.URL.Query().Get("origin"), from, lines)
+	origin, line := r.URL.Query().Get("origin"), ""
+	if emergency {
+		file, _ := strconv.Atoi(r.URL.Query().Get("file")) // no number: no file, which is refused
+		err = w.KeepEmergency(origin, file, int(from), lines)
+	} else {
+		line, err = w.Cosign(origin, from, lines)
+	}
 	var no *Refusal
 	switch {
 	case errors.As(err, &no):

@@ -84,7 +84,11 @@ func (w *WitnessAnchor) ask(ctx context.Context, p Point) (string, error) {
 		return "", err
 	}
 	q := url.Values{"origin": {p.Head.Origin}, "from": {strconv.FormatInt(w.from, 10)}}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, w.url+"/cosign?"+q.Encode(), bytes.NewReader(lines))
+	return w.post(ctx, "/cosign?"+q.Encode(), lines)
+}
+
+func (w *WitnessAnchor) post(ctx context.Context, to string, lines []byte) (string, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, w.url+to, bytes.NewReader(lines))
 	if err != nil {
 		return "", err
 	}

@@ -19,11 +19,25 @@ import (
 // path, one JSON object a line, each on disk before Write returns. It claims no
 // chain and no seal; the record that goes on vouches for its bytes by their hash.
 type Emergency struct {
-	l    *Log
-	file *os.File
-	n    int
-	bad  error // first error; nothing is written behind it
+	l     *Log
+	file  *os.File
+	n     int
+	bad   error // first error; nothing is written behind it
+	lines int
+	tell  func(EmergencyLine)
 }
+
+// EmergencyLine is a line of an emergency file that is on disk, for whoever keeps
+// it elsewhere too.
+type EmergencyLine struct {
+	Origin string
+	File   int // number of the file, from 1
+	Line   int // number of the line, from 1
+	Raw    []byte
+}
+
+// Tell says who hears of each line once it is on disk. f must not wait.
+func (e *Emergency) Tell(f func(EmergencyLine)) { e.tell = f }
 
 // emergencyLine is one object of the file, keys in this order.
 type emergencyLine struct {
@@ -100,8 +114,12 @@ func (e *Emergency) Write(at time.Time, m Meta, body Body) error {
 	}
 	if err != nil {
 		e.bad = &Error{Op: "write emergency file", Object: e.file.Name(), Err: err}
+		return e.bad
 	}
-	return e.bad
+	if e.lines++; e.tell != nil {
+		e.tell(EmergencyLine{Origin: e.l.o.Origin, File: e.n, Line: e.lines, Raw: append(line, '\n')})
+	}
+	return nil
 }
 
 // Name is the path of the file.

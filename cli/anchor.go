@@ -93,6 +93,7 @@ func (x anchoring) beside(ctx context.Context, all []anchors.Anchor, cfg *sessio
 				to.Receipt(entries.AnchorReceipt{At: r.At.UTC().Format(time.RFC3339), Detail: r.Detail, File: r.File, Kind: r.Kind, Name: r.Name, SHA256: r.SHA256, Size: r.Size})
 			},
 			Failed: func(_ anchors.Anchor, since time.Time, err error) { to.Failed(since, err) },
+			Spared: func(a anchors.Anchor, line int) { to.Spared(a.Name(), line) },
 		}, all...)
 	}
 }

@@ -22,6 +22,7 @@ type verifying struct {
 	dir, signers, runbook string
 	bundled, json         bool
 	heads, logs, cloud    []string
+	spared                []string
 	outside               outside
 }
 
@@ -67,6 +68,7 @@ exit-codes.`,
 	f.StringArrayVar(&v.logs, "pg-log", nil, "log of a PostgreSQL server, fetched by the auditor (repeatable)")
 	f.StringArrayVar(&v.logs, "mysql-log", nil, "general or audit log of a MySQL or MariaDB server (repeatable)")
 	f.StringArrayVar(&v.cloud, "cloudtrail", nil, "file of CloudTrail events, plain or gzip (repeatable)")
+	f.StringArrayVar(&v.spared, "emergency", nil, "lines of an emergency file that a witness kept (repeatable); those in a bucket come with --s3")
 	f.StringVar(&v.runbook, "runbook", "", "the runbook as it was approved; the record's must be the same")
 	f.IntVar(&v.Quorum, "quorum", 0, "anchors that must vouch for the record (default 1 with --signers)")
 	f.DurationVar(&v.MaxSkew, "max-skew", 500*time.Millisecond, "what the wall clock may move against the other one between two lines")
@@ -131,6 +133,9 @@ func (v *verifying) prepare(ctx context.Context) (entries.Expected, error) {
 			return want, err
 		}
 		v.Vouches, v.Skipped = append(v.Vouches, faults...), append(v.Skipped, told...)
+	}
+	if err := v.emergencies(ctx); err != nil {
+		return want, err
 	}
 	if v.runbook != "" {
 		src, err := readBook(v.runbook)

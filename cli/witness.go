@@ -73,6 +73,7 @@ func (a *App) witness(ctx context.Context, x witnessing) error {
 	if err != nil {
 		return exit(ExitUsage, err)
 	}
+	w.Told = func(text string) { a.tell("%s", text) }
 	l, err := net.Listen("tcp", x.listen)
 	if err != nil {
 		return &engines.Error{Op: "listen", Object: x.listen, Err: err, Next: "choose another address with --listen"}

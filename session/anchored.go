@@ -17,6 +17,9 @@ import (
 type Anchors interface {
 	// Head hands a sealed head over. It never waits: the record is locked meanwhile.
 	Head(audit.Head)
+	// Emergency hands over a line of the file that stands in for a record that cannot
+	// be written. It never waits.
+	Emergency(audit.EmergencyLine)
 	// Settle waits for what is on its way, until ctx ends.
 	Settle(ctx context.Context) bool
 	// Close gives up what is still on its way.
@@ -27,6 +30,8 @@ type Anchors interface {
 type Anchored interface {
 	Receipt(entries.AnchorReceipt)
 	Failed(since time.Time, err error)
+	// Spared says that somebody outside keeps the emergency lines up to one.
+	Spared(name string, line int)
 }
 
 // settleLimit is what the closing line waits for receipts. What comes later is a
@@ -117,6 +122,11 @@ func (a anchored) Failed(since time.Time, err error) {
 	}
 }
 
+// Spared tells it to whoever sits there: the record cannot hold it.
+func (a anchored) Spared(name string, line int) {
+	a.s.tell(false, fmt.Sprintf("%s keeps the emergency lines up to %d", name, line))
+}
+
 func (a anchored) write(m audit.Meta, b audit.Body) {
 	s := a.s
 	select {
@@ -126,7 +136,14 @@ func (a anchored) write(m audit.Meta, b audit.Body) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed || s.leaving != "" || s.state.Result != "" || s.log.Fault() != nil {
+	if s.closed || s.leaving != "" || s.state.Result != "" {
+		return
+	}
+	if s.log.Fault() != nil {
+		if f, ok := b.(entries.LogFault); ok { // it can only be told
+			s.say(s.cfg.Now(), true, f.Cause)
+			s.changed()
+		}
 		return
 	}
 	if f, ok := b.(entries.LogFault); ok {

@@ -38,14 +38,23 @@ func (o *outsider) Take(ctx context.Context, p anchors.Point) (anchors.Receipt, 
 	return anchors.Receipt{Kind: audit.AnchorWitness, Name: "w", Size: p.Head.Size, At: time.Now()}, nil
 }
 
+// limitOf is what an anchor may take: a fake hangs on purpose, a real one has time.
+func limitOf(a anchors.Anchor) time.Duration {
+	if _, fake := a.(*outsider); fake {
+		return 50 * time.Millisecond
+	}
+	return 10 * time.Second
+}
+
 // outside starts what takes the heads of a record to o.
-func outside(t *testing.T, dir string, v *servers, sid string, o *outsider) func(session.Anchored) session.Anchors {
+func outside(t *testing.T, dir string, v *servers, sid string, o anchors.Anchor) func(session.Anchored) session.Anchors {
 	return func(to session.Anchored) session.Anchors {
-		return anchors.Run(t.Context(), anchors.RunnerOptions{Dir: dir, Sid: sid, Limit: 50 * time.Millisecond, Now: v.now,
+		return anchors.Run(t.Context(), anchors.RunnerOptions{Dir: dir, Sid: sid, Limit: limitOf(o), Now: v.now,
 			Got: func(r anchors.Receipt) {
 				to.Receipt(entries.AnchorReceipt{Kind: r.Kind, Name: r.Name, Size: r.Size, At: r.At.UTC().Format(time.RFC3339)})
 			},
-			Failed: func(_ anchors.Anchor, since time.Time, err error) { to.Failed(since, err) }}, o)
+			Failed: func(_ anchors.Anchor, since time.Time, err error) { to.Failed(since, err) },
+			Spared: func(a anchors.Anchor, line int) { to.Spared(a.Name(), line) }}, o)
 	}
 }
 

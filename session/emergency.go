@@ -28,6 +28,9 @@ func (s *Session) spare(evs []steps.Event) error {
 			return errors.Join(fault, err)
 		}
 		s.emergency = e
+		if s.anchors != nil {
+			e.Tell(s.anchors.Emergency)
+		}
 		now := s.cfg.Now()
 		at := now.UTC().Format(time.RFC3339Nano)
 		if err := e.Write(now, audit.Meta{By: audit.System, OK: audit.OK(false)}, entries.LogFault{Kind: "write", From: at, To: at, Cause: fault.Error()}); err != nil {

@@ -2,13 +2,17 @@ package session_test
 
 import (
 	"context"
+	"crypto/rand"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
+	"github.com/turquoise-db/turquoise/anchors"
 	"github.com/turquoise-db/turquoise/audit"
 	"github.com/turquoise-db/turquoise/audit/entries"
 	"github.com/turquoise-db/turquoise/engines"
@@ -64,6 +68,49 @@ func TestABlockIsTakenBackWithoutARecord(t *testing.T) {
 			}
 			n.afterwards(dir, spare, name)
 		})
+	}
+}
+
+// TestEmergencyLinesGoOutside: what is written while the record cannot be lies with
+// the witness of the session too, byte by byte.
+func TestEmergencyLinesGoOutside(t *testing.T) {
+	state := t.TempDir()
+	_, seed, err := anchors.NewWitnessKey("w.example/bob", rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := anchors.NewWitness("w.example/bob", seed, state, entries.Types(), nil, time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := httptest.NewServer(w)
+	t.Cleanup(at.Close)
+	a, err := anchors.NewWitnessAnchor(at.URL, w.Key())
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, dir := newServers(), t.TempDir()
+	cfg := config(v, dir)
+	cfg.Emergency = t.TempDir()
+	cfg.Anchor = outside(t, dir, v, cfg.Sid, a)
+	breaks(&cfg, "2:main:before-begin:3")
+	n := begin(t, v, cfg)
+	n.run("1.1", steps.Done)
+	n.run("2", steps.Undone)
+	name := n.s.EmergencyFile()
+	if err := n.s.Suspend("asked to stop"); err != nil {
+		t.Fatal(err)
+	}
+	want, err := os.ReadFile(name)
+	if err != nil || len(want) == 0 {
+		t.Fatalf("emergency file %q: %v", name, err)
+	}
+	kept, err := filepath.Glob(state + "/*.emergency-1.jsonl")
+	if err != nil || len(kept) != 1 {
+		t.Fatalf("the witness keeps %q, %v", kept, err)
+	}
+	if got, err := os.ReadFile(kept[0]); err != nil || string(got) != string(want) {
+		t.Errorf("the witness has %d bytes of %d, %v", len(got), len(want), err)
 	}
 }
 

@@ -248,9 +248,10 @@ func TestAHoldShowsTheHead(t *testing.T) {
 // told is an anchor that says at once that another copy of the session goes on.
 type told struct{ session.Anchors }
 
-func (told) Head(audit.Head)             {}
-func (told) Settle(context.Context) bool { return true }
-func (told) Close()                      {}
+func (told) Emergency(audit.EmergencyLine) {}
+func (told) Head(audit.Head)               {}
+func (told) Settle(context.Context) bool   { return true }
+func (told) Close()                        {}
 
 // TestACopyThatGoesOnElsewhere stops what changes a server, also where no server
 // has a lock; what only reads goes on.

@@ -5,13 +5,15 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
+
+	"github.com/turquoise-db/turquoise/lab/skiptest"
 )
 
 // TestTheVersionOfARunbook: the commit that last changed the file and whether these
 // are its bytes; nothing is claimed where git knows nothing.
 func TestTheVersionOfARunbook(t *testing.T) {
 	if _, err := exec.LookPath("git"); err != nil {
-		t.Skip("no git: the version of a runbook's file is not looked up")
+		skiptest.Skip(t, "git", "install the package git")
 	}
 	dir := t.TempDir()
 	file, src := filepath.Join(dir, "book s.yaml"), []byte("name: small\n")

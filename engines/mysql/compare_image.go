@@ -16,7 +16,7 @@ const longest = 4096
 // widest is what an image may measure at most: the varying columns of a row hold
 // 65,535 bytes together, up to four for each where they are converted, and long
 // values hold no more than longest.
-func widest(cols []engines.ColumnShape) int64 { return 4*65_535 + int64(len(cols))*(longest+128) }
+func widest(columns int) int64 { return 4*65_535 + int64(columns)*(longest+128) }
 
 // raws are the character sets whose texts go into an image as they are stored.
 // They are parts of one another, so no two texts become the same.

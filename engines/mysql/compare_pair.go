@@ -107,11 +107,11 @@ func stable(c pairedColumn) bool {
 // fits reports whether the image of a row fits into what both servers let a text
 // measure.
 func (p *pairing) fits(t engines.TableShape, cols []pairedColumn) bool {
-	shapes := make([]engines.ColumnShape, len(cols))
+	need := widest(len(cols))
 	for side, tests := range map[string]map[string]string{"blue": p.blue.Tests, "green": p.green.Tests} {
 		n, err := strconv.ParseInt(tests[testPacket], 10, 64)
-		if err != nil || n < widest(shapes) {
-			return p.blind(t.Label(), "max_allowed_packet on "+side+" is too small to compare its rows: "+strconv.FormatInt(widest(shapes), 10)+" bytes are needed")
+		if err != nil || n < need {
+			return p.blind(t.Label(), "max_allowed_packet on "+side+" is too small to compare its rows: "+strconv.FormatInt(need, 10)+" bytes are needed")
 		}
 	}
 	return true

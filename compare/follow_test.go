@@ -70,8 +70,13 @@ func (d *duo) slots() { d.t.Helper(); d.slotsNamed("cmp_"+d.db[0].Name, "cmp_"+d
 
 func (d *duo) slotsNamed(names ...string) {
 	d.t.Helper()
+	plan, err := postgres.Planner{}.Plan(engines.Request{Kind: "compare", Stage: "track", On: "green", From: "blue", To: "green",
+		Known: map[engines.TargetID]engines.Identity{"blue": {Major: 15}, "green": {Major: 17}}})
+	if err != nil {
+		d.t.Fatal(err)
+	}
 	for i, slot := range names {
-		d.exec(i, "CREATE PUBLICATION tq_cmp FOR ALL TABLES WITH (publish_via_partition_root = true)")
+		d.exec(i, plan.Actions[2*i].Text) // the publication that a runbook makes
 		d.exec(i, "SELECT pg_create_logical_replication_slot('"+slot+"', 'pgoutput')")
 		d.t.Cleanup(func() {
 			ctx := context.WithoutCancel(d.t.Context())

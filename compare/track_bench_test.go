@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -19,11 +20,12 @@ import (
 )
 
 // BenchmarkTracking gives what following costs the source: pgbench at full speed
-// on replicated tables, in turns with and without a follower on both sides. The
-// source, its replica, the clients and the follower share one machine: at full
-// speed they take the processors from each other, and the loss of throughput is an
-// upper bound. The processor time that the source spends on a transaction is the
-// figure that travels; at a rate that leaves processors idle, throughput shows it.
+// on replicated tables, in turns with and without a follower on both sides, and
+// where the processor time of a transaction goes. At full speed on shared
+// processors the source, its replica, the clients and the follower take time from
+// each other: the loss of throughput there is all that following costs anywhere.
+// With the source and its clients on a processor of their own it is what following
+// costs the source. At a rate that leaves processors idle, throughput shows nothing.
 func BenchmarkTracking(b *testing.B) {
 	programs, err := lab.OpenServers(os.Stderr)
 	if err != nil {
@@ -43,27 +45,43 @@ func BenchmarkTracking(b *testing.B) {
 	}
 	d.link()
 	d.slots()
-	for _, rate := range []int{0, 300} {
-		name := "full speed"
-		if rate > 0 {
-			name = strconv.Itoa(rate) + " per second"
+	b.Run("full speed", func(b *testing.B) { d.paired(b, bin, "full") })
+	b.Run("300 per second", func(b *testing.B) { d.paired(b, bin, "300", "-R", "300") })
+	b.Run("source apart", func(b *testing.B) {
+		for side := range 2 {
+			for _, pid := range append(serverPIDs(b, d.do[side].PgConn().PID()), parentOf(b, d.do[side].PgConn().PID())) {
+				pinned(b, side, pid)
+			}
 		}
-		b.Run(name, func(b *testing.B) { d.paired(b, bin, rate) })
+		pinned(b, 1, strconv.Itoa(os.Getpid()))
+		d.paired(b, bin, "apart")
+	})
+}
+
+// pinned puts all threads of a process, and what it starts from now on, on one
+// processor.
+func pinned(b *testing.B, cpu int, pid string) {
+	b.Helper()
+	if out, err := exec.CommandContext(b.Context(), "taskset", "-a", "-c", "-p", strconv.Itoa(cpu), pid).CombinedOutput(); err != nil {
+		b.Skipf("cannot put a process on a processor: %v: %s", err, out)
 	}
 }
 
+// turn is what one run of pgbench measured; times are microseconds of processor
+// time for a transaction.
+type turn map[string]float64
+
 // paired runs pgbench in turns alone and followed, and reports the medians.
-func (d *duo) paired(b *testing.B, bin string, rate int) {
+func (d *duo) paired(b *testing.B, bin, name string, args ...string) {
 	b.Helper()
 	o := d.options()
 	o.DataOnly = true
 	keep := filepath.Join(b.TempDir(), "compared.json")
-	args := []string{"-n", "-N", "-c", "4", "-T", "8"}
-	if rate > 0 {
-		args = append(args, "-R", strconv.Itoa(rate))
+	cmd := []string{"-n", "-N", "-c", "4", "-T", "8"}
+	if name == "apart" {
+		cmd = append([]string{"taskset", "-c", "0"}, cmd...)
 	}
-	var tps, cpu [2][]float64
-	var decode, verify []float64                       // of the source's time for a transaction: reading its log, and reading rows again
+	var turns [2][]turn
 	for round, with := range []int{0, 1, 1, 0, 0, 1} { // a drift of the machine hits both alike
 		closed := func() {}
 		if with == 1 {
@@ -73,39 +91,64 @@ func (d *duo) paired(b *testing.B, bin string, rate int) {
 			}
 			closed = w.Close
 		}
-		all, log, rows := serverCPU(b, d.do[0].PgConn().PID()), 0.0, 0.0
-		if with == 1 {
-			log, rows = d.ourCPU(b, "walsender"), d.ourCPU(b, "client backend")
+		before, began := d.spent(b, with == 1), time.Now()
+		n := pgbench(b, bin, d.db[0].DSN, append(cmd, args...)...)
+		is := turn{"tps": n / time.Since(began).Seconds()}
+		for what, ns := range d.spent(b, with == 1) {
+			is[what] = (ns - before[what]) / n / 1000
 		}
-		began := time.Now()
-		n := pgbench(b, bin, d.db[0].DSN, args...)
-		tps[with] = append(tps[with], n/time.Since(began).Seconds())
-		cpu[with] = append(cpu[with], (serverCPU(b, d.do[0].PgConn().PID())-all)/n/1000)
-		if with == 1 {
-			decode = append(decode, (d.ourCPU(b, "walsender")-log)/n/1000)
-			verify = append(verify, (d.ourCPU(b, "client backend")-rows)/n/1000)
-		}
+		turns[with] = append(turns[with], is)
 		closed()
-		d.fence(fmt.Sprintf("round.%d.%d", rate, round)) // green has everything before the next turn
+		d.fence(fmt.Sprintf("round.%s.%d", name, round)) // green has everything before the next turn
 	}
-	for _, v := range [][]float64{tps[0], tps[1], cpu[0], cpu[1], decode, verify} {
+	mid := func(with int, what string) float64 {
+		var v []float64
+		for _, t := range turns[with] {
+			v = append(v, t[what])
+		}
 		slices.Sort(v)
+		return v[len(v)/2]
 	}
-	mid := func(v []float64) float64 { return v[len(v)/2] }
-	b.ReportMetric(mid(tps[0]), "tps-alone")
-	b.ReportMetric(mid(tps[1]), "tps-followed")
-	b.ReportMetric(100*(1-mid(tps[1])/mid(tps[0])), "%-fewer-tps")
-	b.ReportMetric(mid(cpu[0]), "µs/tx-alone")
-	b.ReportMetric(mid(decode), "µs/tx-decoding")
-	b.ReportMetric(mid(verify), "µs/tx-verifying")
+	b.ReportMetric(mid(0, "tps"), "tps-alone")
+	b.ReportMetric(mid(1, "tps"), "tps-followed")
+	b.ReportMetric(100*(1-mid(1, "tps")/mid(0, "tps")), "%-fewer-tps")
+	b.ReportMetric(mid(0, "blue"), "µs/tx-blue-alone")
+	b.ReportMetric(mid(0, "green"), "µs/tx-green-alone")
+	for what := range turns[1][0] {
+		if what != "tps" && what != "blue" && what != "green" {
+			b.ReportMetric(mid(1, what), "µs/tx-"+what)
+		}
+	}
 	b.ReportMetric(0, "ns/op")
 }
 
-// ourCPU is the processor time of the follower's sessions of a sort on the source,
-// since they were opened.
-func (d *duo) ourCPU(b *testing.B, sort string) float64 {
+// spent is the processor time so far, in nanoseconds, of both servers and, where
+// there is a follower, of its sessions there and of this process, which does little
+// else.
+func (d *duo) spent(b *testing.B, followed bool) map[string]float64 {
 	b.Helper()
-	rows, err := d.do[0].Query(b.Context(), "SELECT pid FROM pg_stat_activity WHERE backend_type = $1 AND application_name LIKE 'turquoise/%'", sort)
+	out := map[string]float64{}
+	for i, side := range []string{"blue", "green"} {
+		out[side] = serverCPU(b, d.do[i].PgConn().PID())
+		if followed {
+			out[side+"-decoding"], out[side+"-verifying"] = d.ourCPU(b, i, "walsender"), d.ourCPU(b, i, "client backend")
+		}
+	}
+	if followed {
+		var u syscall.Rusage
+		if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+			b.Fatal(err)
+		}
+		out["follower"] = float64(u.Utime.Nano() + u.Stime.Nano())
+	}
+	return out
+}
+
+// ourCPU is the processor time of the follower's sessions of a sort on a side,
+// since they were opened.
+func (d *duo) ourCPU(b *testing.B, side int, sort string) float64 {
+	b.Helper()
+	rows, err := d.do[side].Query(b.Context(), "SELECT pid FROM pg_stat_activity WHERE backend_type = $1 AND application_name LIKE 'turquoise/%'", sort)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -130,7 +173,11 @@ func pgbench(b *testing.B, bin, dsn string, args ...string) float64 {
 		b.Fatal(err)
 	}
 	pass, _ := u.User.Password()
-	cmd := exec.CommandContext(b.Context(), filepath.Join(bin, "pgbench"), append(args, "-h", u.Hostname(), "-p", u.Port(), "-U", u.User.Username(), strings.TrimPrefix(u.Path, "/"))...)
+	program := filepath.Join(bin, "pgbench")
+	if args[0] == "taskset" {
+		program, args = args[0], slices.Insert(slices.Clone(args[1:]), 2, program)
+	}
+	cmd := exec.CommandContext(b.Context(), program, append(args, "-h", u.Hostname(), "-p", u.Port(), "-U", u.User.Username(), strings.TrimPrefix(u.Path, "/"))...)
 	cmd.Env = append(os.Environ(), "PGPASSWORD="+pass)
 	out, err := cmd.CombinedOutput()
 	if err != nil {
@@ -152,19 +199,10 @@ func pgbench(b *testing.B, bin, dsn string, args ...string) float64 {
 func serverCPU(b *testing.B, session uint32) float64 {
 	b.Helper()
 	total := endedCPU(b, session)
-	parent := parentOf(b, session)
-	procs, err := filepath.Glob("/proc/[0-9]*/status")
-	if err != nil {
-		b.Fatal(err)
-	}
-	for _, p := range procs {
-		raw, err := os.ReadFile(p)
-		if err != nil || !strings.Contains(string(raw), "\nPPid:\t"+parent+"\n") {
-			continue // gone meanwhile, or another server's
-		}
-		sched, err := os.ReadFile(filepath.Join(filepath.Dir(p), "schedstat"))
+	for _, pid := range serverPIDs(b, session) {
+		sched, err := os.ReadFile("/proc/" + pid + "/schedstat")
 		if err != nil {
-			continue
+			continue // gone meanwhile
 		}
 		ns, err := strconv.ParseFloat(strings.Fields(string(sched))[0], 64)
 		if err != nil {
@@ -173,4 +211,21 @@ func serverCPU(b *testing.B, session uint32) float64 {
 		total += ns
 	}
 	return total
+}
+
+// serverPIDs are the processes that the server of a session has started.
+func serverPIDs(b *testing.B, session uint32) []string {
+	b.Helper()
+	parent := parentOf(b, session)
+	procs, err := filepath.Glob("/proc/[0-9]*/status")
+	if err != nil {
+		b.Fatal(err)
+	}
+	var out []string
+	for _, p := range procs {
+		if raw, err := os.ReadFile(p); err == nil && strings.Contains(string(raw), "\nPPid:\t"+parent+"\n") {
+			out = append(out, filepath.Base(filepath.Dir(p)))
+		}
+	}
+	return out
 }

@@ -50,6 +50,15 @@ type Comparer interface {
 	Close() error
 }
 
+// KeySummer is a Comparer that sums rows by their keys: one answer for each group of
+// keys instead of one for each row. Without it, or at the strength Cryptographic,
+// rows are read one by one.
+type KeySummer interface {
+	// SumsByKey gives number and sum of the rows of each group of so many keys, in the
+	// order of the keys. Keys without a row add nothing.
+	SumsByKey(ctx context.Context, d TableDigest, keys []Key, group int) ([]Sum, error)
+}
+
 // CompareSession is the session name of comparing actions: their door reads both
 // sides and lives as long as the cutover's process.
 const CompareSession = "compare"

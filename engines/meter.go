@@ -29,3 +29,6 @@ func (c metered) Write(b []byte) (int, error) {
 	c.m.n.Add(int64(len(b)))
 	return c.Conn.Write(b)
 }
+
+// NetConn is the connection below, as of an encrypted one.
+func (c metered) NetConn() net.Conn { return c.Conn }

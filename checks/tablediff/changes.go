@@ -1,6 +1,7 @@
 package tablediff
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/turquoise-db/turquoise/engines"
@@ -189,22 +190,43 @@ func (c *Changes) Newest() uint64 {
 	return max(n, c.applied)
 }
 
-// Due lists copies of the keys of a table that can be verified now, at most n of
-// them; all also lists those that green has not applied.
+// Due lists keys of a table that may be looked at: green has had their change, or
+// all is set. At most n, those that were never looked at first: a difference that
+// stays must not keep new changes waiting. Among them those that were written last
+// come last, where the ones on their way lie together.
 func (c *Changes) Due(table string, n int, all bool) []Dirty {
-	var out []Dirty
-	for _, d := range c.tables[table].keys {
+	keys := c.tables[table].keys
+	if len(keys) == 0 {
+		return nil
+	}
+	out := make([]Dirty, 0, len(keys))
+	for _, d := range keys {
 		if all || d.Position <= c.applied {
 			out = append(out, *d)
 		}
 	}
-	// Those that were never looked at come first: a difference that stays must
-	// not keep new changes waiting.
-	slices.SortFunc(out, func(a, b Dirty) int { return a.Failed - b.Failed })
+	slices.SortFunc(out, func(a, b Dirty) int { return cmp.Or(a.Failed-b.Failed, cmp.Compare(a.Turn, b.Turn)) })
 	if len(out) > n {
 		out = out[:n]
 	}
 	return out
+}
+
+// Stuck reports whether a table has keys and none of them is due: green's own log
+// says nothing of a commit of blue that left no trace there.
+func (c *Changes) Stuck() bool {
+	for _, t := range c.tables {
+		due := len(t.keys) == 0
+		for _, d := range t.keys {
+			if due = d.Position <= c.applied; due {
+				break
+			}
+		}
+		if !due {
+			return true
+		}
+	}
+	return false
 }
 
 // Looked takes the verdict of a look at a key. One that was written since the

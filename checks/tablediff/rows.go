@@ -44,9 +44,21 @@ type Suspect struct {
 
 // ID is a text that names a key and no other.
 func ID(k engines.Key) string {
+	if len(k) == 1 && !strings.ContainsAny(k[0], "\\\x00") {
+		return k[0] + "\x00" // nearly all keys are one plain value
+	}
 	var b strings.Builder
 	for _, v := range k {
-		b.WriteString(strings.NewReplacer(`\`, `\\`, "\x00", `\0`).Replace(v))
+		for i := range len(v) {
+			switch v[i] {
+			case '\\':
+				b.WriteString(`\\`)
+			case 0:
+				b.WriteString(`\0`)
+			default:
+				b.WriteByte(v[i])
+			}
+		}
 		b.WriteByte(0)
 	}
 	return b.String()

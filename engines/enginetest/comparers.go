@@ -219,6 +219,36 @@ func byKey(t *testing.T, w Twins, d engines.TableDigest, rows []engines.RowHash)
 				t.Errorf("%s, side %d: %v has another hash by key", d.Name, side, r.Key)
 			}
 		}
+		sums(t, c, d, keys)
+	}
+}
+
+// sums holds groups of keys to the sum of the table, where a comparer gives them.
+func sums(t *testing.T, c engines.Comparer, d engines.TableDigest, keys []engines.Key) {
+	t.Helper()
+	s, can := c.(engines.KeySummer)
+	if !can {
+		return
+	}
+	whole, err := c.Sum(t.Context(), d, engines.Part{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	one, err := s.SumsByKey(t.Context(), d, keys, len(keys))
+	if err != nil || len(one) != 1 || one[0] != whole {
+		t.Errorf("%s: by all keys %+v, the table is %+v, %v", d.Name, one, whole, err)
+	}
+	per := max(len(keys)/3, 1)
+	n := int64(0)
+	groups, err := s.SumsByKey(t.Context(), d, keys, per)
+	for i, g := range groups {
+		if want := min(per, len(keys)-i*per); g.Count != int64(want) {
+			t.Errorf("%s: group %d of %d keys has %d", d.Name, i, want, g.Count)
+		}
+		n += g.Count
+	}
+	if err != nil || n != whole.Count {
+		t.Errorf("%s: %d rows in groups, %d in the table, %v", d.Name, n, whole.Count, err)
 	}
 }
 

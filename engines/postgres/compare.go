@@ -28,7 +28,10 @@ type Comparer struct {
 	meter  engines.Meter
 }
 
-var _ engines.Comparer = (*Comparer)(nil)
+var (
+	_ engines.Comparer  = (*Comparer)(nil)
+	_ engines.KeySummer = (*Comparer)(nil)
+)
 
 // OpenComparer connects. The setting max_snapshot of the request's parameters is
 // the longest time that one statement may run.
@@ -250,7 +253,7 @@ func hashes(d engines.TableDigest, rows [][]*string) []engines.RowHash {
 	return out
 }
 
-// byKey joins the table with lists of the key's columns.
+// byKey joins the table with lists of the key's columns, numbered in q.o.
 func byKey(d engines.TableDigest, keys []engines.Key, what string) (string, []string) {
 	from, on, args := make([]string, len(d.Key)), make([]string, len(d.Key)), make([]string, len(d.Key))
 	names := make([]string, len(d.Key))
@@ -264,8 +267,28 @@ func byKey(d engines.TableDigest, keys []engines.Key, what string) (string, []st
 		}
 		args[j] = arrayText(vs)
 	}
-	return "SELECT " + what + " FROM unnest(" + strings.Join(from, ", ") + ") q(" + strings.Join(names, ", ") + ") JOIN " + source(d) +
+	return "SELECT " + what + " FROM unnest(" + strings.Join(from, ", ") + ") WITH ORDINALITY q(" + strings.Join(names, ", ") + ", o) JOIN " + source(d) +
 		" ON " + strings.Join(on, " AND "), args
+}
+
+// SumsByKey is number and sum of the rows of each group of keys.
+func (c *Comparer) SumsByKey(ctx context.Context, d engines.TableDigest, keys []engines.Key, group int) ([]engines.Sum, error) {
+	sql, args := byKey(d, keys, "(q.o - 1) / "+itoa(group)+", "+total(d))
+	rows, err := c.query(ctx, "sum rows of "+d.Label()+" by key", sql+" GROUP BY 1", args...)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]engines.Sum, (len(keys)+group-1)/group)
+	for _, r := range rows {
+		i, err := strconv.Atoi(text(r, 0))
+		if err != nil || i < 0 || i >= len(out) {
+			return nil, c.fail("sum rows of "+d.Label()+" by key", errNumber)
+		}
+		if out[i], err = c.sum(d, r, 1); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
 }
 
 // ByKey lists key and hash of the rows that have one of the keys.

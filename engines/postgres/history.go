@@ -76,9 +76,21 @@ func (h *history) rise(name string, v float64) (float64, error) {
 
 // arrayText prints names as an array value.
 func arrayText(names []string) string {
-	q := make([]string, len(names))
+	var b strings.Builder
+	b.WriteByte('{')
 	for i, n := range names {
-		q[i] = `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(n) + `"`
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		b.WriteByte('"')
+		for j := range len(n) {
+			if n[j] == '\\' || n[j] == '"' {
+				b.WriteByte('\\')
+			}
+			b.WriteByte(n[j])
+		}
+		b.WriteByte('"')
 	}
-	return "{" + strings.Join(q, ",") + "}"
+	b.WriteByte('}')
+	return b.String()
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"strconv"
 	"strings"
@@ -46,6 +47,7 @@ type Tracker struct {
 	seen      uint64
 	told      time.Time
 	due       time.Time // until when the connection waits for a message
+	gulp      *gulp
 }
 
 var _ engines.Tracker = (*Tracker)(nil)
@@ -64,6 +66,10 @@ func OpenTracker(o engines.OpenRequest, r engines.TrackRequest) (*Tracker, error
 	over := time.Now().Add(slotFree)
 	for {
 		t := &Tracker{target: o.Target, cfg: cfg, decoder: newDecoder(r.Tables)}
+		cfg.BuildFrontend = func(r io.Reader, w io.Writer) *pgproto3.Frontend {
+			t.gulp = &gulp{r: r, buf: make([]byte, gulpSize)}
+			return pgproto3.NewFrontend(t.gulp, w)
+		}
 		var m engines.Meter
 		if t.pg, err = dial(o.Ctx, cfg, &m); err != nil {
 			return nil, t.fail("connect a decoder", err, "check that the role may replicate and that a walsender is free")
@@ -171,6 +177,7 @@ func (t *Tracker) start(ctx context.Context, r engines.TrackRequest) error {
 		}
 		switch m := m.(type) {
 		case *pgproto3.CopyBothResponse:
+			t.gulp.conn = t.pg.Conn()
 			return nil
 		case *pgproto3.ErrorResponse:
 			return pgconn.ErrorResponseToPgError(m)

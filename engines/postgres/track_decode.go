@@ -21,12 +21,11 @@ type decoder struct {
 // relation is a table as the stream describes it.
 type relation struct {
 	schema, table string
+	label         string
 	columns       []string
 	at            []int // where the key's columns are; empty if they cannot be found
 	known         bool  // it is one of the compared tables
 }
-
-func (r relation) label() string { return r.schema + "." + r.table }
 
 func newDecoder(tables []engines.TableDigest) decoder {
 	d := decoder{keys: map[string][]string{}, rels: map[uint32]*relation{}}
@@ -64,7 +63,7 @@ func (d *decoder) message(b []byte) (tx engines.Transaction, ok bool, err error)
 		r.skip(1)
 		for range min(n, len(b)) {
 			if rel := d.rels[r.uint32()]; rel != nil && rel.known {
-				d.tx.Truncated = append(d.tx.Truncated, rel.label())
+				d.tx.Truncated = append(d.tx.Truncated, rel.label)
 			}
 		}
 	}
@@ -81,13 +80,14 @@ func (d *decoder) relation(r *wire) {
 	if rel.schema == "" {
 		rel.schema = "pg_catalog"
 	}
+	rel.label = rel.schema + "." + rel.table
 	r.skip(1)
 	for range r.uint16() {
 		r.skip(1)
 		rel.columns = append(rel.columns, r.text())
 		r.skip(4 + 4)
 	}
-	key, known := d.keys[rel.label()]
+	key, known := d.keys[rel.label]
 	rel.known = known
 	if rel.schema == controlSchema {
 		key = []string{"token"}
@@ -102,8 +102,8 @@ func (d *decoder) relation(r *wire) {
 	}
 	// The server describes a table again whenever its own idea of it was renewed;
 	// only other columns are news.
-	if old := d.rels[id]; old != nil && old.known && (!slices.Equal(old.columns, rel.columns) || old.label() != rel.label()) {
-		d.tx.Reshaped = append(d.tx.Reshaped, old.label())
+	if old := d.rels[id]; old != nil && old.known && (!slices.Equal(old.columns, rel.columns) || old.label != rel.label) {
+		d.tx.Reshaped = append(d.tx.Reshaped, old.label)
 	}
 	d.rels[id] = rel
 }
@@ -125,7 +125,7 @@ func (d *decoder) row(r *wire, kind byte) {
 		}
 	}
 	if rel.known && !named {
-		d.tx.Rows = append(d.tx.Rows, engines.RowChange{Table: rel.label()})
+		d.tx.Rows = append(d.tx.Rows, engines.RowChange{Table: rel.label})
 	}
 }
 
@@ -161,7 +161,7 @@ func (d *decoder) keep(rel *relation, r *wire, kind byte) bool {
 	case !rel.known:
 		return true
 	}
-	d.tx.Rows = append(d.tx.Rows, engines.RowChange{Table: rel.label(), Key: key})
+	d.tx.Rows = append(d.tx.Rows, engines.RowChange{Table: rel.label, Key: key})
 	return true
 }
 

@@ -1,0 +1,176 @@
+package compare
+
+import (
+	"context"
+
+	"github.com/turquoise-db/turquoise/checks/tablediff"
+	"github.com/turquoise-db/turquoise/engines"
+)
+
+// group is how many keys are summed together: few enough that a row which is on
+// its way makes little work.
+const group = 128
+
+// verify looks at every key that is due, and at tables that have to be compared
+// as a whole if asked to. all does not wait for green to have applied anything.
+func (w *Follower) verify(ctx context.Context, all, wholes bool) error {
+	w.look.Lock()
+	defer w.look.Unlock()
+	if !all {
+		if err := w.progress(ctx); err != nil {
+			return err
+		}
+	}
+	for _, n := range w.names {
+		w.mu.Lock()
+		due := w.ch.Due(n, 20*batch, all)
+		w.mu.Unlock()
+		for at := 0; at < len(due); at += batch {
+			if err := w.keys(ctx, w.tables[n], due[at:min(at+batch, len(due))]); err != nil {
+				return err
+			}
+		}
+	}
+	if !wholes {
+		return nil
+	}
+	w.mu.Lock()
+	list := w.ch.Wholes()
+	w.mu.Unlock()
+	for n := range list {
+		if err := w.whole(ctx, w.tables[n]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// progress asks green how far it is if its own log has not said so: a commit of
+// blue that left no trace on green is seen by this alone.
+func (w *Follower) progress(ctx context.Context) error {
+	w.mu.Lock()
+	newest := w.ch.Newest()
+	behind := w.ch.Stuck()
+	w.mu.Unlock()
+	if !behind {
+		return nil
+	}
+	if p, can := w.tick.green.(engines.Progress); can {
+		return w.reached(ctx, p, newest)
+	}
+	ok, linked, err := w.tick.green.Applied(ctx, w.tick.blue, w.logs[0].Text(newest))
+	if err != nil {
+		return err
+	}
+	if ok || !linked {
+		w.mu.Lock()
+		w.ch.Applied(newest)
+		w.mu.Unlock()
+	}
+	return nil
+}
+
+// reached asks how far green is, not whether it is at one place: under load it is
+// never at the newest.
+func (w *Follower) reached(ctx context.Context, p engines.Progress, newest uint64) error {
+	at, linked, err := p.Progress(ctx, w.tick.blue)
+	if err != nil {
+		return err
+	}
+	pos := newest
+	if linked {
+		if pos, err = w.logs[0].Parse(at); err != nil {
+			return err
+		}
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.ch.Applied(min(pos, newest))
+	return nil
+}
+
+// keys looks at rows by their keys. Where a side sums them, only the rows of groups
+// whose sums differ are named.
+func (w *Follower) keys(ctx context.Context, t *table, due []tablediff.Dirty) error {
+	keys := make([]engines.Key, len(due))
+	for i, d := range due {
+		keys[i] = d.Key
+	}
+	open := due
+	if t.Strength != engines.Cryptographic {
+		b, g, err := both(w.tick, func(c engines.Comparer) ([]engines.Sum, error) {
+			if s, can := c.(engines.KeySummer); can {
+				return s.SumsByKey(ctx, t.TableDigest, keys, group)
+			}
+			return nil, nil
+		})
+		if err != nil {
+			return err
+		}
+		if b != nil && g != nil {
+			open = nil
+			w.mu.Lock()
+			for i := range b {
+				some := due[i*group : min((i+1)*group, len(due))]
+				if b[i] != g[i] {
+					open = append(open, some...)
+					continue
+				}
+				for _, d := range some {
+					w.ch.Looked(t.Label(), d, true)
+				}
+			}
+			w.mu.Unlock()
+		}
+	}
+	return w.rows(ctx, t, open)
+}
+
+// rows looks at rows one by one.
+func (w *Follower) rows(ctx context.Context, t *table, due []tablediff.Dirty) error {
+	if len(due) == 0 {
+		return nil
+	}
+	keys := make([]engines.Key, len(due))
+	for i, d := range due {
+		keys[i] = d.Key
+	}
+	b, g, err := both(w.tick, func(c engines.Comparer) ([]engines.RowHash, error) { return c.ByKey(ctx, t.TableDigest, keys) })
+	if err != nil {
+		return err
+	}
+	blue, green := index(b), index(g)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, d := range due {
+		id := tablediff.ID(d.Key)
+		w.ch.Looked(t.Label(), d, blue[id].Count == green[id].Count && blue[id].Hash == green[id].Hash)
+	}
+	return nil
+}
+
+// whole compares one table again, part by part. Rows that differ become dirty
+// keys; a table without a key must be equal as a whole.
+func (w *Follower) whole(ctx context.Context, t *table) error {
+	w.mu.Lock()
+	turn := w.ch.Turn()
+	w.mu.Unlock()
+	clean := true
+	var suspects []tablediff.Suspect
+	for i := range t.parts {
+		f, err := w.r.part(ctx, w.tick, job{t, i})
+		if err != nil {
+			return err
+		}
+		clean = clean && !f.Unnamed && (len(f.Suspects) == 0 || len(t.Key) > 0)
+		suspects = append(suspects, f.Suspects...)
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if clean && w.ch.Clean(t.Label(), turn) {
+		for _, s := range suspects {
+			w.ch.Mark(t.Label(), s.Key)
+		}
+	}
+	return nil
+}

@@ -27,6 +27,7 @@ type Follow struct {
 const (
 	tickEvery   = 500 * time.Millisecond // a change is verified within this of being applied
 	looksFailed = 4                      // looks after which a difference that does not move is named: two seconds
+	loadTicks   = 2                      // ticks between two looks at the load
 	wholeEvery  = 20                     // ticks between two looks at tables that must be compared as a whole
 	mostAsked   = 1000                   // eight minutes of ticks
 	mostBehind  = 3 * time.Second        // a log that is read later than this makes the freeze wait for it
@@ -64,6 +65,7 @@ type Follower struct {
 	asked      [2][]asked    // where the servers were, and when, as far as their logs have not been read
 	news       chan struct{} // closed and replaced with every transaction that carries a token
 	alarm      map[string]bool
+	yield      yield
 }
 
 // NewFollower begins to follow both logs and compares everything once. Slots and
@@ -77,7 +79,7 @@ func NewFollower(ctx context.Context, f Follow) (*Follower, tablediff.Report, er
 	if err != nil {
 		return nil, tablediff.Report{}, err
 	}
-	w := &Follower{f: f, r: r, tables: map[string]*table{}, news: make(chan struct{}), alarm: map[string]bool{}}
+	w := &Follower{f: f, r: r, tables: map[string]*table{}, news: make(chan struct{}), alarm: map[string]bool{}, yield: yield{news: make(chan struct{})}}
 	w.f.Options = o
 	if f.Begun != nil {
 		f.Begun(w)
@@ -201,7 +203,13 @@ func (w *Follower) ticks() {
 		case <-ctx.Done():
 			return
 		}
-		err := w.verify(ctx, false, n%wholeEvery == 0)
+		var err error
+		if n%loadTicks == 0 {
+			w.law(ctx)
+		}
+		if !w.yields() {
+			err = w.verify(ctx, false, n%wholeEvery == 0)
+		}
 		if err == nil {
 			err = w.ask(ctx)
 		}

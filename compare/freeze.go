@@ -34,6 +34,7 @@ var (
 // that nothing is proven.
 func (w *Follower) At(ctx context.Context, token string) (Proof, error) {
 	began := w.f.Now()
+	defer w.urgently()()
 	p := Proof{}
 	p.Rows, p.Tables = w.Compared()
 	if err := w.fences(ctx, token); err != nil {

@@ -17,7 +17,11 @@ type asked struct {
 // feed takes one side's log until it ends.
 func (w *Follower) feed(ctx context.Context, side int) {
 	for {
-		tx, err := w.logs[side].Next(ctx)
+		err := w.wait(ctx, side)
+		var tx engines.Transaction
+		if err == nil {
+			tx, err = w.logs[side].Next(ctx)
+		}
 		w.mu.Lock()
 		if err != nil {
 			if ctx.Err() == nil {
@@ -60,6 +64,7 @@ func (w *Follower) ask(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		w.yield.end[i] = pos
 		if pos > w.pos[i] && len(w.asked[i]) < mostAsked {
 			w.asked[i] = append(w.asked[i], asked{now, pos})
 		}

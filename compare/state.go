@@ -52,6 +52,9 @@ func (w *Follower) State() State {
 		return State{Progress: p}
 	}
 	n, foreign := w.ch.Foreign()
+	if w.read {
+		p.Held = w.yield.why
+	}
 	s := State{Read: w.read, Tables: len(w.names), Dirty: w.ch.Open(), Failing: w.ch.Failing(looksFailed, 20), Foreign: n, Strangers: foreign[:min(len(foreign), 20)],
 		Wholes: w.ch.Wholes(), Unfollowed: w.ch.Unfollowed(), Left: w.Left(), Behind: w.behind(w.f.Now()), Verified: w.verified, VerifiedAt: w.verifiedAt, Progress: p, Lost: w.lost}
 	dirty := w.ch.OpenOf()

@@ -16,6 +16,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/turquoise-db/turquoise/checks/tablediff"
+	"github.com/turquoise-db/turquoise/compare"
 	"github.com/turquoise-db/turquoise/lab"
 )
 
@@ -45,8 +47,9 @@ func BenchmarkTracking(b *testing.B) {
 	}
 	d.link()
 	d.slots()
-	b.Run("full speed", func(b *testing.B) { d.paired(b, bin, "full") })
-	b.Run("300 per second", func(b *testing.B) { d.paired(b, bin, "300", "-R", "300") })
+	b.Run("full speed", func(b *testing.B) { d.paired(b, bin, "full", 0) })
+	b.Run("300 per second", func(b *testing.B) { d.paired(b, bin, "300", 0, "-R", "300") })
+	b.Run("gives way", func(b *testing.B) { d.paired(b, bin, "way", 1) })
 	b.Run("source apart", func(b *testing.B) {
 		for side := range 2 {
 			for _, pid := range append(serverPIDs(b, d.do[side].PgConn().PID()), parentOf(b, d.do[side].PgConn().PID())) {
@@ -54,7 +57,7 @@ func BenchmarkTracking(b *testing.B) {
 			}
 		}
 		pinned(b, 1, strconv.Itoa(os.Getpid()))
-		d.paired(b, bin, "apart")
+		d.paired(b, bin, "apart", 0)
 	})
 }
 
@@ -71,11 +74,14 @@ func pinned(b *testing.B, cpu int, pid string) {
 // time for a transaction.
 type turn map[string]float64
 
-// paired runs pgbench in turns alone and followed, and reports the medians.
-func (d *duo) paired(b *testing.B, bin, name string, args ...string) {
+// paired runs pgbench in turns alone and followed, and reports the medians. most is
+// the number of active sessions above which following gives way, 0: it never does;
+// how long it then takes to be up to date again is reported too.
+func (d *duo) paired(b *testing.B, bin, name string, most int, args ...string) {
 	b.Helper()
 	o := d.options()
 	o.DataOnly = true
+	o.Limits = func() tablediff.Limits { return tablediff.Limits{Workers: 2, Max: most} }
 	keep := filepath.Join(b.TempDir(), "compared.json")
 	cmd := []string{"-n", "-N", "-c", "4", "-T", "8"}
 	if name == "apart" {
@@ -83,13 +89,12 @@ func (d *duo) paired(b *testing.B, bin, name string, args ...string) {
 	}
 	var turns [2][]turn
 	for round, with := range []int{0, 1, 1, 0, 0, 1} { // a drift of the machine hits both alike
-		closed := func() {}
+		var w *compare.Follower
 		if with == 1 {
-			w, err := d.refollow(o, keep, nil)
-			if err != nil {
+			var err error
+			if w, err = d.refollow(o, keep, nil); err != nil {
 				b.Fatal(err)
 			}
-			closed = w.Close
 		}
 		before, began := d.spent(b, with == 1), time.Now()
 		n := pgbench(b, bin, d.db[0].DSN, append(cmd, args...)...)
@@ -97,8 +102,11 @@ func (d *duo) paired(b *testing.B, bin, name string, args ...string) {
 		for what, ns := range d.spent(b, with == 1) {
 			is[what] = (ns - before[what]) / n / 1000
 		}
+		if w != nil {
+			is["until-verified"] = caughtUp(b, w).Seconds()
+			w.Close()
+		}
 		turns[with] = append(turns[with], is)
-		closed()
 		d.fence(fmt.Sprintf("round.%s.%d", name, round)) // green has everything before the next turn
 	}
 	mid := func(with int, what string) float64 {
@@ -115,11 +123,28 @@ func (d *duo) paired(b *testing.B, bin, name string, args ...string) {
 	b.ReportMetric(mid(0, "blue"), "µs/tx-blue-alone")
 	b.ReportMetric(mid(0, "green"), "µs/tx-green-alone")
 	for what := range turns[1][0] {
-		if what != "tps" && what != "blue" && what != "green" {
+		if what == "until-verified" {
+			b.ReportMetric(mid(1, what), "s-until-verified")
+		} else if what != "tps" && what != "blue" && what != "green" {
 			b.ReportMetric(mid(1, what), "µs/tx-"+what)
 		}
 	}
 	b.ReportMetric(0, "ns/op")
+}
+
+// caughtUp is how long it takes until everything is verified again.
+func caughtUp(b *testing.B, w *compare.Follower) time.Duration {
+	b.Helper()
+	began := time.Now()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for s := w.State(); s.Progress.Held != "" || s.Dirty > 0 || s.Behind > 0; s = w.State() {
+		if s.Lost != nil {
+			b.Fatal(s.Lost)
+		}
+		<-tick.C
+	}
+	return time.Since(began)
 }
 
 // spent is the processor time so far, in nanoseconds, of both servers and, where

@@ -98,6 +98,15 @@ type Tracker interface {
 	Close() error
 }
 
+// Patient is a Tracker whose stream may be left unread for a while: its server waits,
+// keeps its log, and works no more for us. Its positions are bytes. Without it a
+// stream that nobody reads is cut off.
+type Patient interface {
+	// Alive tells the server that we are there. It is called about once a second
+	// while nothing is read, by the goroutine that reads.
+	Alive() error
+}
+
 // Transaction is what one commit changed, as far as it can be named.
 type Transaction struct {
 	Before    uint64 // a log that is read again from here tells it again

@@ -50,7 +50,10 @@ type Tracker struct {
 	gulp      *gulp
 }
 
-var _ engines.Tracker = (*Tracker)(nil)
+var (
+	_ engines.Tracker = (*Tracker)(nil)
+	_ engines.Patient = (*Tracker)(nil)
+)
 
 // OpenTracker starts the stream of a slot that exists. What was committed since
 // the slot was made, or since the last confirmed position, comes first.
@@ -280,6 +283,14 @@ func (t *Tracker) status() error {
 	t.told = time.Now()
 	t.pg.Frontend().Send(&pgproto3.CopyData{Data: b[:]})
 	return t.pg.Frontend().Flush()
+}
+
+// Alive tells the server how far we have read, as we do while we read.
+func (t *Tracker) Alive() error {
+	if err := t.status(); err != nil {
+		return t.fail("tell the position", err, "")
+	}
+	return nil
 }
 
 // Close ends the stream. The slot stays until its own step drops it.

@@ -1,0 +1,108 @@
+package compare
+
+import (
+	"context"
+	"time"
+
+	"github.com/turquoise-db/turquoise/checks/tablediff"
+	"github.com/turquoise-db/turquoise/engines"
+)
+
+// Named constants of giving way. A server that suffers is left alone: rows are
+// verified later, and a log whose stream can wait is read later. What that leaves
+// for the freeze is bounded.
+const (
+	calmAfter = 3       // looks at the load without complaint, after which following goes on
+	mostOpen  = 100_000 // rows that wait to be verified: about a second of a freeze
+	mostKept  = 1 << 30 // bytes of a log that a server keeps for us because we do not read it
+)
+
+// yield is how following gives way to the servers' own work. w.mu guards it.
+type yield struct {
+	pace   tablediff.Pace
+	why    string // empty: nothing is in the way
+	calm   int    // looks without complaint since
+	urgent int    // proofs at work: nobody waits then
+	end    [2]uint64
+	news   chan struct{} // closed and replaced when following goes on
+}
+
+// law looks at the load of both servers. Following never ends for it.
+func (w *Follower) law(ctx context.Context) {
+	w.look.Lock()
+	b, g, err := both(w.tick, func(c engines.Comparer) (engines.Load, error) { return c.Load(ctx) })
+	w.look.Unlock()
+	w.mu.Lock()
+	y := &w.yield
+	order, why := y.pace.Next(w.r.o.Limits(), map[string]engines.Load{"blue": b, "green": g}, err)
+	begins := false
+	switch {
+	case order != tablediff.Go:
+		begins = y.why == ""
+		y.why, y.calm = why, 0
+	case y.why != "":
+		if y.calm++; y.calm >= calmAfter {
+			y.why, y.calm = "", 0
+			w.goOn()
+		}
+	}
+	w.mu.Unlock()
+	if begins && w.f.Say != nil {
+		w.f.Say("following gives way: " + why)
+	}
+}
+
+// goOn wakes whoever does not read. w.mu is held.
+func (w *Follower) goOn() {
+	close(w.yield.news)
+	w.yield.news = make(chan struct{})
+}
+
+// yields reports whether verifying waits for calmer servers.
+func (w *Follower) yields() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.yield.why != "" && w.yield.urgent == 0 && w.ch.Open() < mostOpen
+}
+
+// urgently lets nobody wait until it is ended.
+func (w *Follower) urgently() (end func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.yield.urgent++
+	w.goOn()
+	return func() {
+		w.mu.Lock()
+		w.yield.urgent--
+		w.mu.Unlock()
+	}
+}
+
+// wait leaves a side's stream alone as long as a server suffers.
+func (w *Follower) wait(ctx context.Context, side int) error {
+	p, can := w.logs[side].(engines.Patient)
+	if !can {
+		return nil
+	}
+	for {
+		w.mu.Lock()
+		news := w.yield.news
+		reads := w.yield.why == "" || w.yield.urgent > 0 || !w.read || w.yield.end[side] > w.pos[side]+mostKept
+		w.mu.Unlock()
+		if reads {
+			return nil
+		}
+		if err := p.Alive(); err != nil {
+			return err
+		}
+		t := time.NewTimer(loadEvery)
+		select {
+		case <-news:
+		case <-t.C:
+		case <-ctx.Done():
+			t.Stop()
+			return ctx.Err()
+		}
+		t.Stop()
+	}
+}

@@ -66,6 +66,7 @@ type Follower struct {
 	news       chan struct{} // closed and replaced with every transaction that carries a token
 	alarm      map[string]bool
 	yield      yield
+	stored     stored
 }
 
 // NewFollower begins to follow both logs and compares everything once. Slots and
@@ -131,6 +132,9 @@ func (w *Follower) begin(ctx context.Context) error {
 		return err
 	}
 	if w.prints[0], w.prints[1], err = both(w.tick, func(c engines.Comparer) (map[string]string, error) { return c.Fingerprint(ctx) }); err != nil {
+		return err
+	}
+	if w.stored.seen, err = w.lie(ctx); err != nil {
 		return err
 	}
 	if err := w.open(ctx, ds); err != nil {

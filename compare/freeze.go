@@ -47,6 +47,12 @@ func (w *Follower) At(ctx context.Context, token string) (Proof, error) {
 	if err := w.unmoved(ctx); err != nil {
 		return p, err
 	}
+	w.look.Lock()
+	err := w.replaced(ctx)
+	w.look.Unlock()
+	if err != nil {
+		return p, err
+	}
 	w.mu.Lock()
 	w.ch.Distrust()
 	p.Keys = w.ch.Open()

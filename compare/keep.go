@@ -22,6 +22,7 @@ const keepEvery = 2 * time.Second
 type checkpoint struct {
 	Header header
 	Prints [2]map[string]string // of the tables' columns, on blue and green
+	Stored [2]map[string]string // where the rows of the tables lay when they were compared
 	From   [2]string            // positions up to which everything was verified
 	Read   bool                 // every row was compared; else the journal beside it says which parts
 	Rows   map[string]int64     // of blue, counted by the comparison
@@ -56,7 +57,10 @@ func (w *Follower) put(read bool, blue, green uint64) error {
 	if w.f.Keep == "" {
 		return nil
 	}
-	c := checkpoint{Header: w.r.header(), Prints: w.prints, From: [2]string{w.logs[0].Text(blue), w.logs[1].Text(green)}, Read: read, Rows: map[string]int64{}, At: w.f.Now()}
+	w.mu.Lock()
+	lies := w.stored.lies()
+	w.mu.Unlock()
+	c := checkpoint{Header: w.r.header(), Prints: w.prints, Stored: lies, From: [2]string{w.logs[0].Text(blue), w.logs[1].Text(green)}, Read: read, Rows: map[string]int64{}, At: w.f.Now()}
 	w.r.mu.Lock()
 	for i, t := range w.r.tables {
 		c.Rows[t.Label()] = t.report.BlueRows
@@ -156,6 +160,11 @@ func kept(name string) (checkpoint, bool) {
 // fits says whether what was kept is about exactly what stands there now.
 func (w *Follower) fits(c checkpoint) error {
 	is := w.r.header()
+	for i, m := range w.stored.seen {
+		if (m == nil) != (c.Stored[i] == nil) {
+			return errOther // written by a version that did not ask
+		}
+	}
 	if !reflect.DeepEqual(c.Prints, w.prints) || c.Header.Blue != is.Blue || c.Header.Green != is.Green || c.Header.Strength != is.Strength || len(c.Header.Tables) != len(is.Tables) {
 		return errOther
 	}
@@ -170,6 +179,9 @@ func (w *Follower) fits(c checkpoint) error {
 // adopt takes over what an earlier follower had compared: every row, or some
 // parts. The logs tell all that changed since either was read.
 func (w *Follower) adopt(c checkpoint) error {
+	w.mu.Lock()
+	w.stored.seen = c.Stored
+	w.mu.Unlock()
 	if !c.Read {
 		w.r.o.Journal = NewJournal(w.parts())
 		if err := w.r.o.Journal.open(w.r); !errors.Is(err, errJournal) {

@@ -34,6 +34,9 @@ func (w *Follower) verify(ctx context.Context, all, wholes bool) error {
 	if !wholes {
 		return nil
 	}
+	if err := w.replaced(ctx); err != nil {
+		return err
+	}
 	w.mu.Lock()
 	list := w.ch.Wholes()
 	w.mu.Unlock()
@@ -168,6 +171,7 @@ func (w *Follower) whole(ctx context.Context, t *table) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if clean && w.ch.Clean(t.Label(), turn) {
+		w.settled(t.Label())
 		for _, s := range suspects {
 			w.ch.Mark(t.Label(), s.Key)
 		}

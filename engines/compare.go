@@ -59,6 +59,14 @@ type KeySummer interface {
 	SumsByKey(ctx context.Context, d TableDigest, keys []Key, group int) ([]Sum, error)
 }
 
+// Storer is a Comparer of a server whose log does not tell all that may change rows:
+// a rewritten table, a partition that is taken off. Without it the log tells it.
+type Storer interface {
+	// Stored is a text for each table that changes whenever its rows may have been
+	// replaced as a whole. It need not mean that they were.
+	Stored(ctx context.Context) (map[string]string, error)
+}
+
 // CompareSession is the session name of comparing actions: their door reads both
 // sides and lives as long as the cutover's process.
 const CompareSession = "compare"

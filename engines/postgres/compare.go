@@ -31,6 +31,7 @@ type Comparer struct {
 var (
 	_ engines.Comparer  = (*Comparer)(nil)
 	_ engines.KeySummer = (*Comparer)(nil)
+	_ engines.Storer    = (*Comparer)(nil)
 )
 
 // OpenComparer connects. The setting max_snapshot of the request's parameters is

@@ -120,12 +120,24 @@ func (c *Comparer) Fingerprint(ctx context.Context) (map[string]string, error) {
  md5(string_agg(a.attnum || ' ' || a.attname || ' ' || format_type(a.atttypid, a.atttypmod), ',' ORDER BY a.attnum) || c.relkind::text)
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
 WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND `+userData+` GROUP BY n.nspname, c.relname, c.relkind`)
-	if err != nil {
-		return nil, err
-	}
+	return pairsOf(rows), err
+}
+
+// pairsOf is the first column with the second.
+func pairsOf(rows [][]*string) map[string]string {
 	out := make(map[string]string, len(rows))
 	for _, r := range rows {
 		out[text(r, 0)] = text(r, 1)
 	}
-	return out, nil
+	return out
+}
+
+// Stored is a text for each table that changes when a file of its rows is another
+// one, or a partition comes or goes: decoding tells nothing of that.
+func (c *Comparer) Stored(ctx context.Context) (map[string]string, error) {
+	rows, err := c.query(ctx, "read where the rows lie", `SELECT n.nspname || '.' || c.relname, md5(string_agg(l.oid || ' ' || pg_relation_filenode(l.oid), ',' ORDER BY l.oid))
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+ JOIN LATERAL (SELECT c.oid WHERE c.relkind = 'r' UNION ALL SELECT t.relid FROM pg_partition_tree(c.oid) t WHERE c.relkind = 'p' AND t.isleaf) l ON true
+WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND `+userData+` GROUP BY 1`)
+	return pairsOf(rows), err
 }

@@ -212,7 +212,11 @@ func (w *Follower) ticks() {
 			w.law(ctx)
 		}
 		if !w.yields() {
-			err = w.verify(ctx, false, n%wholeEvery == 0)
+			wholes := noWholes
+			if n%wholeEvery == 0 {
+				wholes = nowAndThen
+			}
+			err = w.verify(ctx, false, wholes)
 		}
 		if err == nil {
 			err = w.ask(ctx)
@@ -258,7 +262,9 @@ func (w *Follower) named(rs []engines.RowChange) string {
 	}
 	out := make([]string, len(rs))
 	for i, r := range rs {
-		out[i] = name(r)
+		if out[i] = r.Table; len(r.Key) > 0 {
+			out[i] = name(r)
+		}
 	}
 	slices.Sort(out)
 	return strings.Join(slices.Compact(out), "; ")

@@ -60,7 +60,7 @@ func (w *Follower) At(ctx context.Context, token string) (Proof, error) {
 	w.mu.Unlock()
 	// Twice: rows of a table that was compared as a whole may have become keys.
 	for range 2 {
-		if err := w.verify(ctx, true, true); err != nil {
+		if err := w.verify(ctx, true, allWholes); err != nil {
 			return p, err
 		}
 	}

@@ -3,6 +3,7 @@ package compare
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/turquoise-db/turquoise/engines"
@@ -99,7 +100,10 @@ func (w *Follower) caughtUp(ctx context.Context) error {
 	}
 	turn, told := uint64(0), false
 	for {
-		if err := w.verify(ctx, false, true); err != nil {
+		if err := w.ask(ctx); err != nil {
+			return err
+		}
+		if err := w.verify(ctx, false, soon); err != nil {
 			return err
 		}
 		w.mu.Lock()
@@ -110,6 +114,10 @@ func (w *Follower) caughtUp(ctx context.Context) error {
 		for n := range w.ch.Unfollowed() {
 			delete(wholes, n) // compared again in the freeze, whatever is found now
 		}
+		restless := w.ch.Restless(looksFailed)
+		for _, n := range restless {
+			delete(wholes, n) // and so are these, if nobody finds them at rest before
+		}
 		w.mu.Unlock()
 		switch {
 		case lost != nil:
@@ -117,6 +125,9 @@ func (w *Follower) caughtUp(ctx context.Context) error {
 		case len(failing) > 0:
 			return w.differs(failing)
 		case told && open == 0 && len(wholes) == 0:
+			if len(restless) > 0 && w.f.Say != nil {
+				w.f.Say("written during every look, and compared as a whole in the freeze: " + strings.Join(restless, ", "))
+			}
 			return nil
 		}
 		if err := pause(ctx, tickEvery/5); err != nil {

@@ -2,6 +2,7 @@ package compare
 
 import (
 	"context"
+	"time"
 
 	"github.com/turquoise-db/turquoise/checks/tablediff"
 	"github.com/turquoise-db/turquoise/engines"
@@ -11,9 +12,18 @@ import (
 // its way makes little work.
 const group = 128
 
+// How often a table is compared as a whole: not at all, at once, or not before so many
+// times what its last look took have passed.
+const (
+	noWholes   = -1
+	allWholes  = 0
+	soon       = 4   // while a step waits for it: a fifth of a session
+	nowAndThen = 100 // while following: one in a hundred
+)
+
 // verify looks at every key that is due, and at tables that have to be compared
-// as a whole if asked to. all does not wait for green to have applied anything.
-func (w *Follower) verify(ctx context.Context, all, wholes bool) error {
+// as a whole, as often as said. all does not wait for green to have applied anything.
+func (w *Follower) verify(ctx context.Context, all bool, wholes int) error {
 	w.look.Lock()
 	defer w.look.Unlock()
 	if !all {
@@ -31,7 +41,7 @@ func (w *Follower) verify(ctx context.Context, all, wholes bool) error {
 			}
 		}
 	}
-	if !wholes {
+	if wholes == noWholes {
 		return nil
 	}
 	if err := w.replaced(ctx); err != nil {
@@ -41,9 +51,15 @@ func (w *Follower) verify(ctx context.Context, all, wholes bool) error {
 	list := w.ch.Wholes()
 	w.mu.Unlock()
 	for n := range list {
-		if err := w.whole(ctx, w.tables[n]); err != nil {
+		t, began := w.tables[n], w.f.Now()
+		if wholes != allWholes && began.Before(t.looked.Add(max(time.Duration(wholes)*t.took, tickEvery))) {
+			continue
+		}
+		if err := w.whole(ctx, t); err != nil {
 			return err
 		}
+		t.looked = w.f.Now()
+		t.took = t.looked.Sub(began)
 	}
 	return nil
 }
@@ -170,7 +186,10 @@ func (w *Follower) whole(ctx context.Context, t *table) error {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if clean && w.ch.Clean(t.Label(), turn) {
+	if w.behind(w.f.Now()) > tickEvery && !clean {
+		return nil // what differs may be in a log that we have not read
+	}
+	if w.ch.LookedWhole(t.Label(), turn, clean) {
 		w.settled(t.Label())
 		for _, s := range suspects {
 			w.ch.Mark(t.Label(), s.Key)

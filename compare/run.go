@@ -61,6 +61,9 @@ type table struct {
 	began    time.Time
 	left     int  // parts that nobody has read
 	atOnce   bool // summed in one scan first: it is at rest and small enough
+
+	looked time.Time     // at the whole of it, while it is followed
+	took   time.Duration // of that
 }
 
 // Run compares the two sides once. The error is one of the comparison itself; a

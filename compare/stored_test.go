@@ -1,11 +1,14 @@
 package compare_test
 
 import (
+	"context"
 	"errors"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/jackc/pgx/v5"
 
 	"github.com/turquoise-db/turquoise/compare"
 )
@@ -33,5 +36,50 @@ func TestRowsThatNoLogTellsOf(t *testing.T) {
 	w.Close()
 	if _, err = d.refollow(o, keep, nil); !errors.Is(err, compare.ErrDiffers) || !strings.Contains(err.Error(), "public.far") {
 		t.Errorf("a table was rewritten, and the next life says: %v", err)
+	}
+}
+
+// TestATableWithoutAKeyEndsTheFirstComparison: one that differs at rest is named,
+// and one that is written all the time does not hold it up for ever.
+func TestATableWithoutAKeyEndsTheFirstComparison(t *testing.T) {
+	d, o := newFollowed(t, 2000)
+	o.Tables = []string{"bare", "far"}
+	d.exec(1, "DELETE FROM bare WHERE a = 7")
+	d.slots()
+	if _, err := d.refollow(o, "", nil); !errors.Is(err, compare.ErrDiffers) || !strings.Contains(err.Error(), "public.bare") {
+		t.Fatalf("a row without a name was lost: %v", err)
+	}
+	d.exec(1, "INSERT INTO bare VALUES (7, 'x')")
+	d.released()
+	conn, err := pgx.Connect(t.Context(), d.db[0].DSN)
+	if err != nil {
+		t.Fatal(err)
+	}
+	over, done := make(chan struct{}), make(chan error, 1)
+	go func() {
+		defer func() { _ = conn.Close(context.WithoutCancel(t.Context())) }()
+		for {
+			if _, err := conn.Exec(t.Context(), "INSERT INTO bare SELECT g, 'y' FROM generate_series(1, 20) g"); err != nil {
+				done <- err
+				return
+			}
+			select {
+			case <-over:
+				done <- nil
+				return
+			default:
+			}
+		}
+	}()
+	h := &heard{bell: make(chan struct{}, 1)}
+	w, err := d.refollow(o, "", h.say)
+	close(over)
+	if werr := <-done; err != nil || werr != nil {
+		t.Fatal(err, werr)
+	}
+	h.until(t, "compared as a whole in the freeze: public.bare")
+	d.fence("rest")
+	if p, err := w.At(t.Context(), "rest"); err != nil || !slices.Contains(p.Wholes, "public.bare") {
+		t.Errorf("%v, compared as a whole: %v", err, p.Wholes)
 	}
 }

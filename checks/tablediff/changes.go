@@ -28,6 +28,9 @@ type changed struct {
 	whole string    // why the table has to be compared as a whole; empty if not
 	blind string    // why its changes cannot be followed; empty if they are
 	since uint64    // turn of the newest change of a table whose rows have no names
+	at    uint64    // position of that change on blue
+	moved int       // looks at the whole of it during which it was written
+	stood int       // looks in a row at which it stood still, green had everything, and it differed
 	from  [2]uint64 // before the first changes on blue and green since which it had to be compared as a whole, 0: none
 }
 
@@ -60,11 +63,14 @@ func NewChanges(tables []engines.TableDigest) *Changes {
 func (c *Changes) Blue(tx engines.Transaction) {
 	c.take(tx, 0)
 	for _, r := range tx.Rows {
-		if d := c.mark(r, tx.Before, 0); d != nil {
+		d := c.mark(r, tx.Before, 0)
+		if d != nil {
 			d.Position = tx.Position
 			if d.Blue == 0 {
 				d.Blue = tx.Before
 			}
+		} else if t := c.tables[r.Table]; t != nil {
+			t.at = tx.Position
 		}
 	}
 }
@@ -123,7 +129,7 @@ func (c *Changes) mark(r engines.RowChange, position uint64, side int) *Dirty {
 		return nil
 	}
 	if r.Key == nil {
-		t.since = c.turn
+		t.since, t.stood = c.turn, 0
 		if t.whole == "" {
 			t.whole = "rows without a name were written"
 		}
@@ -183,6 +189,9 @@ func (c *Changes) Applied(position uint64) { c.applied = max(c.applied, position
 func (c *Changes) Newest() uint64 {
 	n := uint64(0)
 	for _, t := range c.tables {
+		if t.whole != "" {
+			n = max(n, t.at)
+		}
 		for _, d := range t.keys {
 			n = max(n, d.Position)
 		}
@@ -212,10 +221,13 @@ func (c *Changes) Due(table string, n int, all bool) []Dirty {
 	return out
 }
 
-// Stuck reports whether a table has keys and none of them is due: green's own log
+// Stuck reports whether a table waits for green and none of its keys is due: its log
 // says nothing of a commit of blue that left no trace there.
 func (c *Changes) Stuck() bool {
 	for _, t := range c.tables {
+		if t.whole != "" && t.at > c.applied {
+			return true
+		}
 		due := len(t.keys) == 0
 		for _, d := range t.keys {
 			if due = d.Position <= c.applied; due {
@@ -247,14 +259,34 @@ func (c *Changes) Looked(table string, d Dirty, equal bool) {
 // if none of that table came since.
 func (c *Changes) Turn() uint64 { return c.turn }
 
-// Clean takes the verdict that a table was equal as a whole at a turn.
-func (c *Changes) Clean(table string, turn uint64) bool {
+// LookedWhole takes what a look at the whole of a table found, which began at a
+// turn. Rows that differ and have names are no difference here: they are marked. It
+// reports whether the table need not be compared as a whole any more.
+func (c *Changes) LookedWhole(table string, turn uint64, equal bool) bool {
 	t := c.tables[table]
-	if t.since > turn {
-		return false
+	switch {
+	case t.since > turn:
+		t.moved++
+	case equal:
+		t.whole, t.from, t.moved, t.stood = "", [2]uint64{}, 0, 0
+		return true
+	case t.at <= c.applied:
+		t.stood++
 	}
-	t.whole, t.from = "", [2]uint64{}
-	return true
+	return false
+}
+
+// Restless names the tables that were written during so many looks at the whole of
+// them, and at none stood still.
+func (c *Changes) Restless(looks int) []string {
+	var out []string
+	for n, t := range c.tables {
+		if t.whole != "" && t.moved >= looks {
+			out = append(out, n)
+		}
+	}
+	slices.Sort(out)
+	return out
 }
 
 // Distrust says that time has passed: what is not followed may have changed
@@ -325,6 +357,9 @@ func (c *Changes) Open() int {
 func (c *Changes) Failing(looks, most int) []engines.RowChange {
 	var out []engines.RowChange
 	for n, t := range c.tables {
+		if t.whole != "" && t.stood >= looks && len(out) < most {
+			out = append(out, engines.RowChange{Table: n})
+		}
 		for _, d := range t.keys {
 			if d.Failed >= looks && len(out) < most {
 				out = append(out, engines.RowChange{Table: n, Key: d.Key})

@@ -75,10 +75,10 @@ func TestWhatHasNoNameMakesTheTableWhole(t *testing.T) {
 		t.Errorf("%v", w)
 	}
 	c.Blue(engines.Transaction{Position: 6, Rows: []engines.RowChange{{Table: "public.bare"}}})
-	if c.Clean("public.bare", turn) {
+	if c.LookedWhole("public.bare", turn, true) {
 		t.Error("a look from before the last write counted")
 	}
-	if !c.Clean("public.t", turn) || !c.Clean("public.bare", c.Turn()) || len(c.Wholes()) != 1 {
+	if !c.LookedWhole("public.t", turn, true) || !c.LookedWhole("public.bare", c.Turn(), true) || len(c.Wholes()) != 1 {
 		t.Errorf("%v", c.Wholes())
 	}
 	c.Green(engines.Transaction{Reshaped: []string{"public.t"}})
@@ -87,11 +87,51 @@ func TestWhatHasNoNameMakesTheTableWhole(t *testing.T) {
 	}
 }
 
+// TestATableWithoutAKeyIsNotLookedAtForEver: one that differs at rest is a
+// difference, one that is never at rest is known as that.
+func TestATableWithoutAKeyIsNotLookedAtForEver(t *testing.T) {
+	c := tablediff.NewChanges(tracked())
+	nameless := func(pos uint64) engines.Transaction {
+		return engines.Transaction{Before: pos - 1, Position: pos, Rows: []engines.RowChange{{Table: "public.bare"}}}
+	}
+	c.Blue(nameless(10))
+	if !c.Stuck() || c.Newest() != 10 {
+		t.Error("nobody asks how far green is")
+	}
+	c.LookedWhole("public.bare", c.Turn(), false)
+	if len(c.Failing(1, 5)) != 0 {
+		t.Error("it differs, and green has not had what was written")
+	}
+	c.Applied(10)
+	for range 4 {
+		turn := c.Turn()
+		c.Blue(nameless(20))
+		if c.LookedWhole("public.bare", turn, false) {
+			t.Error("written during the look, and clean")
+		}
+	}
+	if got := c.Restless(4); len(got) != 1 || got[0] != "public.bare" || len(c.Failing(1, 5)) != 0 {
+		t.Errorf("written during every look: %v", got)
+	}
+	c.Applied(20)
+	c.LookedWhole("public.bare", c.Turn(), false)
+	if got := c.Failing(1, 5); len(got) != 1 || got[0].Table != "public.bare" || got[0].Key != nil {
+		t.Errorf("differs at rest: %v", got)
+	}
+	c.Green(engines.Transaction{Position: 5, Rows: []engines.RowChange{{Table: "public.bare"}}})
+	if got := c.Failing(1, 5); len(got) != 0 {
+		t.Errorf("written since: %v", got)
+	}
+	if !c.LookedWhole("public.bare", c.Turn(), true) || len(c.Restless(1)) != 0 {
+		t.Error("equal at rest, and not clean")
+	}
+}
+
 // TestWhatIsNotFollowedIsNeverTrusted: a table whose changes cannot be followed
 // was equal when it was looked at, and has to be looked at again at the freeze.
 func TestWhatIsNotFollowedIsNeverTrusted(t *testing.T) {
 	c := tablediff.NewChanges(tracked())
-	c.Clean("public.unlogged", c.Turn())
+	c.LookedWhole("public.unlogged", c.Turn(), true)
 	if w := c.Wholes(); w["public.unlogged"] != "" {
 		t.Fatalf("seen equal, and yet %v", w)
 	}
@@ -121,8 +161,8 @@ func TestTheFloorKeepsWhatIsNotVerified(t *testing.T) {
 	if b, g := c.Floor(300, 400); b != 99 || g != 349 {
 		t.Errorf("a table without a key: %d %d", b, g)
 	}
-	c.Clean("public.t", c.Turn())
-	c.Clean("public.bare", c.Turn())
+	c.LookedWhole("public.t", c.Turn(), true)
+	c.LookedWhole("public.bare", c.Turn(), true)
 	if b, g := c.Floor(300, 400); b != 300 || g != 400 {
 		t.Errorf("%d %d", b, g)
 	}

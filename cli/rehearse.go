@@ -40,7 +40,7 @@ type rehearsed struct {
 	FreezeMS       int64            `json:"freeze_ms"`
 	GapMS          int64            `json:"gap_ms"`
 	WorstLatencyMS int64            `json:"worst_latency_ms"`
-	VerifiedRows   int64            `json:"verified_rows"` // proven equal at the freeze; 0 where nothing was compared
+	VerifiedRows   int64            `json:"verified_rows"` // compared before the window; those, and all that was written since, are proven equal at the freeze. 0: nothing was compared
 	VerifyMS       int64            `json:"verify_ms"`
 	WritesOn       string           `json:"writes_on"`
 	Steps          []lab.WalkedStep `json:"steps"`
@@ -125,7 +125,7 @@ func (a *App) rehearse(ctx context.Context, r rehearsal) error {
 	line := fmt.Sprintf("acked %d  lost %d  duplicated %d  failed %d  reconnected %d  freeze %d ms  longest gap %d ms  worst latency %d ms  writes on %s\nrecord %s\nsigners %s",
 		out.Acked, out.Lost, out.Duplicated, out.Failed, out.Reconnected, out.FreezeMS, out.GapMS, out.WorstLatencyMS, out.WritesOn, out.Record, out.Signers)
 	if out.VerifiedRows > 0 {
-		line += fmt.Sprintf("\nverified %d rows equal at the freeze, in %d ms of it", out.VerifiedRows, out.VerifyMS)
+		line += fmt.Sprintf("\nverified every row equal at the freeze, in %d ms of it: %d were compared before the window", out.VerifyMS, out.VerifiedRows)
 	}
 	if err := a.result(r.json, out, line); err != nil {
 		return err

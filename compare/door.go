@@ -255,7 +255,7 @@ func (d *Door) Do(ctx context.Context, s engines.Statement) (engines.Result, err
 	}
 	res.Columns = []string{"verdict", "rows", "tables", "ms", "not_compared"}[:min(len(row), 5)]
 	if o.Do == engines.CompareProve {
-		res.Columns = []string{"verdict", "rows", "tables", "ms", "keys", "as_a_whole", "not_compared"}
+		res.Columns = []string{"verdict", "rows", "tables", "ms", "keys", "as_a_whole", "not_compared", "since"}
 	}
 	out := make([]*string, len(row))
 	for i := range row {
@@ -344,9 +344,17 @@ func (d *Door) prove(ctx context.Context, token string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	d.sides.Say(false, fmt.Sprintf("every row of %d tables is equal at the freeze: %d rows, %d keys verified in %s (%s until both logs were read)",
-		p.Tables, p.Rows, p.Keys, p.Took.Round(time.Millisecond), p.Fences.Round(time.Millisecond)))
-	return []string{"equal", strconv.FormatInt(p.Rows, 10), strconv.Itoa(p.Tables), ms(p.Took), strconv.Itoa(p.Keys), listed(p.Wholes), listed(w.Left())}, nil
+	d.sides.Say(false, fmt.Sprintf("every row of %d tables is equal at the freeze: %d were compared before, %s; %d keys verified in %s (%s until both logs were read)",
+		p.Tables, p.Rows, p.counted(), p.Keys, p.Took.Round(time.Millisecond), p.Fences.Round(time.Millisecond)))
+	return []string{"equal", strconv.FormatInt(p.Rows, 10), strconv.Itoa(p.Tables), ms(p.Took), strconv.Itoa(p.Keys), listed(p.Wholes), listed(w.Left()), p.counted()}, nil
+}
+
+// counted says what became of the rows that were compared first.
+func (p Proof) counted() string {
+	if p.Since.IsZero() {
+		return "how many came and went since was not counted for all tables"
+	}
+	return fmt.Sprintf("%d came and %d went since %s on both sides", p.Added, p.Gone, p.Since.UTC().Format(time.RFC3339))
 }
 
 // listed names objects for the record: a field that is empty says nothing.

@@ -67,6 +67,7 @@ type Follower struct {
 	alarm      map[string]bool
 	yield      yield
 	stored     stored
+	counted    time.Time // since when rows that come and go are counted
 }
 
 // NewFollower begins to follow both logs and compares everything once. Slots and
@@ -138,6 +139,9 @@ func (w *Follower) begin(ctx context.Context) error {
 		return err
 	}
 	if err := w.open(ctx, ds); err != nil {
+		return err
+	}
+	if err := w.countRows(ctx); err != nil {
 		return err
 	}
 	// Following outlives the step that began it.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/turquoise-db/turquoise/engines"
@@ -14,6 +15,9 @@ import (
 // Proof is what was proven at a freeze.
 type Proof struct {
 	Rows   int64         // rows that the first comparison read on blue
+	Added  int64         // rows that came since Since, on both sides alike
+	Gone   int64         // rows that went
+	Since  time.Time     // zero: not all tables' rows could be counted
 	Tables int           // tables that are proven equal
 	Keys   int           // keys that were still to be verified in the freeze
 	Wholes []string      // tables that were compared as a whole in the freeze
@@ -65,6 +69,12 @@ func (w *Follower) At(ctx context.Context, token string) (Proof, error) {
 		}
 	}
 	p.Took = w.f.Now().Sub(began)
+	w.mu.Lock()
+	var all bool
+	if p.Added, p.Gone, _, all = w.ch.Tally(); all {
+		p.Since = w.counted
+	}
+	w.mu.Unlock()
 	return p, w.judge()
 }
 
@@ -72,6 +82,7 @@ func (w *Follower) judge() error {
 	w.mu.Lock()
 	open, failing, wholes, lost := w.ch.Open(), w.ch.Failing(1, 5), w.ch.Wholes(), w.lost
 	count, foreign := w.ch.Foreign()
+	_, _, unlike, _ := w.ch.Tally()
 	w.mu.Unlock()
 	switch {
 	case lost != nil:
@@ -81,6 +92,9 @@ func (w *Follower) judge() error {
 	}
 	for n, why := range wholes {
 		return fmt.Errorf("%w: %s: %s, and it is not the same as a whole", ErrDiffers, n, why)
+	}
+	if len(unlike) > 0 {
+		return fmt.Errorf("%w: %s: since following began not as many rows came and went on one side as on the other", ErrDiffers, strings.Join(unlike, ", "))
 	}
 	// A foreign write that left both sides alike is no difference, but green was
 	// open to someone: that is for a person to judge, and is said.

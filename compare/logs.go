@@ -135,3 +135,21 @@ func (w *Follower) caughtUp(ctx context.Context) error {
 		}
 	}
 }
+
+// countRows begins to count rows that come and go, from where blue is now: green has
+// nothing of that yet, and its log is open.
+func (w *Follower) countRows(ctx context.Context) error {
+	at, err := w.tick.blue.Position(ctx)
+	if err != nil {
+		return err
+	}
+	from, err := w.logs[0].Parse(at)
+	if err != nil {
+		return err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.ch.CountFrom(from)
+	w.counted = w.f.Now()
+	return nil
+}

@@ -83,3 +83,23 @@ func TestATableWithoutAKeyEndsTheFirstComparison(t *testing.T) {
 		t.Errorf("%v, compared as a whole: %v", err, p.Wholes)
 	}
 }
+
+// TestATableOutsideTheLogIsReadAgainAtTheFreeze: no log says that an unlogged
+// table changed after it was seen equal.
+func TestATableOutsideTheLogIsReadAgainAtTheFreeze(t *testing.T) {
+	d, o := newFollowed(t, 2000)
+	d.both("CREATE UNLOGGED TABLE cache (id int PRIMARY KEY, v text); INSERT INTO cache SELECT g, 'v' FROM generate_series(1, 500) g")
+	w, err := d.follow(o, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.fence("one")
+	if p, err := w.At(t.Context(), "one"); err != nil || !slices.Contains(p.Wholes, "public.cache") {
+		t.Errorf("equal: %v, compared as a whole: %v", err, p.Wholes)
+	}
+	d.exec(0, "UPDATE cache SET v = 'w' WHERE id = 7")
+	d.fence("two")
+	if _, err := w.At(t.Context(), "two"); !errors.Is(err, compare.ErrDiffers) || !strings.Contains(err.Error(), "public.cache (7)") {
+		t.Errorf("a change that no log holds was vouched for: %v", err)
+	}
+}

@@ -49,7 +49,7 @@ func BenchmarkTracking(b *testing.B) {
 	d.slots()
 	b.Run("full speed", func(b *testing.B) { d.paired(b, bin, "full", 0) })
 	b.Run("300 per second", func(b *testing.B) { d.paired(b, bin, "300", 0, "-R", "300") })
-	b.Run("gives way", func(b *testing.B) { d.paired(b, bin, "way", 1) })
+	b.Run("gives way", func(b *testing.B) { d.paired(b, bin, "way", 2, "-c", "16") })
 	b.Run("source apart", func(b *testing.B) {
 		for side := range 2 {
 			for _, pid := range append(serverPIDs(b, d.do[side].PgConn().PID()), parentOf(b, d.do[side].PgConn().PID())) {

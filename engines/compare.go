@@ -131,7 +131,20 @@ type Transaction struct {
 type RowChange struct {
 	Table string
 	Key   Key
+	Op    RowOp
 }
+
+// RowOp is what was done to a row.
+type RowOp int
+
+// What may be done to a row. Written is one of the others, nobody knows which: rows
+// of such a table are not counted. A row whose key changed is Updated, under both.
+const (
+	Written RowOp = iota
+	Inserted
+	Updated
+	Deleted
+)
 
 // Repair is the statement that makes one row of the table like the given one: nil
 // values delete it, exists says whether it is there to be updated. Turquoise

@@ -212,7 +212,7 @@ func CompareAction(o CompareOrder) Action {
 	case CompareProve:
 		a.Title = "every row is equal at the freeze"
 		a.Captures = []Capture{{Var: "verified_rows", Column: 1}, {Var: "verified_tables", Column: 2}, {Var: "verify_ms", Column: 3},
-			{Var: "verified_in_freeze", Column: 4}, {Var: "verified_whole", Column: 5}, {Var: "verified_except", Column: 6}}
+			{Var: "verified_in_freeze", Column: 4}, {Var: "verified_whole", Column: 5}, {Var: "verified_except", Column: 6}, {Var: "verified_since", Column: 7}}
 	}
 	return a
 }

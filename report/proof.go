@@ -125,9 +125,12 @@ func (n *Night) rowsProved() string {
 		}
 	}
 	if rows := vars["verified_rows"]; rows != "" {
-		s := fmt.Sprintf("%s rows in %s tables proven equal at the freeze", grouped(rows), dash(vars["verified_tables"]))
+		s := fmt.Sprintf("every row of %s tables proven equal at the freeze: %s rows compared before the window", dash(vars["verified_tables"]), grouped(rows))
+		if since := vars["verified_since"]; since != "" {
+			s += ", " + since
+		}
 		if ms, err := strconv.ParseInt(vars["verify_ms"], 10, 64); err == nil {
-			s += ", in " + span(time.Duration(ms)*time.Millisecond) + " of it"
+			s += "; the proof took " + span(time.Duration(ms)*time.Millisecond) + " of the freeze"
 		}
 		if left := vars["verified_except"]; left != "" && left != "nothing" {
 			s += "; NOT COMPARED: " + left

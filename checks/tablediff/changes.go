@@ -2,6 +2,7 @@ package tablediff
 
 import (
 	"cmp"
+	"math"
 	"slices"
 
 	"github.com/turquoise-db/turquoise/engines"
@@ -20,18 +21,23 @@ type Changes struct {
 	strange int // writes on green that did not come from blue
 	tokens  map[string]bool
 	turn    uint64
+	counts  bool   // rows that come and go are counted
+	from    uint64 // position of blue from which on they are
 }
 
 // changed is one table's part.
 type changed struct {
 	keys  map[string]*Dirty
-	whole string    // why the table has to be compared as a whole; empty if not
-	blind string    // why its changes cannot be followed; empty if they are
-	since uint64    // turn of the newest change of a table whose rows have no names
-	at    uint64    // position of that change on blue
-	moved int       // looks at the whole of it during which it was written
-	stood int       // looks in a row at which it stood still, green had everything, and it differed
-	from  [2]uint64 // before the first changes on blue and green since which it had to be compared as a whole, 0: none
+	whole string   // why the table has to be compared as a whole; empty if not
+	blind string   // why its changes cannot be followed; empty if they are
+	since uint64   // turn of the newest change of a table whose rows have no names
+	at    uint64   // position of that change on blue
+	moved int      // looks at the whole of it during which it was written
+	stood int      // looks in a row at which it stood still, green had everything, and it differed
+	tally [2]tally // rows that came and went, on blue and green
+	// uncounted says that the tally does not hold all.
+	uncounted bool
+	from      [2]uint64 // before the first changes on blue and green since which it had to be compared as a whole, 0: none
 }
 
 // Dirty is a key that has to be verified.
@@ -63,6 +69,7 @@ func NewChanges(tables []engines.TableDigest) *Changes {
 func (c *Changes) Blue(tx engines.Transaction) {
 	c.take(tx, 0)
 	for _, r := range tx.Rows {
+		c.counted(r, 0, tx.Position)
 		d := c.mark(r, tx.Before, 0)
 		if d != nil {
 			d.Position = tx.Position
@@ -82,7 +89,12 @@ func (c *Changes) Green(tx engines.Transaction) {
 	if tx.Origin != "" {
 		c.applied = max(c.applied, tx.From)
 	}
+	of := tx.From
+	if tx.Origin == "" {
+		of = math.MaxUint64 // green's own
+	}
 	for _, r := range tx.Rows {
+		c.counted(r, 1, of)
 		if d := c.mark(r, tx.Before, 1); d != nil {
 			if d.Green == 0 {
 				d.Green = tx.Before
@@ -170,7 +182,7 @@ func (c *Changes) Whole(table, why string) {
 	if t == nil {
 		return
 	}
-	t.since = c.turn
+	t.since, t.uncounted = c.turn, true
 	for _, d := range t.keys {
 		for side, at := range []uint64{d.Blue, d.Green} {
 			if at > 0 && (t.from[side] == 0 || at < t.from[side]) {

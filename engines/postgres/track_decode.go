@@ -125,7 +125,7 @@ func (d *decoder) row(r *wire, kind byte) {
 		}
 	}
 	if rel.known && !named {
-		d.tx.Rows = append(d.tx.Rows, engines.RowChange{Table: rel.label})
+		d.tx.Rows = append(d.tx.Rows, engines.RowChange{Table: rel.label, Op: opOf(kind)})
 	}
 }
 
@@ -161,8 +161,18 @@ func (d *decoder) keep(rel *relation, r *wire, kind byte) bool {
 	case !rel.known:
 		return true
 	}
-	d.tx.Rows = append(d.tx.Rows, engines.RowChange{Table: rel.label, Key: key})
+	d.tx.Rows = append(d.tx.Rows, engines.RowChange{Table: rel.label, Key: key, Op: opOf(kind)})
 	return true
+}
+
+func opOf(kind byte) engines.RowOp {
+	switch kind {
+	case 'I':
+		return engines.Inserted
+	case 'D':
+		return engines.Deleted
+	}
+	return engines.Updated
 }
 
 // wire reads a message and remembers if it was too short.

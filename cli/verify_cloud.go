@@ -41,7 +41,7 @@ func cloudTrail(dir, sid string, files []string) (faults []audit.Vouch, told []s
 		}
 		ours, found := 0, 0
 		for _, s := range l.Seen {
-			if !strings.Contains(s.Agent, "turquoise-"+sid) {
+			if s.Reads || !strings.Contains(s.Agent, "turquoise-"+sid) {
 				continue
 			}
 			ours++

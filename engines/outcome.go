@@ -46,6 +46,7 @@ type Result struct {
 	Notices    []string
 	Took       time.Duration
 	ServerTime string // if the server named one
+	RequestID  string // of a service that gives each call one; of the last call
 }
 
 // First returns the first row joined by " / " and whether there is one.

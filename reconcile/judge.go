@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"sort"
@@ -186,8 +187,8 @@ func (m *match) notes() {
 			m.r.Notes = append(m.r.Notes, fmt.Sprintf("%d statements while the program of entry %d ran; they carry no tag, and are counted as its own", r.sent, r.Seq))
 		}
 	}
-	if m.routed > 0 {
-		m.r.Notes = append(m.r.Notes, fmt.Sprintf("%d acts on the router that no log given here could show: PgBouncer logs no SHOW, SET or change of its file, HAProxy no command of its socket, Varnish leaves its own to syslog", m.routed))
+	for _, what := range slices.Sorted(maps.Keys(m.dark)) {
+		m.r.Notes = append(m.r.Notes, fmt.Sprintf("no log given here could show: %d %s", m.dark[what], what))
 	}
 }
 

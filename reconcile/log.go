@@ -20,6 +20,7 @@ type Seen struct {
 	Failed bool
 
 	Call, Request, Agent string // of CloudTrail: the call, its request id, and who says to have made it
+	Reads                bool   // of CloudTrail: the call changed nothing
 }
 
 // Where is the place of a statement, for findings.

@@ -83,7 +83,8 @@ type match struct {
 	offsets map[string][]time.Duration
 	runs    []*run
 	routing []*report.Statement     // what was sent to routers
-	routed  int                     // of these, what no log that was given could show
+	called  []*report.Statement     // what was sent to AWS
+	dark    map[string]int          // by what it was: what no log that was given could show
 	taken   map[string]map[int]bool // lines of a router's log that are recorded commands
 	values  map[string]bool         // of variables, as the record captured them
 	nobody  map[string]int          // by log: writes of sessions whose login it does not say
@@ -101,7 +102,7 @@ type run struct {
 // Compare holds the record against the logs.
 func Compare(n *report.Night, logs []*Log, o Options) Result {
 	m := &match{n: n, o: o, logs: logs, ours: map[string][]*statement{}, leaves: map[int64]string{}, offsets: map[string][]time.Duration{},
-		values: map[string]bool{}, nobody: map[string]int{}, taken: map[string]map[int]bool{}}
+		values: map[string]bool{}, nobody: map[string]int{}, taken: map[string]map[int]bool{}, dark: map[string]int{}}
 	m.r.Session = n.Sid
 	m.window()
 	m.recorded()
@@ -111,7 +112,7 @@ func Compare(n *report.Night, logs []*Log, o Options) Result {
 	// Our own first: they say how far the clocks are apart.
 	for _, own := range []bool{true, false} {
 		for _, l := range logs {
-			if l.Kind == "pgbouncer" {
+			if l.Kind == "pgbouncer" || l.Kind == "cloudtrail" {
 				continue
 			}
 			for _, s := range l.Seen {
@@ -123,6 +124,7 @@ func Compare(n *report.Night, logs []*Log, o Options) Result {
 	}
 	m.missing()
 	m.routers()
+	m.calls()
 	m.coverage()
 	m.clocks()
 	m.notes()
@@ -140,6 +142,9 @@ func (m *match) window() {
 			}
 			if b.Login != "" && !slices.Contains(logins, b.Login) {
 				logins = append(logins, b.Login)
+			}
+			if b.AWS != nil && !slices.Contains(logins, b.AWS.CallerARN) {
+				logins = append(logins, b.AWS.CallerARN)
 			}
 		}
 		if m.o.To.IsZero() {
@@ -178,6 +183,10 @@ func (m *match) recorded() {
 // loggable reports whether a server's log could hold the statement; programs and
 // routers get a note instead.
 func (m *match) loggable(st *report.Statement) bool {
+	if st.Verb == "aws" && !strings.HasPrefix(st.Text, asksDNS) {
+		m.called = append(m.called, st)
+		return false
+	}
 	for _, t := range m.n.Targets {
 		// What is done to a router, its file among it, sends a server nothing.
 		if t.ID == st.Target && t.Role == "router" {
@@ -186,7 +195,7 @@ func (m *match) loggable(st *report.Statement) bool {
 		}
 	}
 	switch st.Verb {
-	case "sql", "aws":
+	case "sql":
 		return true
 	case "exec":
 		r := &run{Statement: st, from: st.At, to: st.At}
@@ -200,7 +209,7 @@ func (m *match) loggable(st *report.Statement) bool {
 
 // place says which server a log is of, by the tags in it, if nobody said.
 func (m *match) place(l *Log) {
-	if l.Target != "" {
+	if l.Target != "" || l.Kind == "cloudtrail" { // a trail is of an account
 		return
 	}
 	if l.Kind == "pgbouncer" { // nothing in it names the session
@@ -240,10 +249,6 @@ func (m *match) seen(l *Log, s Seen) {
 		return
 	}
 	if g := gauged.FindStringSubmatch(s.Text); g != nil && g[1] == m.n.Sid {
-		return
-	}
-	if l.Kind == "cloudtrail" && strings.Contains(s.Agent, "turquoise-"+m.n.Sid) {
-		m.ownCall(l, s)
 		return
 	}
 	if l.Kind == "mysql" && m.ownMasked(l, s) {
@@ -288,24 +293,6 @@ func (m *match) matched(l *Log, s Seen, x *statement) {
 	if !s.At.IsZero() {
 		m.offsets[l.Target] = append(m.offsets[l.Target], s.At.Sub(x.At))
 	}
-}
-
-// ownCall looks for a call of the session by its request id.
-func (m *match) ownCall(l *Log, s Seen) {
-	for _, all := range m.ours {
-		for _, x := range all {
-			if x.Verb != "aws" || x.End == nil || x.End.RequestID == "" || x.End.RequestID != s.Request {
-				continue
-			}
-			if !x.found {
-				x.found = true
-				m.r.Found++
-			}
-			m.offsets[l.Target] = append(m.offsets[l.Target], s.At.Sub(x.At))
-			return
-		}
-	}
-	m.find("contradiction", s.Where(), 0, "%s under the name of this session, request %s, and the record has no such call", s.Call, s.Request)
 }
 
 // proof: questions behind an action carry its tag; their words stand in the plan.

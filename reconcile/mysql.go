@@ -1,7 +1,6 @@
 package reconcile
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"regexp"
@@ -74,42 +73,4 @@ func (l *Log) audited(n int, m []string) {
 	}
 	text := strings.NewReplacer(`\'`, `'`, `\n`, "\n", `\\`, `\`).Replace(m[4])
 	l.Seen = append(l.Seen, Seen{Log: l.Name, Line: n, At: t, Login: m[2], Text: text, Failed: m[5] != "0"})
-}
-
-// ReadCloudTrail reads a file of AWS CloudTrail events. A call is ours if its
-// user agent names the session.
-// https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference.html
-func ReadCloudTrail(r io.Reader, name string) (*Log, error) {
-	var file struct {
-		Records []struct {
-			EventTime    time.Time `json:"eventTime"`
-			EventName    string    `json:"eventName"`
-			EventSource  string    `json:"eventSource"`
-			UserAgent    string    `json:"userAgent"`
-			ReadOnly     bool      `json:"readOnly"`
-			RequestID    string    `json:"requestID"`
-			ErrorCode    string    `json:"errorCode"`
-			UserIdentity struct {
-				ARN string `json:"arn"`
-			} `json:"userIdentity"`
-		} `json:"Records"`
-	}
-	if err := json.NewDecoder(r).Decode(&file); err != nil {
-		return nil, fmt.Errorf("read %s: %w", name, err)
-	}
-	if file.Records == nil {
-		return nil, fmt.Errorf("read %s: it holds no Records: not a file of CloudTrail events", name)
-	}
-	l := &Log{Name: name, Kind: "cloudtrail"}
-	for i, e := range file.Records {
-		l.cover(e.EventTime)
-		if e.ReadOnly {
-			continue
-		}
-		call := strings.TrimSuffix(e.EventSource, ".amazonaws.com") + " " + e.EventName
-		text := fmt.Sprintf("%s request %s agent %s", call, e.RequestID, e.UserAgent)
-		l.Seen = append(l.Seen, Seen{Log: name, Line: i + 1, At: e.EventTime.UTC(), Login: e.UserIdentity.ARN, Text: text, Failed: e.ErrorCode != "",
-			Call: call, Request: e.RequestID, Agent: e.UserAgent})
-	}
-	return l, nil
 }

@@ -18,7 +18,7 @@ func (m *match) offRecord(l *Log, s Seen) {
 		m.nobody[l.Name]++
 		return
 	}
-	if !m.ofOurs(l, s.Login) && l.Kind != "cloudtrail" {
+	if !m.ofOurs(l, s.Login) {
 		return
 	}
 	before, after := m.apart(l.Target)

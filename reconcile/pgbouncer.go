@@ -77,7 +77,7 @@ func (m *match) routers() {
 		logs := m.logsOf(st.Target)
 		want := issued(st.Text)
 		if len(logs) == 0 || want == "" || st.Verb != "sql" {
-			m.routed++
+			m.dark[m.trace(st, len(logs) > 0)]++
 			continue
 		}
 		m.r.Recorded++
@@ -101,6 +101,29 @@ func (m *match) routers() {
 			m.find("off_record", s.Where(), 0, "%s, not in the record; by whom the router's log does not say", s.Text)
 		}
 	}
+}
+
+// trace says what of its kind an act on a router leaves in which log.
+func (m *match) trace(st *report.Statement, given bool) string {
+	engine := ""
+	for _, t := range m.n.Targets {
+		if t.ID == st.Target {
+			engine = t.Engine
+		}
+	}
+	switch {
+	case st.Verb == "file" || st.Verb == "exec":
+		return "reads and changes of a file, or programs, beside the router: no router logs them"
+	case engine == "haproxy":
+		return "commands on the socket of HAProxy: it logs none of them, only, by time, that a server went up, into drain or into maintenance; a weight, an address, a shutdown of sessions or a question leaves nothing"
+	case engine == "varnish":
+		return "commands on the CLI of Varnish: varnishd gives them to syslog (parameter syslog_cli_traffic, on by default), which is not read here"
+	case engine == "route53":
+		return "questions to name servers: nobody logs them for us"
+	case given:
+		return "SHOW, SET and their like on the console of PgBouncer: it logs none of them"
+	}
+	return "commands on the console of PgBouncer, of which no log was given: it would have PAUSE, RESUME, RELOAD, DISABLE, ENABLE, RECONNECT, KILL, SUSPEND and SHUTDOWN by time, without who gave them, and never SHOW or SET"
 }
 
 func (m *match) logsOf(target string) []*Log {

@@ -88,7 +88,7 @@ func TestCloudTrail(t *testing.T) {
 	text := `{"Records":[{"eventTime":"2026-11-21T02:00:00Z","eventName":"SwitchoverGlobalCluster","eventSource":"rds.amazonaws.com","userAgent":"x app/turquoise-s1","readOnly":false,"requestID":"r1","userIdentity":{"arn":"arn:1"}},
 	{"eventTime":"2026-11-21T02:00:01Z","eventName":"DescribeDBClusters","eventSource":"rds.amazonaws.com","readOnly":true}]}`
 	l, err := ReadCloudTrail(strings.NewReader(text), "x")
-	if err != nil || len(l.Seen) != 1 || !strings.Contains(l.Seen[0].Text, "rds SwitchoverGlobalCluster request r1") {
+	if err != nil || len(l.Seen) != 2 || l.Seen[0].Reads || !l.Seen[1].Reads || !strings.Contains(l.Seen[0].Text, "rds SwitchoverGlobalCluster request r1") {
 		t.Errorf("%v, %+v", err, l)
 	}
 	if _, err := ReadCloudTrail(strings.NewReader("not json"), "x"); err == nil {

@@ -195,7 +195,7 @@ func (x *execution) ended(n int, a engines.Action, seq int64, res engines.Result
 
 // answered puts what came back into the record, with the next beginning.
 func (x *execution) answered(a engines.Action, got sending) {
-	end := entries.StmtEnd{Outcome: got.out.String(), TookUS: got.res.Took.Microseconds(), Command: got.res.Command, ServerTime: got.res.ServerTime,
+	end := entries.StmtEnd{Outcome: got.out.String(), TookUS: got.res.Took.Microseconds(), Command: got.res.Command, ServerTime: got.res.ServerTime, RequestID: got.res.RequestID,
 		Notices: append(got.notes, got.res.Notices...)}
 	if got.out == engines.Done {
 		rows := got.res.Affected

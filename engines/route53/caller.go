@@ -2,11 +2,15 @@ package route53
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/aws/smithy-go/middleware"
 
 	"github.com/turquoise-db/turquoise/engines"
 )
@@ -33,4 +37,20 @@ func (c *Conn) askCaller(ctx context.Context) map[string]string {
 	}
 	return map[string]string{engines.ExtraAWSAccount: engines.Clean(aws.ToString(who.Account)), engines.ExtraAWSCaller: engines.Clean(aws.ToString(who.Arn)),
 		engines.ExtraAWSUser: engines.Clean(aws.ToString(who.UserId)), engines.ExtraAWSRegion: c.at.region}
+}
+
+// noteRequests keeps the id of each call, whether it succeeds or not: by it
+// CloudTrail and the record are held against each other.
+func (c *Conn) noteRequests(stack *middleware.Stack) error {
+	return stack.Initialize.Add(middleware.InitializeMiddlewareFunc("noteRequest",
+		func(ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler) (middleware.InitializeOutput, middleware.Metadata, error) {
+			out, m, err := next.HandleInitialize(ctx, in)
+			var re *awshttp.ResponseError
+			if id, ok := awsmiddleware.GetRequestIDMetadata(m); ok {
+				c.request = engines.Clean(id)
+			} else if errors.As(err, &re) {
+				c.request = engines.Clean(re.ServiceRequestID())
+			}
+			return out, m, err
+		}), middleware.Before)
 }

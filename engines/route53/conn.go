@@ -72,15 +72,17 @@ func parseDSN(dsn string) (place, error) {
 // Conn is a client of one hosted zone, used by one goroutine. Each request has a
 // connection of its own, and none is repeated by the SDK or the transport.
 type Conn struct {
-	target engines.TargetID
-	at     place
-	params map[string]string
-	api    *r53.Client
-	sts    *sts.Client
-	caller map[string]string // who calls, as STS said; nil: not asked yet
-	meter  engines.Meter
-	aws    bool // the last Do went to the service
-	lost   bool
+	target  engines.TargetID
+	at      place
+	params  map[string]string
+	api     *r53.Client
+	sts     *sts.Client
+	caller  map[string]string // who calls, as STS said; nil: not asked yet
+	app     string            // name by which CloudTrail has our calls; empty: none
+	meter   engines.Meter
+	request string // id of the last call, as the service answered it; empty: it did not
+	aws     bool   // the last Do went to the service
+	lost    bool
 }
 
 var _ engines.Conn = (*Conn)(nil)
@@ -93,6 +95,9 @@ func Open(o engines.OpenRequest) (*Conn, error) {
 			Next: "write route53://ZONE with ?region=, ?profile= or ?endpoint= as needed; credentials come from the AWS configuration"}
 	}
 	c := &Conn{target: o.Target, at: at, params: o.Params}
+	if o.Sid != "" {
+		c.app = appPrefix + o.Sid
+	}
 	if err := c.connect(o.Ctx); err != nil {
 		return nil, err
 	}
@@ -118,6 +123,9 @@ func (c *Conn) connect(ctx context.Context) error {
 	})
 	options := []func(*config.LoadOptions) error{config.WithRegion(c.at.region), config.WithHTTPClient(client),
 		config.WithRetryer(func() aws.Retryer { return aws.NopRetryer{} })}
+	if c.app != "" {
+		options = append(options, config.WithAppID(c.app))
+	}
 	if c.at.profile != "" {
 		options = append(options, config.WithSharedConfigProfile(c.at.profile))
 	}
@@ -129,6 +137,7 @@ func (c *Conn) connect(ctx context.Context) error {
 			if c.at.endpoint != "" {
 				o.BaseEndpoint = aws.String(c.at.endpoint)
 			}
+			o.APIOptions = append(o.APIOptions, c.noteRequests)
 		})
 		c.sts = sts.NewFromConfig(cfg, func(o *sts.Options) {
 			if c.at.endpoint != "" && o.BaseEndpoint == nil { // AWS_ENDPOINT_URL_STS goes before
@@ -175,6 +184,7 @@ func mask(err error) error {
 func (c *Conn) Do(ctx context.Context, s engines.Statement) (engines.Result, error) {
 	start := time.Now()
 	c.meter.Reset()
+	c.request = ""
 	limit := s.Limit
 	if limit <= 0 {
 		limit = commandLimit
@@ -194,7 +204,7 @@ func (c *Conn) Do(ctx context.Context, s engines.Statement) (engines.Result, err
 	default:
 		res, err = c.call(ctx, s)
 	}
-	res.Took = time.Since(start)
+	res.Took, res.RequestID = time.Since(start), c.request
 	if err != nil {
 		err = mask(err)
 		var api *apiError
@@ -267,6 +277,9 @@ func (c *Conn) Identify(ctx context.Context) (engines.Identity, error) {
 	}
 	return id, nil
 }
+
+// appPrefix begins the name in the user agent of every call of a session.
+const appPrefix = "turquoise-"
 
 // labMark begins the comment of a zone that a lab made.
 const labMark = "turquoise lab "

@@ -108,7 +108,7 @@ func (w *Follower) judge() error {
 func (w *Follower) fences(ctx context.Context, token string) error {
 	for {
 		w.mu.Lock()
-		done, lost, news := w.ch.Saw("fence "+token) && w.ch.Saw("ack "+token), w.lost, w.news
+		done, lost, news := w.ch.SawFence(token) && w.ch.SawAck(token), w.lost, w.news
 		w.mu.Unlock()
 		switch {
 		case lost != nil:
@@ -143,7 +143,7 @@ func (w *Follower) late(token string) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return fmt.Errorf("%w: the logs were not read up to the freeze in time: blue's to %s of %s, green's to %s of %s; the token was seen: %t, its acknowledgement: %t", errLost,
-		w.logs[0].Text(w.pos[0]), b, w.logs[1].Text(w.pos[1]), g, w.ch.Saw("fence "+token), w.ch.Saw("ack "+token))
+		w.logs[0].Text(w.pos[0]), b, w.logs[1].Text(w.pos[1]), g, w.ch.SawFence(token), w.ch.SawAck(token))
 }
 
 // ends waits until each log that can be is read up to where its server stands:

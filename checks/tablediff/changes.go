@@ -18,8 +18,8 @@ type Changes struct {
 	tables  map[string]*changed
 	applied uint64 // position of blue that green has applied, by green's own log
 	foreign []engines.RowChange
-	strange int // writes on green that did not come from blue
-	tokens  map[string]bool
+	strange int                // writes on green that did not come from blue
+	tokens  [2]map[string]bool // by the log of which side
 	turn    uint64
 	counts  bool   // rows that come and go are counted
 	from    uint64 // position of blue from which on they are
@@ -53,7 +53,7 @@ type Dirty struct {
 // NewChanges begins with everything clean. Tables that are not tracked are
 // whole from the start.
 func NewChanges(tables []engines.TableDigest) *Changes {
-	c := &Changes{tables: map[string]*changed{}, tokens: map[string]bool{}}
+	c := &Changes{tables: map[string]*changed{}, tokens: [2]map[string]bool{{}, {}}}
 	for _, t := range tables {
 		x := &changed{keys: map[string]*Dirty{}}
 		if !t.Tracked && len(t.Key) > 0 {
@@ -123,7 +123,7 @@ func (c *Changes) take(tx engines.Transaction, side int) {
 		c.tables[t].begins(tx.Before, side)
 	}
 	for _, t := range tx.Tokens {
-		c.tokens[t] = true
+		c.tokens[side][t] = true
 	}
 }
 
@@ -271,69 +271,6 @@ func (c *Changes) Looked(table string, d Dirty, equal bool) {
 // if none of that table came since.
 func (c *Changes) Turn() uint64 { return c.turn }
 
-// LookedWhole takes what a look at the whole of a table found, which began at a
-// turn. Rows that differ and have names are no difference here: they are marked. It
-// reports whether the table need not be compared as a whole any more.
-func (c *Changes) LookedWhole(table string, turn uint64, equal bool) bool {
-	t := c.tables[table]
-	switch {
-	case t.since > turn:
-		t.moved++
-	case equal:
-		t.whole, t.from, t.moved, t.stood = "", [2]uint64{}, 0, 0
-		return true
-	case t.at <= c.applied:
-		t.stood++
-	}
-	return false
-}
-
-// Restless names the tables that were written during so many looks at the whole of
-// them, and at none stood still.
-func (c *Changes) Restless(looks int) []string {
-	var out []string
-	for n, t := range c.tables {
-		if t.whole != "" && t.moved >= looks {
-			out = append(out, n)
-		}
-	}
-	slices.Sort(out)
-	return out
-}
-
-// Distrust says that time has passed: what is not followed may have changed
-// since it was seen equal, and has to be looked at again. Nothing in the logs
-// would say so.
-func (c *Changes) Distrust() {
-	for _, t := range c.tables {
-		if t.blind != "" {
-			t.whole = t.blind
-		}
-	}
-}
-
-// Unfollowed are the tables whose changes cannot be followed, with the reason.
-func (c *Changes) Unfollowed() map[string]string {
-	out := map[string]string{}
-	for n, t := range c.tables {
-		if t.blind != "" {
-			out[n] = t.blind
-		}
-	}
-	return out
-}
-
-// Wholes are the tables that have to be compared as a whole, with the reason.
-func (c *Changes) Wholes() map[string]string {
-	out := map[string]string{}
-	for n, t := range c.tables {
-		if t.whole != "" {
-			out[n] = t.whole
-		}
-	}
-	return out
-}
-
 // OpenBefore is how many keys were last written up to a turn and are not verified.
 func (c *Changes) OpenBefore(turn uint64) int {
 	n := 0
@@ -384,8 +321,12 @@ func (c *Changes) Failing(looks, most int) []engines.RowChange {
 // Foreign are writes on green that did not come from blue: how many, and some.
 func (c *Changes) Foreign() (int, []engines.RowChange) { return c.strange, c.foreign }
 
-// Saw reports whether a fence token has come by in a log.
-func (c *Changes) Saw(token string) bool { return c.tokens[token] }
+// SawFence reports whether blue's log was read up to a token. The token is in green's
+// log too, and says nothing of how far blue's was read.
+func (c *Changes) SawFence(token string) bool { return c.tokens[0]["fence "+token] }
+
+// SawAck reports whether green's log was read up to the acknowledgement of a token.
+func (c *Changes) SawAck(token string) bool { return c.tokens[1]["ack "+token] }
 
 // Floor is up to where each log is no longer needed: everything before it was
 // verified. blue and green are the positions that were read so far.

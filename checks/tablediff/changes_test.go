@@ -127,6 +127,21 @@ func TestATableWithoutAKeyIsNotLookedAtForEver(t *testing.T) {
 	}
 }
 
+// TestATokenIsOfOneLog: the token comes to green through replication too, and says
+// there that green has everything, not that blue's own log was read.
+func TestATokenIsOfOneLog(t *testing.T) {
+	c := tablediff.NewChanges(tracked())
+	c.Green(engines.Transaction{Position: 9, Origin: "pg_1", From: 5, Tokens: []string{"fence t"}})
+	c.Green(engines.Transaction{Position: 10, Tokens: []string{"ack t"}})
+	if c.SawFence("t") || !c.SawAck("t") {
+		t.Error("blue's log was not read, and counts as read")
+	}
+	c.Blue(engines.Transaction{Position: 5, Tokens: []string{"fence t"}})
+	if !c.SawFence("t") {
+		t.Error("blue's log was read up to the token")
+	}
+}
+
 // TestWhatIsNotFollowedIsNeverTrusted: a table whose changes cannot be followed
 // was equal when it was looked at, and has to be looked at again at the freeze.
 func TestWhatIsNotFollowedIsNeverTrusted(t *testing.T) {

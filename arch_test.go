@@ -16,7 +16,7 @@ const module = "github.com/turquoise-db/turquoise"
 // "." is the main package; a trailing /* is one folder deeper.
 var rows = []string{
 	"runbooks engines audit audit/*",
-	"anchors engines/local",
+	"anchors engines/local engines/preflight",
 	"engines/*",
 	"checks checks/*",
 	"steps",

@@ -9,21 +9,22 @@ import (
 	"time"
 
 	"github.com/turquoise-db/turquoise/engines"
+	"github.com/turquoise-db/turquoise/engines/preflight"
 )
 
 // accountChecks ask who will be let in, and may do what he did.
 func accountChecks() []check {
 	return []check{
-		{id: "MY16/grants", title: "Applications may do on {here} what they may on {there}", on: onTo, needs: needPeer | needAccounts, waive: engines.SecondPerson, want: "no right missing",
-			cause: "A right that is missing is an error of the first statement after the switch.", next: "GRANT it on {here}", ask: fewerRights},
-		{id: "MY16/functions", title: "Loaded functions and components are there", on: onTo, needs: needPeer | needAccounts, waive: engines.SecondPerson, want: "all of {there}",
-			cause: "A view or statement that calls one fails where it is not loaded; replication does not carry them.", next: "install it on {here}", ask: sameFunctions},
-		{id: "MY22", title: "The replication's account is in order", needs: needAccounts, waive: engines.SecondPerson, want: "REPLICATION SLAVE and no more, not locked, no password that ends soon",
-			cause: "A link whose login fails stands still and says so in its status alone.", ask: replAccount},
-		{id: "MY28", title: "Applications can log in", on: onTo, needs: needPeer | needAccounts, waive: engines.SecondPerson, want: "every account of theirs as on {there}, not locked",
-			cause: "A client that is refused after the switch is outage that no position shows.", ask: mayLogIn},
-		{id: "MY28/room", title: "Room for the clients", on: onTo, needs: needPeer, waive: engines.SecondPerson, want: "max_connections 1.2 times what {there} had at most",
-			cause: "Clients that were served before are refused after the switch.", next: "raise max_connections on {here} and keep it in its option file", ask: roomForClients},
+		{ID: "MY16/grants", Title: "Applications may do on {here} what they may on {there}", On: preflight.To, Needs: needPeer | needAccounts, Waive: engines.SecondPerson, Want: "no right missing",
+			Cause: "A right that is missing is an error of the first statement after the switch.", Next: "GRANT it on {here}", Ask: fewerRights},
+		{ID: "MY16/functions", Title: "Loaded functions and components are there", On: preflight.To, Needs: needPeer | needAccounts, Waive: engines.SecondPerson, Want: "all of {there}",
+			Cause: "A view or statement that calls one fails where it is not loaded; replication does not carry them.", Next: "install it on {here}", Ask: sameFunctions},
+		{ID: "MY22", Title: "The replication's account is in order", Needs: needAccounts, Waive: engines.SecondPerson, Want: "REPLICATION SLAVE and no more, not locked, no password that ends soon",
+			Cause: "A link whose login fails stands still and says so in its status alone.", Ask: replAccount},
+		{ID: "MY28", Title: "Applications can log in", On: preflight.To, Needs: needPeer | needAccounts, Waive: engines.SecondPerson, Want: "every account of theirs as on {there}, not locked",
+			Cause: "A client that is refused after the switch is outage that no position shows.", Ask: mayLogIn},
+		{ID: "MY28/room", Title: "Room for the clients", On: preflight.To, Needs: needPeer, Waive: engines.SecondPerson, Want: "max_connections 1.2 times what {there} had at most",
+			Cause: "Clients that were served before are refused after the switch.", Next: "raise max_connections on {here} and keep it in its option file", Ask: roomForClients},
 	}
 }
 
@@ -86,13 +87,13 @@ func replAccount(ctx context.Context, k *look) (answer, error) {
 		return answer{}, err
 	}
 	if len(ls) == 0 {
-		return answer{level: engines.Info, is: k.p.repl + " is not there yet: a step makes it"}, nil
+		return answer{Level: engines.Info, Is: k.p.repl + " is not there yet: a step makes it"}, nil
 	}
 	needed := []string{"REPLICATION SLAVE", "REPLICATION CLIENT", "SLAVE MONITOR", "BINLOG MONITOR"}
 	for _, l := range ls {
 		who := account(l.user, l.host)
 		if l.locked {
-			return answer{engines.Caution, l.String() + " is locked", "ALTER USER " + who + " ACCOUNT UNLOCK on {here}"}, nil
+			return preflight.Says(engines.Caution, l.String()+" is locked", "ALTER USER "+who+" ACCOUNT UNLOCK on {here}"), nil
 		}
 		at, ends := l.ends()
 		if l.expired || ends && time.Until(at) < soonEnds {
@@ -100,7 +101,7 @@ func replAccount(ctx context.Context, k *look) (answer, error) {
 			if !l.expired {
 				is = l.String() + "'s password ends on " + at.UTC().Format("2006-01-02")
 			}
-			return answer{engines.Caution, is, "ALTER USER " + who + " PASSWORD EXPIRE NEVER on {here}"}, nil
+			return preflight.Says(engines.Caution, is, "ALTER USER "+who+" PASSWORD EXPIRE NEVER on {here}"), nil
 		}
 		g, err := k.me.grantsOf(ctx, who)
 		if err != nil {
@@ -115,13 +116,13 @@ func replAccount(ctx context.Context, k *look) (answer, error) {
 			}
 		}
 		if slices.Sort(more); len(more) > 0 {
-			return answer{engines.Caution, l.String() + " may more than replicate, " + few(more), "REVOKE it from " + who + " on {here}"}, nil
+			return preflight.Says(engines.Caution, l.String()+" may more than replicate, "+preflight.Few(more), "REVOKE it from "+who+" on {here}"), nil
 		}
 		if !g.global("REPLICATION SLAVE") {
-			return answer{engines.Caution, l.String() + " may not replicate", "GRANT REPLICATION SLAVE ON *.* TO " + who + " on {here}"}, nil
+			return preflight.Says(engines.Caution, l.String()+" may not replicate", "GRANT REPLICATION SLAVE ON *.* TO "+who+" on {here}"), nil
 		}
 	}
-	return passed(few(names(ls)))
+	return preflight.Passed(preflight.Few(names(ls)))
 }
 
 func names(ls []login) []string {
@@ -145,7 +146,7 @@ func mayLogIn(ctx context.Context, k *look) (answer, error) {
 	}
 	for _, a := range k.p.app {
 		if !slices.ContainsFunc(theirs, func(l login) bool { return l.user == a }) {
-			return answer{engines.Block, a + " does not exist on {there}", "correct parameter app_users"}, nil
+			return preflight.Says(engines.Block, a+" does not exist on {there}", "correct parameter app_users"), nil
 		}
 	}
 	var bad []string
@@ -160,9 +161,9 @@ func mayLogIn(ctx context.Context, k *look) (answer, error) {
 		}
 	}
 	if len(bad) > 0 {
-		return answer{engines.Block, few(bad), "make the account on {here} as SHOW CREATE USER prints it on {there}; its output holds the password's verifier, so keep it off the screen"}, nil
+		return preflight.Says(engines.Block, preflight.Few(bad), "make the account on {here} as SHOW CREATE USER prints it on {there}; its output holds the password's verifier, so keep it off the screen"), nil
 	}
-	return passed(few(names(theirs)) + "; a login was not tried")
+	return preflight.Passed(preflight.Few(names(theirs)) + "; a login was not tried")
 }
 
 // unlike says why a login that works on the other side fails here. The verifiers
@@ -214,9 +215,9 @@ func fewerRights(ctx context.Context, k *look) (answer, error) {
 		}
 	}
 	if len(bad) == 0 {
-		return passed(strconv.Itoa(seen) + " accounts compared")
+		return preflight.Passed(strconv.Itoa(seen) + " accounts compared")
 	}
-	return found(engines.Block, bad), nil
+	return preflight.Found(engines.Block, bad), nil
 }
 
 // sameFunctions also lists components of MySQL and plugins that were installed
@@ -234,7 +235,7 @@ func sameFunctions(ctx context.Context, k *look) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	return found(engines.Caution, slices.DeleteFunc(want, func(n string) bool { return slices.Contains(have, n) })), nil
+	return preflight.Found(engines.Caution, slices.DeleteFunc(want, func(n string) bool { return slices.Contains(have, n) })), nil
 }
 
 // spareConnections is a margin over the most that were ever open at once.
@@ -252,7 +253,7 @@ func roomForClients(ctx context.Context, k *look) (answer, error) {
 	}
 	is := fmt.Sprintf("max_connections %.0f, {there} had %.0f at most", limit, used)
 	if limit < used*spareConnections {
-		return answer{level: engines.Caution, is: is}, nil
+		return answer{Level: engines.Caution, Is: is}, nil
 	}
-	return passed(is)
+	return preflight.Passed(is)
 }

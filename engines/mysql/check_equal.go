@@ -7,22 +7,23 @@ import (
 	"strings"
 
 	"github.com/turquoise-db/turquoise/engines"
+	"github.com/turquoise-db/turquoise/engines/preflight"
 )
 
 // equalChecks compare settings of the two sides.
 func equalChecks() []check {
 	return []check{
-		{id: "MY20", title: "Settings that change meaning are equal", on: onTo, needs: needPeer, waive: engines.SecondPerson, want: "no difference",
-			cause: "The same statement may answer otherwise after the switch.", next: "set it on {here} as on {there}, in its option file too", ask: felt},
-		{id: "MY20/names", title: "Names mean the same", on: onTo, needs: needPeer, want: "the same lower_case_table_names",
-			cause: "A table that is found as Orders on one side is not found on the other.", next: "build {here} again with the value of {there}: it cannot be changed",
-			ask: sameNames},
-		{id: "MY20/schemas", title: "Schemas have the same character set", on: onTo, needs: needBuilt | needCatalog, waive: engines.SecondPerson, want: "no difference",
-			cause: "New tables and the parameters of routines take it from there.", next: "ALTER DATABASE … CHARACTER SET … COLLATE … on {here}", ask: sameSchemas},
-		{id: "MY20/zones", title: "Named time zones are there", on: onTo, needs: needPeer | needAccounts, waive: engines.SecondPerson, want: "as many as on {there}",
-			cause: "CONVERT_TZ answers NULL for a zone that the server does not know.", next: "load the zones on {here} with mysql_tzinfo_to_sql", ask: sameZones},
-		{id: "MY21", title: "Large rows and relay logs", on: onTo, needs: needPeer, waive: engines.SecondPerson, want: "packets no smaller than on {there}, relay_log_recovery ON",
-			cause: "One row that is larger than the applier takes stops the replication.", ask: packets},
+		{ID: "MY20", Title: "Settings that change meaning are equal", On: preflight.To, Needs: needPeer, Waive: engines.SecondPerson, Want: "no difference",
+			Cause: "The same statement may answer otherwise after the switch.", Next: "set it on {here} as on {there}, in its option file too", Ask: felt},
+		{ID: "MY20/names", Title: "Names mean the same", On: preflight.To, Needs: needPeer, Want: "the same lower_case_table_names",
+			Cause: "A table that is found as Orders on one side is not found on the other.", Next: "build {here} again with the value of {there}: it cannot be changed",
+			Ask: sameNames},
+		{ID: "MY20/schemas", Title: "Schemas have the same character set", On: preflight.To, Needs: needBuilt | needCatalog, Waive: engines.SecondPerson, Want: "no difference",
+			Cause: "New tables and the parameters of routines take it from there.", Next: "ALTER DATABASE … CHARACTER SET … COLLATE … on {here}", Ask: sameSchemas},
+		{ID: "MY20/zones", Title: "Named time zones are there", On: preflight.To, Needs: needPeer | needAccounts, Waive: engines.SecondPerson, Want: "as many as on {there}",
+			Cause: "CONVERT_TZ answers NULL for a zone that the server does not know.", Next: "load the zones on {here} with mysql_tzinfo_to_sql", Ask: sameZones},
+		{ID: "MY21", Title: "Large rows and relay logs", On: preflight.To, Needs: needPeer, Waive: engines.SecondPerson, Want: "packets no smaller than on {there}, relay_log_recovery ON",
+			Cause: "One row that is larger than the applier takes stops the replication.", Ask: packets},
 	}
 }
 
@@ -64,7 +65,7 @@ func felt(_ context.Context, k *look) (answer, error) {
 		name, _, _ := strings.Cut(s, " ")
 		return slices.Contains(k.p.Lists["expected_schema_diff"], "setting "+name)
 	})
-	return found(engines.Caution, bad), nil
+	return preflight.Found(engines.Caution, bad), nil
 }
 
 func quotedEmpty(s string) string {
@@ -101,15 +102,15 @@ func modeDiff(here, there string) []string {
 func sameNames(_ context.Context, k *look) (answer, error) {
 	here, there := k.me.variable("lower_case_table_names"), k.peer.variable("lower_case_table_names")
 	if here != there {
-		return answer{level: engines.Block, is: here + ", on {there} " + there}, nil
+		return answer{Level: engines.Block, Is: here + ", on {there} " + there}, nil
 	}
-	return passed(here)
+	return preflight.Passed(here)
 }
 
 func sameSchemas(ctx context.Context, k *look) (answer, error) {
 	ds, err := k.compare(ctx, "SELECT CONCAT('schema ', schema_name), CONCAT(default_character_set_name, ' ', default_collation_name) FROM information_schema.schemata WHERE schema_name NOT IN ("+notUsers+")",
 		canonicalCharset)
-	return found(engines.Caution, k.list(ds)), err
+	return preflight.Found(engines.Caution, k.list(ds)), err
 }
 
 func sameZones(ctx context.Context, k *look) (answer, error) {
@@ -123,9 +124,9 @@ func sameZones(ctx context.Context, k *look) (answer, error) {
 		return answer{}, err
 	}
 	if text(here, 0) != text(there, 0) {
-		return answer{level: engines.Caution, is: text(here, 0) + " zones, on {there} " + text(there, 0)}, nil
+		return answer{Level: engines.Caution, Is: text(here, 0) + " zones, on {there} " + text(there, 0)}, nil
 	}
-	return passed(text(here, 0) + " zones")
+	return preflight.Passed(text(here, 0) + " zones")
 }
 
 // packets: MySQL's applier has a limit of its own, clients of the new side have
@@ -145,20 +146,20 @@ func packets(ctx context.Context, k *look) (answer, error) {
 	case sent < 0 || taken < 0 || applied < 0:
 		return answer{}, k.me.fail(errNumber)
 	case applied < sent:
-		return answer{engines.Caution, "the applier takes rows up to " + mb(applied) + ", {there} sends up to " + mb(sent),
-			"SET GLOBAL " + k.me.l.d.variable("max_allowed_packet") + " = " + strconv.FormatInt(sent, 10) + " on {here}"}, nil
+		return preflight.Says(engines.Caution, "the applier takes rows up to "+mb(applied)+", {there} sends up to "+mb(sent),
+			"SET GLOBAL "+k.me.l.d.variable("max_allowed_packet")+" = "+strconv.FormatInt(sent, 10)+" on {here}"), nil
 	case taken < sent:
-		return answer{engines.Caution, "{here} takes packets up to " + mb(taken) + " from clients, {there} up to " + mb(sent),
-			"SET GLOBAL max_allowed_packet = " + strconv.FormatInt(sent, 10) + " on {here} and keep it in its option file"}, nil
+		return preflight.Says(engines.Caution, "{here} takes packets up to "+mb(taken)+" from clients, {there} up to "+mb(sent),
+			"SET GLOBAL max_allowed_packet = "+strconv.FormatInt(sent, 10)+" on {here} and keep it in its option file"), nil
 	case k.me.variable("relay_log_recovery") != "ON":
-		return answer{engines.Caution, "relay_log_recovery OFF: after a crash {here} may go on from a torn relay log", "set relay_log_recovery = ON in the option file of {here}, and restart it before the link"}, nil
+		return preflight.Says(engines.Caution, "relay_log_recovery OFF: after a crash {here} may go on from a torn relay log", "set relay_log_recovery = ON in the option file of {here}, and restart it before the link"), nil
 	}
 	open, err := k.me.names(ctx, "SHOW GLOBAL STATUS WHERE variable_name IN ('Replica_open_temp_tables', 'Slave_open_temp_tables') AND value > 0")
 	if err != nil {
 		return answer{}, err
 	}
 	if len(open) > 0 {
-		return answer{engines.Caution, "the applier holds temporary tables open", "let it go on until they are gone before {here} is stopped"}, nil
+		return preflight.Says(engines.Caution, "the applier holds temporary tables open", "let it go on until they are gone before {here} is stopped"), nil
 	}
-	return passed(mb(applied) + ", relay_log_recovery ON")
+	return preflight.Passed(mb(applied) + ", relay_log_recovery ON")
 }

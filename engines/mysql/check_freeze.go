@@ -9,25 +9,26 @@ import (
 	"time"
 
 	"github.com/turquoise-db/turquoise/engines"
+	"github.com/turquoise-db/turquoise/engines/preflight"
 )
 
 // freezeChecks look for what the freeze would not hold, or would wait for.
 func freezeChecks() []check {
 	return []check{
-		{id: "MY11", title: "read_only will hold", needs: needAccounts, waive: engines.SecondPerson, want: "nobody but {own} and admins passes read_only",
-			cause: "A privileged account writes on in spite of read_only.", ask: readOnlyHolds},
-		{id: "MY12", title: "Nothing long in flight", on: onFrom, needs: needProcess, waive: engines.SecondPerson, want: "no transaction older than 15 s",
-			cause: "SET GLOBAL read_only waits for a long statement, and every other writer waits behind it; a long transaction is rolled back at the freeze.",
-			next:  "let it end before the window, or end it by its id", ask: longTransactions},
-		{id: "MY12/xa", title: "No prepared transaction", on: onFrom, needs: needProcess, want: "0 rows of XA RECOVER",
-			cause: "XA COMMIT passes read_only, and ending the session does not end the transaction: it may commit behind the freeze.",
-			next:  "let its transaction manager decide it: XA COMMIT or XA ROLLBACK on {here}", ask: prepared},
-		{id: "MY12/locks", title: "No locked table", on: onFrom, waive: engines.SecondPerson, want: "0 locks of LOCK TABLES, nobody waits for one",
-			cause: "SET GLOBAL read_only waits behind a locked table, and every other writer waits too.", next: "let the session end, or end it by its id", ask: lockedTables},
-		{id: "MY13", title: "Events run on one side", needs: needCode, waive: engines.SecondPerson, want: "no event that would run on the side without the writes",
-			cause: "An event that runs on both sides does its work twice; what it writes on the new side makes the sides differ.", ask: eventsOnce},
-		{id: "MY26", title: "No automation interferes", waive: engines.SecondPerson, needs: needProcess, want: "no semi-synchronous replication, no group, no failover tool at work",
-			cause: "A tool that sees a read-only primary promotes another server, in the middle of the window.", ask: automation},
+		{ID: "MY11", Title: "read_only will hold", Needs: needAccounts, Waive: engines.SecondPerson, Want: "nobody but {own} and admins passes read_only",
+			Cause: "A privileged account writes on in spite of read_only.", Ask: readOnlyHolds},
+		{ID: "MY12", Title: "Nothing long in flight", On: preflight.From, Needs: needProcess, Waive: engines.SecondPerson, Want: "no transaction older than 15 s",
+			Cause: "SET GLOBAL read_only waits for a long statement, and every other writer waits behind it; a long transaction is rolled back at the freeze.",
+			Next:  "let it end before the window, or end it by its id", Ask: longTransactions},
+		{ID: "MY12/xa", Title: "No prepared transaction", On: preflight.From, Needs: needProcess, Want: "0 rows of XA RECOVER",
+			Cause: "XA COMMIT passes read_only, and ending the session does not end the transaction: it may commit behind the freeze.",
+			Next:  "let its transaction manager decide it: XA COMMIT or XA ROLLBACK on {here}", Ask: prepared},
+		{ID: "MY12/locks", Title: "No locked table", On: preflight.From, Waive: engines.SecondPerson, Want: "0 locks of LOCK TABLES, nobody waits for one",
+			Cause: "SET GLOBAL read_only waits behind a locked table, and every other writer waits too.", Next: "let the session end, or end it by its id", Ask: lockedTables},
+		{ID: "MY13", Title: "Events run on one side", Needs: needCode, Waive: engines.SecondPerson, Want: "no event that would run on the side without the writes",
+			Cause: "An event that runs on both sides does its work twice; what it writes on the new side makes the sides differ.", Ask: eventsOnce},
+		{ID: "MY26", Title: "No automation interferes", Waive: engines.SecondPerson, Needs: needProcess, Want: "no semi-synchronous replication, no group, no failover tool at work",
+			Cause: "A tool that sees a read-only primary promotes another server, in the middle of the window.", Ask: automation},
 	}
 }
 
@@ -124,12 +125,12 @@ func readOnlyHolds(ctx context.Context, k *look) (answer, error) {
 	right := strings.Join(k.me.l.d.passes(), " or ")
 	switch {
 	case len(far) > 0:
-		return answer{engines.Block, "may write in spite of read_only (" + right + "), " + few(far),
-			"REVOKE " + k.me.l.d.pick("CONNECTION_ADMIN, SUPER", "READ_ONLY ADMIN") + " ON *.* FROM it on {here}, or name its user in admins and see that it stays away"}, nil
+		return preflight.Says(engines.Block, "may write in spite of read_only ("+right+"), "+preflight.Few(far),
+			"REVOKE "+k.me.l.d.pick("CONNECTION_ADMIN, SUPER", "READ_ONLY ADMIN")+" ON *.* FROM it on {here}, or name its user in admins and see that it stays away"), nil
 	case len(near) > 0:
-		return answer{engines.Caution, "on the server itself only, " + few(near), "agree that nobody works with it on {here} during the window"}, nil
+		return preflight.Says(engines.Caution, "on the server itself only, "+preflight.Few(near), "agree that nobody works with it on {here} during the window"), nil
 	}
-	return passed("nobody but " + strings.Join(known, ", "))
+	return preflight.Passed("nobody but " + strings.Join(known, ", "))
 }
 
 // splitAccount takes 'user'@'host' apart.
@@ -163,9 +164,9 @@ func longTransactions(ctx context.Context, k *look) (answer, error) {
 		}
 		heaviest = max(heaviest, w)
 	}
-	a := found(engines.Caution, names)
+	a := preflight.Found(engines.Caution, names)
 	if heaviest > heavy {
-		a.next = "wait until it ends: to roll it back takes longer than to let it go on"
+		a.Next = "wait until it ends: to roll it back takes longer than to let it go on"
 	}
 	return a, nil
 }
@@ -175,7 +176,7 @@ func longTransactions(ctx context.Context, k *look) (answer, error) {
 func prepared(ctx context.Context, k *look) (answer, error) {
 	res, err := k.me.ask(ctx, "XA RECOVER")
 	if isDenied(err) {
-		return answer{engines.Blind, "{own} may not list prepared transactions", "GRANT XA_RECOVER_ADMIN ON *.* TO {own} on {here}"}, nil
+		return preflight.Says(engines.Blind, "{own} may not list prepared transactions", "GRANT XA_RECOVER_ADMIN ON *.* TO {own} on {here}"), nil
 	}
 	if err != nil {
 		return answer{}, err
@@ -189,22 +190,22 @@ func prepared(ctx context.Context, k *look) (answer, error) {
 		return answer{}, k.me.fail(errNumber)
 	}
 	if n := max(len(res.Rows), loose); n > 0 {
-		return answer{level: engines.Block, is: strconv.Itoa(n) + " prepared transactions"}, nil
+		return answer{Level: engines.Block, Is: strconv.Itoa(n) + " prepared transactions"}, nil
 	}
-	return passed("0")
+	return preflight.Passed("0")
 }
 
 // lockedTables: where the list of locks is empty by default, nothing is known.
 func lockedTables(ctx context.Context, k *look) (answer, error) {
-	if eye, err := eyes(ctx, k); err != nil || eye.level != engines.Pass {
-		return answer{engines.Caution, "not looked at: " + eye.is, eye.next}, err
+	if eye, err := eyes(ctx, k); err != nil || eye.Level != engines.Pass {
+		return preflight.Says(engines.Caution, "not looked at: "+eye.Is, eye.Next), err
 	}
 	names, err := k.me.names(ctx, `SELECT CONCAT(m.object_schema, '.', m.object_name, ' (', IF(m.lock_status = 'PENDING', 'waited for', 'locked'), ' by ',
   COALESCE(t.processlist_user, 'the server'), ', id ', COALESCE(t.processlist_id, 0), ')')
  FROM performance_schema.metadata_locks m LEFT JOIN performance_schema.threads t ON t.thread_id = m.owner_thread_id
  WHERE m.object_type = 'TABLE' AND m.object_schema NOT IN (`+notUsers+`)
   AND (m.lock_status = 'PENDING' OR m.lock_type IN ('SHARED_NO_READ_WRITE', 'SHARED_READ_ONLY')) ORDER BY 1`)
-	return found(engines.Caution, names), err
+	return preflight.Found(engines.Caution, names), err
 }
 
 // eventsOnce: events that came by replication are disabled under one of two
@@ -226,15 +227,15 @@ func eventsOnce(ctx context.Context, k *look) (answer, error) {
 	runs := k.me.variable("event_scheduler") == "ON"
 	switch {
 	case runs && len(on) > 0 && k.in.On == k.in.To:
-		return answer{engines.Block, "these would run here too, " + few(on), "SET GLOBAL event_scheduler = OFF on {here} until the switch, and keep it in the option file"}, nil
+		return preflight.Says(engines.Block, "these would run here too, "+preflight.Few(on), "SET GLOBAL event_scheduler = OFF on {here} until the switch, and keep it in the option file"), nil
 	case runs && len(on) > 0 && k.me.l.d.maria:
-		return answer{engines.Caution, "events run, " + few(on), "have an account with SUPER at hand: MariaDB takes the scheduler's switch from nobody else"}, nil
+		return preflight.Says(engines.Caution, "events run, "+preflight.Few(on), "have an account with SUPER at hand: MariaDB takes the scheduler's switch from nobody else"), nil
 	case runs && len(on) > 0:
-		return answer{level: engines.Info, is: "the window stops " + few(on)}, nil
+		return answer{Level: engines.Info, Is: "the window stops " + preflight.Few(on)}, nil
 	case len(waiting) > 0:
-		return answer{level: engines.Pass, is: "to be turned on after the switch, " + few(waiting)}, nil
+		return answer{Level: engines.Pass, Is: "to be turned on after the switch, " + preflight.Few(waiting)}, nil
 	}
-	return passed("none runs here")
+	return preflight.Passed("none runs here")
 }
 
 // failoverTools are accounts of programs that promote servers by themselves.
@@ -263,10 +264,10 @@ func automation(ctx context.Context, k *look) (answer, error) {
 	}
 	switch seen = append(seen, tools...); {
 	case len(seen) > 0:
-		return answer{engines.Block, few(seen), "set it to maintenance or turn it off, on {here}, until the way back is closed"}, nil
+		return preflight.Says(engines.Block, preflight.Few(seen), "set it to maintenance or turn it off, on {here}, until the way back is closed"), nil
 	case k.p.Params["automation"] == "":
-		return answer{engines.Caution, "none that SQL shows; nobody has said whether orchestrator, mysync or the like watch {here}",
-			"set parameter automation to none, or to what was paused and by whom"}, nil
+		return preflight.Says(engines.Caution, "none that SQL shows; nobody has said whether orchestrator, mysync or the like watch {here}",
+			"set parameter automation to none, or to what was paused and by whom"), nil
 	}
-	return passed("none that SQL shows; said by the operator: " + k.p.Params["automation"])
+	return preflight.Passed("none that SQL shows; said by the operator: " + k.p.Params["automation"])
 }

@@ -8,28 +8,29 @@ import (
 	"time"
 
 	"github.com/turquoise-db/turquoise/engines"
+	"github.com/turquoise-db/turquoise/engines/preflight"
 )
 
 // linkChecks look at the replication between the sides.
 func linkChecks() []check {
 	return []check{
-		{id: "MY04", title: "Positions fit", on: onTo, needs: needPeer | needStatus, want: "nothing on {here} that {there} lacks, nothing purged that {here} still needs",
-			cause: "What was written on the new side alone differs from then on, and the way back carries it into the other side.", ask: positionsFit},
-		{id: "MY07", title: "The link runs", on: onTo, needs: needStatus | needLink, want: "both halves Yes, no error, no delay, no end",
-			cause: "A link that stands still leaves the freeze waiting until its limit.", ask: linkRuns},
-		{id: "MY08", title: "The lag is real and small", on: onTo, needs: needStatus | needLink, want: "a number, 10 s at most",
-			cause: "Everything that is behind when the freeze begins is outage.", next: "wait until {here} has caught up; look for the one long transaction there", ask: lagReal},
-		{id: "MY09", title: "No filters, one link", needs: needStatus, want: "0 filters, and one link, where the writes are not",
-			cause: "What a filter leaves out is missing on the other side, and no error says so.", ask: unfiltered},
-		{id: "MY10", title: "The applier is strict", waive: engines.SecondPerson, want: "STRICT, no error passed over, commits in order",
-			cause: "An applier that passes over errors hides that the sides differ.", ask: strict},
-		{id: "MY10/workers", title: "No worker failed", needs: needMySQL, waive: engines.SecondPerson, want: "0 workers with an error",
-			cause: "A worker that failed may have left a gap behind it.", next: "mend what the error on {here} names, then START REPLICA; compare the table afterwards", ask: workers},
-		{id: "MY22/key", title: "The link can log in after a restart of {there}", on: onTo, needs: needStatus | needLink | needPeer | needAccounts | needMySQL, waive: engines.SecondPerson,
-			want: "TLS, or the key of {there}", cause: "caching_sha2_password lets a line without TLS in only while {there} remembers the last login: after its restart the link stays out.",
-			next: "STOP REPLICA; CHANGE REPLICATION SOURCE TO SOURCE_SSL = 1, or GET_SOURCE_PUBLIC_KEY = 1; START REPLICA on {here}", ask: linkKey},
-		{id: "MY23", title: "Coordinates are kept before a link is forgotten", on: onTo, needs: needStatus | needLink, want: "a link that runs, or its coordinates and those of {here}",
-			cause: "Forgetting a link cannot be undone: without the coordinates a link back could not start.", ask: coordinatesKept},
+		{ID: "MY04", Title: "Positions fit", On: preflight.To, Needs: needPeer | needStatus, Want: "nothing on {here} that {there} lacks, nothing purged that {here} still needs",
+			Cause: "What was written on the new side alone differs from then on, and the way back carries it into the other side.", Ask: positionsFit},
+		{ID: "MY07", Title: "The link runs", On: preflight.To, Needs: needStatus | needLink, Want: "both halves Yes, no error, no delay, no end",
+			Cause: "A link that stands still leaves the freeze waiting until its limit.", Ask: linkRuns},
+		{ID: "MY08", Title: "The lag is real and small", On: preflight.To, Needs: needStatus | needLink, Want: "a number, 10 s at most",
+			Cause: "Everything that is behind when the freeze begins is outage.", Next: "wait until {here} has caught up; look for the one long transaction there", Ask: lagReal},
+		{ID: "MY09", Title: "No filters, one link", Needs: needStatus, Want: "0 filters, and one link, where the writes are not",
+			Cause: "What a filter leaves out is missing on the other side, and no error says so.", Ask: unfiltered},
+		{ID: "MY10", Title: "The applier is strict", Waive: engines.SecondPerson, Want: "STRICT, no error passed over, commits in order",
+			Cause: "An applier that passes over errors hides that the sides differ.", Ask: strict},
+		{ID: "MY10/workers", Title: "No worker failed", Needs: needMySQL, Waive: engines.SecondPerson, Want: "0 workers with an error",
+			Cause: "A worker that failed may have left a gap behind it.", Next: "mend what the error on {here} names, then START REPLICA; compare the table afterwards", Ask: workers},
+		{ID: "MY22/key", Title: "The link can log in after a restart of {there}", On: preflight.To, Needs: needStatus | needLink | needPeer | needAccounts | needMySQL, Waive: engines.SecondPerson,
+			Want: "TLS, or the key of {there}", Cause: "caching_sha2_password lets a line without TLS in only while {there} remembers the last login: after its restart the link stays out.",
+			Next: "STOP REPLICA; CHANGE REPLICATION SOURCE TO SOURCE_SSL = 1, or GET_SOURCE_PUBLIC_KEY = 1; START REPLICA on {here}", Ask: linkKey},
+		{ID: "MY23", Title: "Coordinates are kept before a link is forgotten", On: preflight.To, Needs: needStatus | needLink, Want: "a link that runs, or its coordinates and those of {here}",
+			Cause: "Forgetting a link cannot be undone: without the coordinates a link back could not start.", Ask: coordinatesKept},
 	}
 }
 
@@ -50,13 +51,13 @@ func (e *eye) halves(link map[string]string) (io, sql string) {
 // other one got in between.
 func positionsFit(ctx context.Context, k *look) (answer, error) {
 	if k.me.l.d.maria != k.peer.l.d.maria {
-		return answer{engines.Block, "two products, whose ids do not mix", "take two servers of the same product"}, nil
+		return preflight.Says(engines.Block, "two products, whose ids do not mix", "take two servers of the same product"), nil
 	}
 	if k.me.l.d.maria {
 		return mariaFit(ctx, k)
 	}
 	if k.me.variable("gtid_mode") != "ON" || k.peer.variable("gtid_mode") != "ON" {
-		return answer{level: engines.Info, is: "no transaction ids on both sides: links go by file and position, which show nothing of other writers"}, nil
+		return answer{Level: engines.Info, Is: "no transaction ids on both sides: links go by file and position, which show nothing of other writers"}, nil
 	}
 	const sql = "SELECT @@global.gtid_executed, @@global.gtid_purged"
 	mine, err := k.me.row(ctx, sql)
@@ -110,13 +111,13 @@ func pauseFor(ctx context.Context, d time.Duration) bool {
 func fit(extra float64, which string, lost float64, gone string) (answer, error) {
 	switch {
 	case extra > 0:
-		return answer{engines.Block, strconv.FormatFloat(extra, 'f', -1, 64) + " transactions that {there} does not know (" + shorten(which) + "): somebody wrote to {here}",
-			"find the writer on {here}, compare the tables it touched, and build {here} again if in doubt"}, nil
+		return preflight.Says(engines.Block, strconv.FormatFloat(extra, 'f', -1, 64)+" transactions that {there} does not know ("+shorten(which)+"): somebody wrote to {here}",
+			"find the writer on {here}, compare the tables it touched, and build {here} again if in doubt"), nil
 	case lost > 0:
-		return answer{engines.Block, strconv.FormatFloat(lost, 'f', -1, 64) + " transactions that {here} needs are purged on {there} (" + shorten(gone) + ")",
-			"build {here} again: the log that it needs is gone"}, nil
+		return preflight.Says(engines.Block, strconv.FormatFloat(lost, 'f', -1, 64)+" transactions that {here} needs are purged on {there} ("+shorten(gone)+")",
+			"build {here} again: the log that it needs is gone"), nil
 	}
-	return passed("nothing on {here} that {there} lacks")
+	return preflight.Passed("nothing on {here} that {there} lacks")
 }
 
 // shorten keeps a set of ids readable.
@@ -132,7 +133,7 @@ func shorten(s string) string {
 // this server wrote itself must be on the other side too.
 func mariaFit(ctx context.Context, k *look) (answer, error) {
 	if k.me.variable("gtid_strict_mode") != "ON" || k.peer.variable("gtid_strict_mode") != "ON" {
-		return answer{level: engines.Info, is: "gtid_strict_mode is not ON on both sides: links go by file and position, which show nothing of other writers"}, nil
+		return answer{Level: engines.Info, Is: "gtid_strict_mode is not ON on both sides: links go by file and position, which show nothing of other writers"}, nil
 	}
 	const sql = "SELECT @@global.gtid_binlog_state"
 	mine, err := k.me.row(ctx, sql)
@@ -205,17 +206,17 @@ func linkRuns(_ context.Context, k *look) (answer, error) {
 		case half == "IO":
 			next = "see whether {here} reaches {there}, and whether the replication's account may log in there"
 		}
-		return answer{engines.Block, is + ", error " + n, next}, nil
+		return preflight.Says(engines.Block, is+", error "+n, next), nil
 	}
 	switch until := s["Until_Condition"]; {
 	case io != "Yes" || sql != "Yes":
-		return answer{engines.Block, is, k.me.l.d.start() + " on {here}, and see which half stays"}, nil
+		return preflight.Says(engines.Block, is, k.me.l.d.start()+" on {here}, and see which half stays"), nil
 	case s["SQL_Delay"] != "0" && s["SQL_Delay"] != "":
-		return answer{engines.Block, is + ", delayed by " + s["SQL_Delay"] + " s", "take the delay out: " + k.me.l.d.changeSource() + " " + k.me.l.d.source() + "_DELAY = 0 on {here}"}, nil
+		return preflight.Says(engines.Block, is+", delayed by "+s["SQL_Delay"]+" s", "take the delay out: "+k.me.l.d.changeSource()+" "+k.me.l.d.source()+"_DELAY = 0 on {here}"), nil
 	case until != "None" && until != "":
-		return answer{engines.Block, is + ", ends at a condition: " + until, k.me.l.d.stop() + ", then " + k.me.l.d.start() + " on {here}, without UNTIL"}, nil
+		return preflight.Says(engines.Block, is+", ends at a condition: "+until, k.me.l.d.stop()+", then "+k.me.l.d.start()+" on {here}, without UNTIL"), nil
 	}
-	return passed(is)
+	return preflight.Passed(is)
 }
 
 // Seconds that a side may be behind at the preflight. The window itself counts
@@ -230,14 +231,14 @@ func lagReal(_ context.Context, k *look) (answer, error) {
 	word := k.me.word(k.me.linkOf(), "Seconds_Behind_Source", "Seconds_Behind_Master")
 	secs, err := strconv.Atoi(word)
 	if word == "" || err != nil || secs < 0 {
-		return answer{engines.Block, "not replicating: the lag is no number", "start the link on {here}"}, nil
+		return preflight.Says(engines.Block, "not replicating: the lag is no number", "start the link on {here}"), nil
 	}
-	a := answer{level: engines.Pass, is: strconv.Itoa(secs) + " s"}
+	a := answer{Level: engines.Pass, Is: strconv.Itoa(secs) + " s"}
 	switch {
 	case secs > lagBlock:
-		a.level = engines.Block
+		a.Level = engines.Block
 	case secs > lagCaution:
-		a.level = engines.Caution
+		a.Level = engines.Caution
 	}
 	return a, nil
 }
@@ -286,7 +287,7 @@ func unfiltered(ctx context.Context, k *look) (answer, error) {
 	}
 	if len(bad) > 0 {
 		slices.Sort(bad)
-		return answer{engines.Block, "not a full copy, filters " + few(slices.Compact(bad)), "build {here} again without a filter: what it left out does not come back"}, nil
+		return preflight.Says(engines.Block, "not a full copy, filters "+preflight.Few(slices.Compact(bad)), "build {here} again without a filter: what it left out does not come back"), nil
 	}
 	return k.links()
 }
@@ -308,17 +309,17 @@ func filterColumn(name string) bool {
 // what it brings in passes the freeze.
 func (k *look) links() (answer, error) {
 	if len(k.me.links) > 1 {
-		return answer{engines.Block, strconv.Itoa(len(k.me.links)) + " links", "stop and forget the others on {here}"}, nil
+		return preflight.Says(engines.Block, strconv.Itoa(len(k.me.links))+" links", "stop and forget the others on {here}"), nil
 	}
 	if k.in.On == k.in.From {
 		for _, l := range k.me.links {
 			if io, sql := k.me.halves(l); io != "No" || sql != "No" {
-				return answer{engines.Block, "{here} follows " + k.me.word(l, "Source_Host", "Master_Host") + ": io " + io + ", sql " + sql,
-					k.me.l.d.stop() + " on {here}: what a link brings in passes the freeze"}, nil
+				return preflight.Says(engines.Block, "{here} follows "+k.me.word(l, "Source_Host", "Master_Host")+": io "+io+", sql "+sql,
+					k.me.l.d.stop()+" on {here}: what a link brings in passes the freeze"), nil
 			}
 		}
 	}
-	return passed("0 filters, " + strconv.Itoa(len(k.me.links)) + " links")
+	return preflight.Passed("0 filters, " + strconv.Itoa(len(k.me.links)) + " links")
 }
 
 // strict looks at both sides: each applies what the other one has done, in turn.
@@ -342,15 +343,15 @@ func strict(_ context.Context, k *look) (answer, error) {
 		if s.name == "skip_errors" {
 			next = "take " + name + " out of the option file of {here}, restart it, and compare all tables"
 		}
-		return answer{engines.Block, name + " = " + s.is, next}, nil
+		return preflight.Says(engines.Block, name+" = "+s.is, next), nil
 	}
-	return passed("STRICT")
+	return preflight.Passed("STRICT")
 }
 
 func workers(ctx context.Context, k *look) (answer, error) {
 	bad, err := k.me.names(ctx, `SELECT CONCAT('worker ', worker_id, ': error ', last_error_number) FROM performance_schema.replication_applier_status_by_worker
  WHERE last_error_number <> 0 ORDER BY worker_id`)
-	return found(engines.Block, bad), err
+	return preflight.Found(engines.Block, bad), err
 }
 
 // linkKey looks at the account that the link logs in with, on the side that it
@@ -364,11 +365,11 @@ func linkKey(ctx context.Context, k *look) (answer, error) {
 	salted := slices.ContainsFunc(ls, func(l login) bool { return l.plugin == "caching_sha2_password" || l.plugin == "sha256_password" })
 	switch {
 	case s["Source_SSL_Allowed"] == "Yes":
-		return passed("TLS")
+		return preflight.Passed("TLS")
 	case salted && s["Get_Source_public_key"] != "1" && s["Source_public_key_path"] == "":
-		return answer{level: engines.Caution, is: "no TLS, and no key of {there}"}, nil
+		return answer{Level: engines.Caution, Is: "no TLS, and no key of {there}"}, nil
 	}
-	return passed("no TLS, and the key of {there} is asked for")
+	return preflight.Passed("no TLS, and the key of {there} is asked for")
 }
 
 // coordinatesKept: they matter once the link stands still, for the next thing done
@@ -376,7 +377,7 @@ func linkKey(ctx context.Context, k *look) (answer, error) {
 func coordinatesKept(_ context.Context, k *look) (answer, error) {
 	s := k.me.linkOf()
 	if io, sql := k.me.halves(s); io != "No" || sql != "No" {
-		return passed("the link runs: nothing is forgotten yet")
+		return preflight.Passed("the link runs: nothing is forgotten yet")
 	}
 	var lack []string
 	for _, c := range []string{k.me.l.d.pick("Source_Host", "Master_Host"), k.me.l.d.pick("Relay_Source_Log_File", "Relay_Master_Log_File"),
@@ -391,8 +392,8 @@ func coordinatesKept(_ context.Context, k *look) (answer, error) {
 		}
 	}
 	if len(lack) > 0 {
-		return answer{engines.Block, "the link stands still, and these are not recorded: " + strings.Join(lack, ", "),
-			"run the step that catches up, which records where both sides stand, before the link is forgotten"}, nil
+		return preflight.Says(engines.Block, "the link stands still, and these are not recorded: "+strings.Join(lack, ", "),
+			"run the step that catches up, which records where both sides stand, before the link is forgotten"), nil
 	}
-	return passed("the link stands still, its coordinates are recorded")
+	return preflight.Passed("the link stands still, its coordinates are recorded")
 }

@@ -16,16 +16,16 @@ func TestWhoMayGoOn(t *testing.T) {
 	never := []string{"G01", "G02", "G03", "MY01", "MY04", "MY05", "MY07", "MY08", "MY09", "MY12/xa", "MY17", "MY18", "MY20/names", "MY23", "MY24"}
 	seen := map[string]bool{}
 	for _, c := range checkTable() {
-		if seen[c.id] {
-			t.Errorf("%s stands twice", c.id)
+		if seen[c.ID] {
+			t.Errorf("%s stands twice", c.ID)
 		}
-		seen[c.id] = true
+		seen[c.ID] = true
 		want := engines.SecondPerson
-		if slices.Contains(never, c.id) {
+		if slices.Contains(never, c.ID) {
 			want = engines.Never
 		}
-		if c.waive != want {
-			t.Errorf("%s: waive %d, want %d", c.id, c.waive, want)
+		if c.Waive != want {
+			t.Errorf("%s: waive %d, want %d", c.ID, c.Waive, want)
 		}
 	}
 	for _, id := range never {
@@ -65,8 +65,8 @@ func TestSettingsThatAVersionChangedAreFelt(t *testing.T) {
 		k := vars(tt.here...)
 		k.peer = vars(tt.there...).me
 		a, err := felt(t.Context(), k)
-		if err != nil || strings.Contains(a.is, "is ") != (tt.says != "") || !strings.Contains(a.is, tt.says) {
-			t.Errorf("%s: %q, %v; want %q", name, a.is, err, tt.says)
+		if err != nil || strings.Contains(a.Is, "is ") != (tt.says != "") || !strings.Contains(a.Is, tt.says) {
+			t.Errorf("%s: %q, %v; want %q", name, a.Is, err, tt.says)
 		}
 	}
 }
@@ -84,7 +84,7 @@ func TestAuroraIsToldFromTheRest(t *testing.T) {
 		"reader": {[]string{"aurora_version", "3.05.2", "innodb_read_only", "ON"}, engines.Block, "a reader"},
 	} {
 		a, err := aurora(t.Context(), vars(tt.vars...))
-		if err != nil || a.level != tt.level || !strings.Contains(a.is, tt.says) || a.level != engines.Info && a.next == "" {
+		if err != nil || a.Level != tt.level || !strings.Contains(a.Is, tt.says) || a.Level != engines.Info && a.Next == "" {
 			t.Errorf("%s: %+v, %v", name, a, err)
 		}
 	}
@@ -92,7 +92,7 @@ func TestAuroraIsToldFromTheRest(t *testing.T) {
 
 func TestTheClocksDiffer(t *testing.T) {
 	for skew, want := range map[time.Duration]engines.Level{0: engines.Pass, 999 * time.Millisecond: engines.Pass, time.Second: engines.Caution, -3 * time.Second: engines.Caution} {
-		if a := skewed(skew, time.Millisecond); a.level != want {
+		if a := skewed(skew, time.Millisecond); a.Level != want {
 			t.Errorf("%s: %+v", skew, a)
 		}
 	}
@@ -146,22 +146,22 @@ func TestALinkIsJudgedByItsWords(t *testing.T) {
 		"purged":     {link("Replica_IO_Running", "No", "Last_IO_Errno", "13114"), engines.Block, "error 13114"},
 	} {
 		a, err := linkRuns(t.Context(), tt.k)
-		if err != nil || a.level != tt.level || !strings.Contains(a.is, tt.says) {
+		if err != nil || a.Level != tt.level || !strings.Contains(a.Is, tt.says) {
 			t.Errorf("%s: %+v, %v", name, a, err)
 		}
 	}
 	for secs, want := range map[string]engines.Level{"": engines.Block, "-1": engines.Block, "0": engines.Pass, "10": engines.Pass, "11": engines.Caution, "30": engines.Caution, "31": engines.Block} {
-		if a, err := lagReal(t.Context(), link("Seconds_Behind_Source", secs)); err != nil || a.level != want {
+		if a, err := lagReal(t.Context(), link("Seconds_Behind_Source", secs)); err != nil || a.Level != want {
 			t.Errorf("%q s: %+v, %v", secs, a, err)
 		}
 	}
 	// MY23: a link that stands still may be forgotten only with all of this.
 	k := link("Replica_IO_Running", "No", "Replica_SQL_Running", "No", "Source_Host", "b", "Relay_Source_Log_File", "binlog.000001", "Exec_Source_Log_Pos", "4")
-	if a, _ := coordinatesKept(t.Context(), k); a.level != engines.Block || !strings.Contains(a.is, "freeze_position, the run's reverse_position") {
+	if a, _ := coordinatesKept(t.Context(), k); a.Level != engines.Block || !strings.Contains(a.Is, "freeze_position, the run's reverse_position") {
 		t.Errorf("%+v", a)
 	}
 	k.in.Vars = map[string]string{varPosition: "u:1-5", varToFile: "u:1-5"}
-	if a, _ := coordinatesKept(t.Context(), k); a.level != engines.Pass {
+	if a, _ := coordinatesKept(t.Context(), k); a.Level != engines.Pass {
 		t.Errorf("%+v", a)
 	}
 }

@@ -5,14 +5,15 @@ import (
 	"strings"
 
 	"github.com/turquoise-db/turquoise/engines"
+	"github.com/turquoise-db/turquoise/engines/preflight"
 )
 
 // rightChecks ask for each right by itself, so that the answer to a missing one
 // is a GRANT and not "take root".
 func rightChecks() []check {
 	row := func(id, title, cause string, mysql, maria []string) check {
-		return check{id: "G10/" + id, title: title, waive: engines.SecondPerson, want: "granted on everything", cause: cause,
-			ask: func(_ context.Context, k *look) (answer, error) {
+		return check{ID: "G10/" + id, Title: title, Waive: engines.SecondPerson, Want: "granted on everything", Cause: cause,
+			Ask: func(_ context.Context, k *look) (answer, error) {
 				want := mysql
 				if k.me.l.d.maria {
 					want = maria
@@ -33,10 +34,10 @@ func rightChecks() []check {
 			[]string{"RELOAD"}, []string{"RELOAD"}),
 		row("accounts", "Right to make the replication's account", "A step makes the account that the links log in with, and drops it in the end.",
 			[]string{"CREATE USER", "REPLICATION SLAVE"}, []string{"CREATE USER", "REPLICATION SLAVE"}),
-		{id: "G10/control", title: "Right to create the control schema", waive: engines.SecondPerson, want: "ALL on " + ControlSchema,
-			cause: "The token that proves the catch-up travels through a table of ours.", next: "GRANT ALL ON " + ControlSchema + ".* TO {own} on {here}", ask: mayControl},
-		{id: "G10/counters", title: "Right to raise counters", waive: engines.SecondPerson, want: "SELECT, INSERT, CREATE and ALTER on every schema", needs: needTables,
-			cause: "ALTER TABLE … AUTO_INCREMENT asks for all of these.", ask: mayAlter},
+		{ID: "G10/control", Title: "Right to create the control schema", Waive: engines.SecondPerson, Want: "ALL on " + ControlSchema,
+			Cause: "The token that proves the catch-up travels through a table of ours.", Next: "GRANT ALL ON " + ControlSchema + ".* TO {own} on {here}", Ask: mayControl},
+		{ID: "G10/counters", Title: "Right to raise counters", Waive: engines.SecondPerson, Want: "SELECT, INSERT, CREATE and ALTER on every schema", Needs: needTables,
+			Cause: "ALTER TABLE … AUTO_INCREMENT asks for all of these.", Ask: mayAlter},
 	}
 }
 
@@ -49,9 +50,9 @@ func mayAll(k *look, want []string) answer {
 		}
 	}
 	if len(lack) > 0 {
-		return answer{engines.Block, "not granted: " + strings.Join(lack, ", "), "GRANT " + strings.Join(lack, ", ") + " ON *.* TO {own} on {here}"}
+		return preflight.Says(engines.Block, "not granted: "+strings.Join(lack, ", "), "GRANT "+strings.Join(lack, ", ")+" ON *.* TO {own} on {here}")
 	}
-	return answer{level: engines.Pass, is: strings.Join(want, ", ")}
+	return answer{Level: engines.Pass, Is: strings.Join(want, ", ")}
 }
 
 func mayControl(_ context.Context, k *look) (answer, error) {
@@ -62,9 +63,9 @@ func mayControl(_ context.Context, k *look) (answer, error) {
 		}
 	}
 	if len(lack) > 0 {
-		return answer{level: engines.Block, is: "not granted: " + strings.Join(lack, ", ")}, nil
+		return answer{Level: engines.Block, Is: "not granted: " + strings.Join(lack, ", ")}, nil
 	}
-	return passed("granted")
+	return preflight.Passed("granted")
 }
 
 func mayAlter(_ context.Context, k *look) (answer, error) {
@@ -77,9 +78,9 @@ func mayAlter(_ context.Context, k *look) (answer, error) {
 			}
 		}
 	}
-	a := found(engines.Block, lack)
+	a := preflight.Found(engines.Block, lack)
 	if len(lack) > 0 {
-		a.is, a.next = "not on "+a.is, "GRANT SELECT, INSERT, CREATE, ALTER ON "+ident(lack[0])+".* TO {own} on {here}"
+		a.Is, a.Next = "not on "+a.Is, "GRANT SELECT, INSERT, CREATE, ALTER ON "+ident(lack[0])+".* TO {own} on {here}"
 	}
 	return a, nil
 }

@@ -7,19 +7,20 @@ import (
 	"strings"
 
 	"github.com/turquoise-db/turquoise/engines"
+	"github.com/turquoise-db/turquoise/engines/preflight"
 )
 
 // schemaChecks compare the definitions of both sides.
 func schemaChecks() []check {
 	return []check{
-		{id: "MY18", title: "Columns in the same order", on: onTo, needs: needBuilt | needCatalog, want: "no difference, but for named columns at the end",
-			cause: "Logged rows name no columns: a value goes into whatever stands at its place.",
-			next:  "build the table on {here} again as on {there}, a new column at its end with a default", ask: sameColumns},
-		{id: "MY18/objects", title: "Indexes, checks, triggers, views and code are equal", on: onTo, needs: needBuilt | needCatalog | needKeys | needCode, waive: engines.SecondPerson, want: "no difference",
-			cause: "A missing index makes a query slow, a missing trigger or rule changes what is written after the switch.",
-			next:  "make it on {here} as on {there}, or name it in expected_schema_diff", ask: sameObjects},
-		{id: "MY27", title: "Generated columns and partitions are equal", on: onTo, needs: needBuilt | needCatalog, waive: engines.SecondPerson, want: "no difference",
-			cause: "The side that takes the rows computes and places them by its own rules.", next: "make it on {here} as on {there}", ask: sameSpecial},
+		{ID: "MY18", Title: "Columns in the same order", On: preflight.To, Needs: needBuilt | needCatalog, Want: "no difference, but for named columns at the end",
+			Cause: "Logged rows name no columns: a value goes into whatever stands at its place.",
+			Next:  "build the table on {here} again as on {there}, a new column at its end with a default", Ask: sameColumns},
+		{ID: "MY18/objects", Title: "Indexes, checks, triggers, views and code are equal", On: preflight.To, Needs: needBuilt | needCatalog | needKeys | needCode, Waive: engines.SecondPerson, Want: "no difference",
+			Cause: "A missing index makes a query slow, a missing trigger or rule changes what is written after the switch.",
+			Next:  "make it on {here} as on {there}, or name it in expected_schema_diff", Ask: sameObjects},
+		{ID: "MY27", Title: "Generated columns and partitions are equal", On: preflight.To, Needs: needBuilt | needCatalog, Waive: engines.SecondPerson, Want: "no difference",
+			Cause: "The side that takes the rows computes and places them by its own rules.", Next: "make it on {here} as on {there}", Ask: sameSpecial},
 	}
 }
 
@@ -85,9 +86,9 @@ func sameColumns(ctx context.Context, k *look) (answer, error) {
 	}
 	hard, soft := tableDiffs(mine, theirs, k.p.Lists["expected_schema_diff"])
 	if len(hard) > 0 {
-		return found(engines.Block, hard), nil
+		return preflight.Found(engines.Block, hard), nil
 	}
-	return found(engines.Caution, soft), nil
+	return preflight.Found(engines.Caution, soft), nil
 }
 
 // tableDiffs are what stops or spoils the replication, and what only changes the
@@ -178,8 +179,8 @@ func sameObjects(ctx context.Context, k *look) (answer, error) {
 			return answer{}, err
 		}
 		if n != "0" {
-			return answer{engines.Blind, "the text of " + n + " routines and views on " + string(e.l.target) + " is hidden from {own}",
-				"GRANT " + e.l.d.pick("SHOW_ROUTINE, SHOW VIEW ON *.*", "SELECT ON mysql.proc, and SHOW VIEW ON *.*,") + " TO {own} on " + string(e.l.target)}, nil
+			return preflight.Says(engines.Blind, "the text of "+n+" routines and views on "+string(e.l.target)+" is hidden from {own}",
+				"GRANT "+e.l.d.pick("SHOW_ROUTINE, SHOW VIEW ON *.*", "SELECT ON mysql.proc, and SHOW VIEW ON *.*,")+" TO {own} on "+string(e.l.target)), nil
 		}
 	}
 	mine, err := k.me.pairs(ctx, k.me.l.d.objects(), canonicalCode)
@@ -206,7 +207,7 @@ func sameObjects(ctx context.Context, k *look) (answer, error) {
 			level = engines.Block // these change or refuse what is written
 		}
 	}
-	return found(level, names), nil
+	return preflight.Found(level, names), nil
 }
 
 // specialSQL is what a server computes itself: values, places, hidden columns.
@@ -233,5 +234,5 @@ func sameSpecial(ctx context.Context, k *look) (answer, error) {
 		return answer{}, err
 	}
 	ds := k.unexpected(engines.Differences(mine, theirs))
-	return found(engines.Caution, k.list(ds)), nil
+	return preflight.Found(engines.Caution, k.list(ds)), nil
 }

@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/turquoise-db/turquoise/engines"
+	"github.com/turquoise-db/turquoise/engines/preflight"
 )
 
 // sight is what our account can see of a side. Both products answer a question
@@ -102,7 +103,7 @@ func (e *eye) seesKeys(schema string) bool {
 
 // missing says which rights our account lacks on a side to see what a check
 // needs, as GRANT takes them; empty if it sees all.
-func (e *eye) missing(n need) (what, on string) {
+func (e *eye) missing(n preflight.Need) (what, on string) {
 	if n&(needCatalog|needKeys|needCode) != 0 && !e.process {
 		return "PROCESS", "*.*" // without it nobody knows which schemas there are
 	}
@@ -129,7 +130,7 @@ func (e *eye) missing(n need) (what, on string) {
 
 // blindEye is the side on which something is hidden that a check needs, nil if
 // none is. A check that compares needs to see both.
-func (k *look) blindEye(n need) (*eye, engines.TargetID) {
+func (k *look) blindEye(n preflight.Need) (*eye, engines.TargetID) {
 	if what, _ := k.me.missing(n); what != "" {
 		return k.me, k.in.On
 	}
@@ -141,7 +142,7 @@ func (k *look) blindEye(n need) (*eye, engines.TargetID) {
 	return nil, ""
 }
 
-func (k *look) unseen(n need) string {
+func (k *look) unseen(n preflight.Need) string {
 	e, side := k.blindEye(n)
 	if e == nil {
 		return ""
@@ -150,7 +151,7 @@ func (k *look) unseen(n need) string {
 	return e.login + " cannot see all on " + string(side) + ": it lacks " + what + " on " + bare(on)
 }
 
-func (k *look) grantSight(n need) string {
+func (k *look) grantSight(n preflight.Need) string {
 	e, side := k.blindEye(n)
 	if e == nil {
 		return ""

@@ -8,23 +8,24 @@ import (
 	"time"
 
 	"github.com/turquoise-db/turquoise/engines"
+	"github.com/turquoise-db/turquoise/engines/preflight"
 )
 
 // settingChecks look at settings of the servers.
 func settingChecks() []check {
 	return []check{
-		{id: "MY01", title: "The binary log is on", want: "log_bin ON, and what is replicated is logged too",
-			cause: "Green reads blue's log, and on the way back blue reads green's; without it neither can begin.",
-			next:  "set log_bin on {here}, and restart it before the copy", ask: logged},
-		{id: "MY02", title: "Rows are logged, not statements", waive: engines.SecondPerson, want: "binlog_format ROW, and no application that could change it",
-			cause: "A logged statement with UUID(), NOW() or LIMIT may write other rows on the other side, without an error.",
-			next:  "SET GLOBAL binlog_format = 'ROW' on {here} and keep it in its option file; sessions keep the old format until they connect again", ask: rowFormat},
-		{id: "MY03", title: "Logged rows are complete", waive: engines.SecondPerson, want: "binlog_row_image FULL, binlog_row_value_options empty, binlog_order_commits ON",
-			cause: "A row that is logged in part cannot be looked for by all its columns, and cannot be compared.", ask: wholeRows},
-		{id: "MY05", title: "The servers are distinct", on: onTo, needs: needPeer, want: "another server_id and server_uuid on each side, none 0",
-			cause: "A replica throws away what bears its own number: it would take nothing, and say that all is well.", ask: distinct},
-		{id: "MY06", title: "Binary logs live long enough", waive: engines.SecondPerson, needs: needStatus, want: "as long as the copy, the rehearsal and the way back last",
-			cause: "A log that is purged before it was read cuts the link for good: the side must be copied again.", ask: logsKept},
+		{ID: "MY01", Title: "The binary log is on", Want: "log_bin ON, and what is replicated is logged too",
+			Cause: "Green reads blue's log, and on the way back blue reads green's; without it neither can begin.",
+			Next:  "set log_bin on {here}, and restart it before the copy", Ask: logged},
+		{ID: "MY02", Title: "Rows are logged, not statements", Waive: engines.SecondPerson, Want: "binlog_format ROW, and no application that could change it",
+			Cause: "A logged statement with UUID(), NOW() or LIMIT may write other rows on the other side, without an error.",
+			Next:  "SET GLOBAL binlog_format = 'ROW' on {here} and keep it in its option file; sessions keep the old format until they connect again", Ask: rowFormat},
+		{ID: "MY03", Title: "Logged rows are complete", Waive: engines.SecondPerson, Want: "binlog_row_image FULL, binlog_row_value_options empty, binlog_order_commits ON",
+			Cause: "A row that is logged in part cannot be looked for by all its columns, and cannot be compared.", Ask: wholeRows},
+		{ID: "MY05", Title: "The servers are distinct", On: preflight.To, Needs: needPeer, Want: "another server_id and server_uuid on each side, none 0",
+			Cause: "A replica throws away what bears its own number: it would take nothing, and say that all is well.", Ask: distinct},
+		{ID: "MY06", Title: "Binary logs live long enough", Waive: engines.SecondPerson, Needs: needStatus, Want: "as long as the copy, the rehearsal and the way back last",
+			Cause: "A log that is purged before it was read cuts the link for good: the side must be copied again.", Ask: logsKept},
 	}
 }
 
@@ -35,11 +36,11 @@ func logged(_ context.Context, k *look) (answer, error) {
 	is := "log_bin " + bin + ", log_replica_updates " + applied
 	switch {
 	case bin != "ON":
-		return answer{level: engines.Block, is: is}, nil
+		return answer{Level: engines.Block, Is: is}, nil
 	case applied != "ON":
-		return answer{engines.Block, is, "set " + k.me.l.d.pick("log_replica_updates", "log_slave_updates") + " = ON on {here}, and restart it before the copy"}, nil
+		return preflight.Says(engines.Block, is, "set "+k.me.l.d.pick("log_replica_updates", "log_slave_updates")+" = ON on {here}, and restart it before the copy"), nil
 	}
-	return answer{level: engines.Pass, is: is}, nil
+	return answer{Level: engines.Pass, Is: is}, nil
 }
 
 // formatRights let a session log in a format of its own.
@@ -51,7 +52,7 @@ func formatRights() []string {
 func rowFormat(ctx context.Context, k *look) (answer, error) {
 	is := k.me.variable("binlog_format")
 	if is != "ROW" && is != "" {
-		return answer{level: engines.Block, is: is}, nil
+		return answer{Level: engines.Block, Is: is}, nil
 	}
 	free, err := k.me.names(ctx, `SELECT DISTINCT grantee FROM information_schema.user_privileges WHERE privilege_type IN (`+list(formatRights())+`)
  AND SUBSTRING_INDEX(SUBSTRING(grantee, 2), '''@', 1) IN (`+list(k.p.app)+`) ORDER BY 1`)
@@ -59,22 +60,22 @@ func rowFormat(ctx context.Context, k *look) (answer, error) {
 		return answer{}, err
 	}
 	if len(free) > 0 {
-		return answer{engines.Caution, "ROW; sessions may log otherwise, of " + few(free), "REVOKE SUPER and the rights to set session variables from it on {here}"}, nil
+		return preflight.Says(engines.Caution, "ROW; sessions may log otherwise, of "+preflight.Few(free), "REVOKE SUPER and the rights to set session variables from it on {here}"), nil
 	}
-	return passed("ROW")
+	return preflight.Passed("ROW")
 }
 
 func wholeRows(_ context.Context, k *look) (answer, error) {
 	image, options := k.me.variable("binlog_row_image"), k.me.variable("binlog_row_value_options")
 	switch {
 	case image != "FULL":
-		return answer{engines.Block, "binlog_row_image " + image, "SET GLOBAL binlog_row_image = 'FULL' on {here} and keep it in its option file; sessions keep the old value until they connect again"}, nil
+		return preflight.Says(engines.Block, "binlog_row_image "+image, "SET GLOBAL binlog_row_image = 'FULL' on {here} and keep it in its option file; sessions keep the old value until they connect again"), nil
 	case options != "":
-		return answer{engines.Block, "binlog_row_value_options " + options, "SET GLOBAL binlog_row_value_options = '' on {here}; sessions keep the old value until they connect again"}, nil
+		return preflight.Says(engines.Block, "binlog_row_value_options "+options, "SET GLOBAL binlog_row_value_options = '' on {here}; sessions keep the old value until they connect again"), nil
 	case k.me.variable("binlog_order_commits") == "OFF":
-		return answer{engines.Caution, "binlog_order_commits OFF: rows become visible in another order than they are logged", "SET GLOBAL binlog_order_commits = ON on {here}"}, nil
+		return preflight.Says(engines.Caution, "binlog_order_commits OFF: rows become visible in another order than they are logged", "SET GLOBAL binlog_order_commits = ON on {here}"), nil
 	}
-	return passed("FULL")
+	return preflight.Passed("FULL")
 }
 
 // distinct: a copied folder keeps the file auto.cnf and with it the name.
@@ -83,14 +84,14 @@ func distinct(_ context.Context, k *look) (answer, error) {
 	uuid, theirs := k.me.variable("server_uuid", "server_uid"), k.peer.variable("server_uuid", "server_uid")
 	switch {
 	case uuid == theirs && uuid != "":
-		return answer{engines.Block, "the same server_uuid: {here} was copied with its name, or both are one server",
-			"stop {here}, remove auto.cnf from its data folder, and start it again"}, nil
+		return preflight.Says(engines.Block, "the same server_uuid: {here} was copied with its name, or both are one server",
+			"stop {here}, remove auto.cnf from its data folder, and start it again"), nil
 	case me == peer:
-		return answer{engines.Block, "server_id " + me + " on both sides", "SET GLOBAL server_id to a number of its own on {here}, and keep it in the option file"}, nil
+		return preflight.Says(engines.Block, "server_id "+me+" on both sides", "SET GLOBAL server_id to a number of its own on {here}, and keep it in the option file"), nil
 	case me == "0" || peer == "0":
-		return answer{engines.Block, "server_id 0", "SET GLOBAL server_id to a number of its own on the side that has 0"}, nil
+		return preflight.Says(engines.Block, "server_id 0", "SET GLOBAL server_id to a number of its own on the side that has 0"), nil
 	}
-	return passed("server_id " + me + " here, " + peer + " there")
+	return preflight.Passed("server_id " + me + " here, " + peer + " there")
 }
 
 // Hours that a log must live. An hour is what a copy and a call take at least.
@@ -106,7 +107,7 @@ func logsKept(ctx context.Context, k *look) (answer, error) {
 		return answer{}, err
 	}
 	if lost, err := k.lostLog(ctx); err != nil || lost != "" {
-		return answer{engines.Block, lost, "copy {there} again: what it still needs is gone"}, err
+		return preflight.Says(engines.Block, lost, "copy {there} again: what it still needs is gone"), err
 	}
 	next := "SET GLOBAL binlog_expire_logs_seconds = 604800 on {here} and keep it in its option file, or let the step that keeps the log do it"
 	if strings.Contains(is, "retention hours") {
@@ -115,13 +116,13 @@ func logsKept(ctx context.Context, k *look) (answer, error) {
 	want := k.p.Duration("keep_logs", wantedLog)
 	switch {
 	case kept < 0:
-		return passed(is)
+		return preflight.Passed(is)
 	case kept < shortestLog:
-		return answer{engines.Block, is, next}, nil
+		return preflight.Says(engines.Block, is, next), nil
 	case kept < want:
-		return answer{engines.Caution, is + ", less than the " + want.String() + " wanted", next}, nil
+		return preflight.Says(engines.Caution, is+", less than the "+want.String()+" wanted", next), nil
 	}
-	return passed(is)
+	return preflight.Passed(is)
 }
 
 // retention is how long the server keeps its log; negative is for ever.

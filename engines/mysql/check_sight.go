@@ -7,25 +7,26 @@ import (
 	"time"
 
 	"github.com/turquoise-db/turquoise/engines"
+	"github.com/turquoise-db/turquoise/engines/preflight"
 )
 
 // sightChecks come first: what we cannot see, and whom we are talking to.
 func sightChecks() []check {
 	return []check{
-		{id: "G01", title: "Sessions, replication and tables can be seen", want: "PROCESS, the replication's state, every table",
-			cause: "What is hidden is no error here but an empty list: a writer that is not seen is a row that is lost.", ask: canSee},
-		{id: "G02", title: "This is the server of the runbook", want: "the account {own}, and a server that takes writes on the side that has them",
-			cause: "Everything after this is done to whatever answers here.", next: "correct the target's connection string, or the parameter own_user", ask: rightServer},
-		{id: "G03", title: "Two servers", needs: needPeer, want: "another server on the other side",
-			cause: "A statement for green that reaches blue stops the service.", next: "check both connection strings", ask: apart},
-		{id: "G04", title: "Clock", waive: engines.SecondPerson, want: "less than 1 s from ours",
-			cause: "Times of the record and of the server are compared in the report of the outage.", next: "repair NTP on {here} or on this machine, or note the difference", ask: clock},
-		{id: "G06", title: "Nobody else drives", needs: needProcess, waive: engines.SecondPerson, want: "0 sessions of another run",
-			cause: "Two runs against one pair undo each other's steps.", next: "end the other run, or take part in it as an observer", ask: otherRuns},
-		{id: "MY24", title: "Aurora is in order", want: "no Aurora, or one whose cluster can be asked",
-			cause: "On Aurora read_only belongs to the cluster's parameters: SET GLOBAL does not freeze it, and a backtrack takes committed rows back.", ask: aurora},
-		{id: "MY25", title: "Blockers can be seen", waive: engines.SecondPerson, want: "threads and metadata locks of performance_schema",
-			cause: "A locked table holds up the freeze, and nobody could say who holds it.", ask: eyes},
+		{ID: "G01", Title: "Sessions, replication and tables can be seen", Want: "PROCESS, the replication's state, every table",
+			Cause: "What is hidden is no error here but an empty list: a writer that is not seen is a row that is lost.", Ask: canSee},
+		{ID: "G02", Title: "This is the server of the runbook", Want: "the account {own}, and a server that takes writes on the side that has them",
+			Cause: "Everything after this is done to whatever answers here.", Next: "correct the target's connection string, or the parameter own_user", Ask: rightServer},
+		{ID: "G03", Title: "Two servers", Needs: needPeer, Want: "another server on the other side",
+			Cause: "A statement for green that reaches blue stops the service.", Next: "check both connection strings", Ask: apart},
+		{ID: "G04", Title: "Clock", Waive: engines.SecondPerson, Want: "less than 1 s from ours",
+			Cause: "Times of the record and of the server are compared in the report of the outage.", Next: "repair NTP on {here} or on this machine, or note the difference", Ask: clock},
+		{ID: "G06", Title: "Nobody else drives", Needs: needProcess, Waive: engines.SecondPerson, Want: "0 sessions of another run",
+			Cause: "Two runs against one pair undo each other's steps.", Next: "end the other run, or take part in it as an observer", Ask: otherRuns},
+		{ID: "MY24", Title: "Aurora is in order", Want: "no Aurora, or one whose cluster can be asked",
+			Cause: "On Aurora read_only belongs to the cluster's parameters: SET GLOBAL does not freeze it, and a backtrack takes committed rows back.", Ask: aurora},
+		{ID: "MY25", Title: "Blockers can be seen", Waive: engines.SecondPerson, Want: "threads and metadata locks of performance_schema",
+			Cause: "A locked table holds up the freeze, and nobody could say who holds it.", Ask: eyes},
 	}
 }
 
@@ -49,20 +50,20 @@ func canSee(_ context.Context, k *look) (answer, error) {
 		say("tables of "+strings.Join(k.me.hidden, ", "), k.grantSight(needCatalog))
 	}
 	if len(lack) > 0 {
-		return answer{engines.Block, "{own} cannot see " + strings.Join(lack, ", "), next}, nil
+		return preflight.Says(engines.Block, "{own} cannot see "+strings.Join(lack, ", "), next), nil
 	}
-	return passed("nothing is hidden from {own}")
+	return preflight.Passed("nothing is hidden from {own}")
 }
 
 func rightServer(_ context.Context, k *look) (answer, error) {
 	user, _, _ := strings.Cut(k.me.login, "@")
 	switch {
 	case user != k.p.own:
-		return answer{level: engines.Block, is: "account " + user + ", not " + k.p.own}, nil
+		return answer{Level: engines.Block, Is: "account " + user + ", not " + k.p.own}, nil
 	case k.in.On == k.in.From && !off(k.me.variable("read_only")):
-		return answer{engines.Block, "{here} is read-only, and it should have the writes", "look whether {here} is a replica; if it has the writes, SET GLOBAL read_only = OFF there"}, nil
+		return preflight.Says(engines.Block, "{here} is read-only, and it should have the writes", "look whether {here} is a replica; if it has the writes, SET GLOBAL read_only = OFF there"), nil
 	}
-	return passed(k.me.l.d.title() + " " + k.me.l.d.v.String() + " as " + k.me.login)
+	return preflight.Passed(k.me.l.d.title() + " " + k.me.l.d.v.String() + " as " + k.me.login)
 }
 
 // apart says whether the two sides are two servers: a copied folder keeps the
@@ -77,13 +78,13 @@ func apart(ctx context.Context, k *look) (answer, error) {
 		return answer{}, err
 	}
 	if a.System == b.System && a.Extra["hostname"] == b.Extra["hostname"] && a.Extra["port"] == b.Extra["port"] {
-		return answer{level: engines.Block, is: "both are " + b.String()}, nil
+		return answer{Level: engines.Block, Is: "both are " + b.String()}, nil
 	}
 	if k.me.l.d.maria != k.peer.l.d.maria {
-		return answer{engines.Block, "{here} is " + k.me.l.d.title() + ", {there} is " + k.peer.l.d.title(),
-			"take two servers of the same product: neither reads the other's transaction ids"}, nil
+		return preflight.Says(engines.Block, "{here} is "+k.me.l.d.title()+", {there} is "+k.peer.l.d.title(),
+			"take two servers of the same product: neither reads the other's transaction ids"), nil
 	}
-	return passed(b.String())
+	return preflight.Passed(b.String())
 }
 
 // maxSkew is where a difference of clocks starts to show in the report, which
@@ -107,9 +108,9 @@ func clock(ctx context.Context, k *look) (answer, error) {
 }
 
 func skewed(skew, err time.Duration) answer {
-	a := answer{level: engines.Pass, is: skew.Round(time.Millisecond).String() + " ahead of ours, give or take " + err.Round(time.Millisecond).String()}
+	a := answer{Level: engines.Pass, Is: skew.Round(time.Millisecond).String() + " ahead of ours, give or take " + err.Round(time.Millisecond).String()}
 	if skew.Abs() >= maxSkew {
-		a.level = engines.Caution
+		a.Level = engines.Caution
 	}
 	return a
 }
@@ -129,7 +130,7 @@ func otherRuns(ctx context.Context, k *look) (answer, error) {
  FROM performance_schema.session_connect_attrs a JOIN information_schema.processlist p ON p.id = a.processlist_id
  WHERE a.attr_name = 'program_name' AND a.attr_value LIKE '`+AppPrefix+`%'
  AND SUBSTRING_INDEX(SUBSTRING_INDEX(a.attr_value, '/', 2), '/', -1) NOT IN ($1, `+onlyRead+`) ORDER BY 1`, plain(k.in.Run))
-	return found(engines.Block, names), err
+	return preflight.Found(engines.Block, names), err
 }
 
 // otherSessions counts sessions of our account where their names are not kept:
@@ -139,8 +140,8 @@ func otherSessions(ctx context.Context, k *look) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	return answer{engines.Caution, text(row, 0) + " sessions of " + k.p.own + "; which run they belong to is not kept: performance_schema is off",
-		"ask whether another run is under way"}, nil
+	return preflight.Says(engines.Caution, text(row, 0)+" sessions of "+k.p.own+"; which run they belong to is not kept: performance_schema is off",
+		"ask whether another run is under way"), nil
 }
 
 // aurora refuses what the statements of this engine cannot freeze. What SQL can
@@ -149,18 +150,18 @@ func aurora(_ context.Context, k *look) (answer, error) {
 	v := k.me.variable("aurora_version")
 	switch {
 	case v == "":
-		return answer{level: engines.Info, is: "no Aurora"}, nil
+		return answer{Level: engines.Info, Is: "no Aurora"}, nil
 	case !off(k.me.variable("innodb_read_only")):
-		return answer{engines.Block, "Aurora " + v + ", a reader", "connect to the writer's own address, not to the reader endpoint"}, nil
+		return preflight.Says(engines.Block, "Aurora "+v+", a reader", "connect to the writer's own address, not to the reader endpoint"), nil
 	}
-	return answer{engines.Blind, "Aurora " + v + ", read_only " + k.me.variable("read_only") + ": whether backtrack is off, its members are available and its parameter group is in sync, SQL does not show",
-		"stop here: this runbook freezes with SET GLOBAL, and Aurora takes read_only as a parameter of its cluster"}, nil
+	return preflight.Says(engines.Blind, "Aurora "+v+", read_only "+k.me.variable("read_only")+": whether backtrack is off, its members are available and its parameter group is in sync, SQL does not show",
+		"stop here: this runbook freezes with SET GLOBAL, and Aurora takes read_only as a parameter of its cluster"), nil
 }
 
 // eyes probes what the gauges of locks look at.
 func eyes(ctx context.Context, k *look) (answer, error) {
 	if off(k.me.variable("performance_schema")) {
-		return answer{engines.Caution, "performance_schema is off", "restart {here} with performance_schema = ON, or work with the list of sessions alone"}, nil
+		return preflight.Says(engines.Caution, "performance_schema is off", "restart {here} with performance_schema = ON, or work with the list of sessions alone"), nil
 	}
 	probes := []string{"performance_schema.threads", "performance_schema.metadata_locks"}
 	if !k.me.l.d.maria {
@@ -168,7 +169,7 @@ func eyes(ctx context.Context, k *look) (answer, error) {
 	}
 	for _, p := range probes {
 		if _, err := k.me.rows(ctx, "SELECT 1 FROM "+p+" LIMIT 0"); isDenied(err) {
-			return answer{engines.Caution, "{own} may not read " + p, "GRANT SELECT ON performance_schema.* TO {own} on {here}"}, nil
+			return preflight.Says(engines.Caution, "{own} may not read "+p, "GRANT SELECT ON performance_schema.* TO {own} on {here}"), nil
 		} else if err != nil {
 			return answer{}, err
 		}
@@ -178,10 +179,10 @@ func eyes(ctx context.Context, k *look) (answer, error) {
 	case err != nil:
 		return answer{}, err
 	case text(row, 0) == "0":
-		return answer{engines.Caution, "the instrument wait/lock/metadata/sql/mdl is off: the list of table locks stays empty",
-			"UPDATE performance_schema.setup_instruments SET enabled = 'YES' WHERE name = 'wait/lock/metadata/sql/mdl' on {here}"}, nil
+		return preflight.Says(engines.Caution, "the instrument wait/lock/metadata/sql/mdl is off: the list of table locks stays empty",
+			"UPDATE performance_schema.setup_instruments SET enabled = 'YES' WHERE name = 'wait/lock/metadata/sql/mdl' on {here}"), nil
 	}
-	return passed("threads and table locks")
+	return preflight.Passed("threads and table locks")
 }
 
 // instrumentOn: MariaDB has the table of locks and leaves it empty unless told.

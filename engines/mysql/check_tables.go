@@ -9,30 +9,31 @@ import (
 	"strings"
 
 	"github.com/turquoise-db/turquoise/engines"
+	"github.com/turquoise-db/turquoise/engines/preflight"
 )
 
 // tableChecks look for what replication does not carry, or cannot apply.
 func tableChecks() []check {
 	return []check{
-		{id: "MY14", title: "Definers exist", on: onTo, needs: needPeer | needCatalog | needCode | needAccounts, waive: engines.SecondPerson, want: "an account on {here} for every definer",
-			cause: "A trigger whose definer is missing makes every write of its table fail after the switch.",
-			next:  "create the account on {here}, or give the object another definer", ask: definers},
-		{id: "MY15", title: "Tables have a primary key", on: onFrom, needs: needTables | needCatalog, waive: engines.SecondPerson, want: "0 tables without",
-			cause: "Without a key each changed row is looked for in the whole table, and rows cannot be compared by parts.",
-			next:  "add a primary key in a change of its own before the cutover, or agree to compare the table by its count", ask: keyless},
-		{id: "MY15/invisible", title: "Keys are made alike", on: onTo, needs: needPeer, waive: engines.SecondPerson, want: "the same sql_generate_invisible_primary_key",
-			cause: "A table that is made after the switch gets a hidden column on one side.", next: "set it on {here} as on {there}", ask: sameInvisible},
-		{id: "MY16", title: "Tables are transactional", on: onFrom, needs: needTables | needCatalog, waive: engines.SecondPerson, want: "every table of an engine with transactions",
-			cause: "Such a table is not in the copy's snapshot, is not crash safe, and does not roll back at the freeze.",
-			next:  "ALTER TABLE … ENGINE = InnoDB before the cutover, or name it in the list exclude", ask: transactional},
-		{id: "MY17", title: "Foreign keys are equal", on: onTo, needs: needBuilt | needCatalog | needKeys, want: "no difference",
-			cause: "Rows that a cascade changes may not be in the log: the other side has to cascade by the same rule.", next: "make the same constraint on {here}", ask: sameForeignKeys},
-		{id: "MY19", title: "Counters have room", on: onFrom, needs: needTables | needCatalog, waive: engines.SecondPerson, want: "75 % used at most",
-			cause: "A counter at its end refuses every insert.", next: "change the column to a larger type before the cutover", ask: countersFull},
-		{id: "MY19/behind", title: "Counters of {here} are not behind", on: onTo, needs: needBuilt | needCatalog, waive: engines.SecondPerson, want: "no next value below that of {there}",
-			cause: "An id that was handed out before would be handed out again.", next: "nothing now: the window's step raises them under the freeze", ask: countersBehind},
-		{id: "MY19/step", title: "Counters go by the same step", on: onTo, needs: needPeer, waive: engines.SecondPerson, want: "the same increment, offset and lock mode",
-			cause: "Other steps hand out other ids.", next: "set it on {here} as on {there}", ask: sameSteps},
+		{ID: "MY14", Title: "Definers exist", On: preflight.To, Needs: needPeer | needCatalog | needCode | needAccounts, Waive: engines.SecondPerson, Want: "an account on {here} for every definer",
+			Cause: "A trigger whose definer is missing makes every write of its table fail after the switch.",
+			Next:  "create the account on {here}, or give the object another definer", Ask: definers},
+		{ID: "MY15", Title: "Tables have a primary key", On: preflight.From, Needs: needTables | needCatalog, Waive: engines.SecondPerson, Want: "0 tables without",
+			Cause: "Without a key each changed row is looked for in the whole table, and rows cannot be compared by parts.",
+			Next:  "add a primary key in a change of its own before the cutover, or agree to compare the table by its count", Ask: keyless},
+		{ID: "MY15/invisible", Title: "Keys are made alike", On: preflight.To, Needs: needPeer, Waive: engines.SecondPerson, Want: "the same sql_generate_invisible_primary_key",
+			Cause: "A table that is made after the switch gets a hidden column on one side.", Next: "set it on {here} as on {there}", Ask: sameInvisible},
+		{ID: "MY16", Title: "Tables are transactional", On: preflight.From, Needs: needTables | needCatalog, Waive: engines.SecondPerson, Want: "every table of an engine with transactions",
+			Cause: "Such a table is not in the copy's snapshot, is not crash safe, and does not roll back at the freeze.",
+			Next:  "ALTER TABLE … ENGINE = InnoDB before the cutover, or name it in the list exclude", Ask: transactional},
+		{ID: "MY17", Title: "Foreign keys are equal", On: preflight.To, Needs: needBuilt | needCatalog | needKeys, Want: "no difference",
+			Cause: "Rows that a cascade changes may not be in the log: the other side has to cascade by the same rule.", Next: "make the same constraint on {here}", Ask: sameForeignKeys},
+		{ID: "MY19", Title: "Counters have room", On: preflight.From, Needs: needTables | needCatalog, Waive: engines.SecondPerson, Want: "75 % used at most",
+			Cause: "A counter at its end refuses every insert.", Next: "change the column to a larger type before the cutover", Ask: countersFull},
+		{ID: "MY19/behind", Title: "Counters of {here} are not behind", On: preflight.To, Needs: needBuilt | needCatalog, Waive: engines.SecondPerson, Want: "no next value below that of {there}",
+			Cause: "An id that was handed out before would be handed out again.", Next: "nothing now: the window's step raises them under the freeze", Ask: countersBehind},
+		{ID: "MY19/step", Title: "Counters go by the same step", On: preflight.To, Needs: needPeer, Waive: engines.SecondPerson, Want: "the same increment, offset and lock mode",
+			Cause: "Other steps hand out other ids.", Next: "set it on {here} as on {there}", Ask: sameSteps},
 	}
 }
 
@@ -71,7 +72,7 @@ func definers(ctx context.Context, k *look) (answer, error) {
 		}
 	}
 	slices.Sort(bad)
-	return found(level, slices.Compact(bad)), nil
+	return preflight.Found(level, slices.Compact(bad)), nil
 }
 
 // keyless asks the list of indexes: MariaDB hides constraints from an account
@@ -85,18 +86,18 @@ func keyless(ctx context.Context, k *look) (answer, error) {
 	}
 	byRows := slices.DeleteFunc(slices.Clone(names), func(n string) bool { return !slices.Contains(k.p.Lists["compare_rows"], n) })
 	if len(byRows) > 0 {
-		return answer{engines.Block, "to be compared by rows, " + few(byRows), "add a primary key, or take the table out of the list compare_rows"}, nil
+		return preflight.Says(engines.Block, "to be compared by rows, "+preflight.Few(byRows), "add a primary key, or take the table out of the list compare_rows"), nil
 	}
-	return found(engines.Caution, names), nil
+	return preflight.Found(engines.Caution, names), nil
 }
 
 func sameInvisible(_ context.Context, k *look) (answer, error) {
 	const name = "sql_generate_invisible_primary_key"
 	here, there := k.me.variable(name), k.peer.variable(name)
 	if here != there {
-		return answer{level: engines.Caution, is: quotedEmpty(here) + ", on {there} " + quotedEmpty(there)}, nil
+		return answer{Level: engines.Caution, Is: quotedEmpty(here) + ", on {there} " + quotedEmpty(there)}, nil
 	}
-	return passed(quotedEmpty(here))
+	return preflight.Passed(quotedEmpty(here))
 }
 
 // transactional: the server says of each engine whether it has transactions.
@@ -119,9 +120,9 @@ func transactional(ctx context.Context, k *look) (answer, error) {
 		}
 	}
 	if len(full) > 0 {
-		return found(engines.Block, full), nil
+		return preflight.Found(engines.Block, full), nil
 	}
-	return found(engines.Caution, all), nil
+	return preflight.Found(engines.Caution, all), nil
 }
 
 func sameForeignKeys(ctx context.Context, k *look) (answer, error) {
@@ -130,7 +131,7 @@ func sameForeignKeys(ctx context.Context, k *look) (answer, error) {
   FROM information_schema.key_column_usage u WHERE u.constraint_schema = r.constraint_schema AND u.table_name = r.table_name AND u.constraint_name = r.constraint_name AND u.referenced_table_name IS NOT NULL),
   ', on update ', r.update_rule, ', on delete ', r.delete_rule)
  FROM information_schema.referential_constraints r WHERE r.constraint_schema NOT IN (`+notUsers+`)`, canonicalRule)
-	return found(engines.Block, k.list(ds)), err
+	return preflight.Found(engines.Block, k.list(ds)), err
 }
 
 // canonicalRule: NO ACTION and RESTRICT are one rule under two names.
@@ -186,9 +187,9 @@ func countersFull(ctx context.Context, k *look) (answer, error) {
 		bad = append(bad, fmt.Sprintf("%s.%s has used %.0f %% of %s", c.table, col, used*100, kind))
 	}
 	if len(bad) == 0 {
-		return passed(fmt.Sprintf("%d counters, %.0f %% used at most", len(cs), worst*100))
+		return preflight.Passed(fmt.Sprintf("%d counters, %.0f %% used at most", len(cs), worst*100))
 	}
-	return found(level, bad), nil
+	return preflight.Found(level, bad), nil
 }
 
 // usedUp is the used part of a column's numbers: "id tinyint unsigned", "id
@@ -229,7 +230,7 @@ func countersBehind(ctx context.Context, k *look) (answer, error) {
 			bad = append(bad, fmt.Sprintf("%s would hand out %d next, {there} is at %d", c.table, next, c.next))
 		}
 	}
-	return found(engines.Caution, bad), nil
+	return preflight.Found(engines.Caution, bad), nil
 }
 
 func sameSteps(_ context.Context, k *look) (answer, error) {
@@ -239,5 +240,5 @@ func sameSteps(_ context.Context, k *look) (answer, error) {
 			bad = append(bad, n+" is "+here+", on {there} "+there)
 		}
 	}
-	return found(engines.Caution, bad), nil
+	return preflight.Found(engines.Caution, bad), nil
 }

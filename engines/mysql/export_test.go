@@ -11,14 +11,14 @@ import (
 
 // InspectOnly asks some checks alone; none named is all.
 func (r *Reader) InspectOnly(ctx context.Context, in engines.Scope, ids ...string) []engines.Finding {
-	return r.inspect(ctx, in, slices.DeleteFunc(checkTable(), func(c check) bool { return len(ids) > 0 && !slices.Contains(ids, c.id) }))
+	return r.inspect(ctx, in, slices.DeleteFunc(checkTable(), func(c check) bool { return len(ids) > 0 && !slices.Contains(ids, c.ID) }))
 }
 
 // CheckIDs lists the checks, so that a test can demand that each has its rows.
 func CheckIDs() []string {
 	var out []string
 	for _, c := range checkTable() {
-		out = append(out, c.id)
+		out = append(out, c.ID)
 	}
 	return out
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/turquoise-db/turquoise/engines"
+	"github.com/turquoise-db/turquoise/engines/preflight"
 )
 
 // inspectLimit is longer than a gauge may take: the catalogue of ten thousand
@@ -46,12 +47,7 @@ type look struct {
 	peerErr error
 }
 
-func (k *look) other() engines.TargetID {
-	if k.in.On == k.in.To {
-		return k.in.From
-	}
-	return k.in.To
-}
+func (k *look) other() engines.TargetID { return preflight.Other(k.in) }
 
 // look opens both sides. The result can be asked and closed even with an error.
 func (r *Reader) look(ctx context.Context, in engines.Scope) (*look, error) {

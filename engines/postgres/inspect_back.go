@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/turquoise-db/turquoise/engines"
+	"github.com/turquoise-db/turquoise/engines/preflight"
 )
 
 // wayBackChecks ask whether the way back can be made at all. That it works is
@@ -13,17 +14,17 @@ import (
 // a subscription.
 func wayBackChecks() []check {
 	return []check{
-		{id: "PG40", title: "The way to the other side is described", want: "host, port, dbname, user; no password",
-			cause: "Each side takes one link, and reaches the other by this description.", ask: described},
-		{id: "PG40/columns", title: "Blue can take what green writes", on: onTo, needs: needBuilt, want: "every column of {here} on {there}, or left out by a column list (15 and newer)",
-			cause: "One column more on green stops the way back at the first row.", ask: wayBackColumns},
+		{ID: "PG40", Title: "The way to the other side is described", Want: "host, port, dbname, user; no password",
+			Cause: "Each side takes one link, and reaches the other by this description.", Ask: described},
+		{ID: "PG40/columns", Title: "Blue can take what green writes", On: preflight.To, Needs: needBuilt, Want: "every column of {here} on {there}, or left out by a column list (15 and newer)",
+			Cause: "One column more on green stops the way back at the first row.", Ask: wayBackColumns},
 	}
 }
 
 func described(_ context.Context, k *look) (answer, error) {
 	c, err := k.p.conninfo(k.other())
 	if err != nil {
-		return answer{engines.Block, "no usable parameter " + string(k.other()) + "_conninfo", "set parameter " + string(k.other()) + "_conninfo to host=… port=… dbname=… user=…"}, nil
+		return preflight.Says(engines.Block, "no usable parameter "+string(k.other())+"_conninfo", "set parameter "+string(k.other())+"_conninfo to host=… port=… dbname=… user=…"), nil
 	}
 	var lack []string
 	for _, word := range []string{"host=", "dbname=", "user="} {
@@ -32,12 +33,12 @@ func described(_ context.Context, k *look) (answer, error) {
 		}
 	}
 	if len(lack) > 0 {
-		return answer{engines.Block, "missing: " + strings.Join(lack, ", "), "set parameter " + string(k.other()) + "_conninfo to host=… port=… dbname=… user=…"}, nil
+		return preflight.Says(engines.Block, "missing: "+strings.Join(lack, ", "), "set parameter "+string(k.other())+"_conninfo to host=… port=… dbname=… user=…"), nil
 	}
 	if k.me.sub {
-		return answer{level: engines.Pass, is: "tried: " + k.takes().sub + " was created over it"}, nil
+		return answer{Level: engines.Pass, Is: "tried: " + k.takes().sub + " was created over it"}, nil
 	}
-	return answer{level: engines.Pass, is: "not tried yet: creating " + k.takes().sub + " tries it"}, nil
+	return answer{Level: engines.Pass, Is: "not tried yet: creating " + k.takes().sub + " tries it"}, nil
 }
 
 // wayBackColumns lists tables of this side whose columns the other side does not
@@ -75,13 +76,13 @@ func wayBackColumns(ctx context.Context, k *look) (answer, error) {
 	}
 	switch {
 	case len(stuck) > 0 && k.me.major < 15:
-		return answer{engines.Block, few(stuck), "PostgreSQL " + strconv.Itoa(k.me.major) + " publishes whole tables only: add the columns on {there}, or take them off {here} until the way back is given up"}, nil
+		return preflight.Says(engines.Block, preflight.Few(stuck), "PostgreSQL "+strconv.Itoa(k.me.major)+" publishes whole tables only: add the columns on {there}, or take them off {here} until the way back is given up"), nil
 	case len(stuck) > 0:
-		return answer{engines.Block, "identity FULL, " + few(stuck), "give the table a key on {here}, or add the columns on {there}"}, nil
+		return preflight.Says(engines.Block, "identity FULL, "+preflight.Few(stuck), "give the table a key on {here}, or add the columns on {there}"), nil
 	}
-	a := answer{level: engines.Pass, is: few(more)}
+	a := answer{Level: engines.Pass, Is: preflight.Few(more)}
 	if len(more) > 0 {
-		a.level, a.is = engines.Info, "left out on the way back, "+a.is
+		a.Level, a.Is = engines.Info, "left out on the way back, "+a.Is
 	}
 	return a, nil
 }

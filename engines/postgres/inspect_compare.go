@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/turquoise-db/turquoise/engines"
+	"github.com/turquoise-db/turquoise/engines/preflight"
 )
 
 // pairs is a query's first column with its second.
@@ -55,7 +56,7 @@ func differInBoth(sql string) func(context.Context, *look) (answer, error) {
 	return func(ctx context.Context, k *look) (answer, error) {
 		ds, err := k.compare(ctx, sql)
 		ds = slices.DeleteFunc(ds, func(d engines.Difference) bool { return d.OnlyHere || d.OnlyThere })
-		return found(engines.Block, k.list(ds)), err
+		return preflight.Found(engines.Block, k.list(ds)), err
 	}
 }
 
@@ -95,7 +96,7 @@ func settingsEqual(ctx context.Context, k *look) (answer, error) {
 			got[i][text(r, 0)] = text(r, 1)
 		}
 	}
-	return found(engines.Caution, k.list(k.unexpected(engines.Differences(got[0], got[1])))), nil
+	return preflight.Found(engines.Caution, k.list(k.unexpected(engines.Differences(got[0], got[1])))), nil
 }
 
 // plain is a session with the server's own defaults.
@@ -124,5 +125,5 @@ func bigEnough(ctx context.Context, k *look) (answer, error) {
 	ds = slices.DeleteFunc(ds, func(d engines.Difference) bool {
 		return d.OnlyHere || len(d.Here) > len(d.There) || len(d.Here) == len(d.There) && d.Here >= d.There
 	})
-	return found(engines.Caution, k.list(ds)), nil
+	return preflight.Found(engines.Caution, k.list(ds)), nil
 }

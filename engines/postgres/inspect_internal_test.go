@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/turquoise-db/turquoise/engines"
+	"github.com/turquoise-db/turquoise/engines/preflight"
 )
 
 func TestSkew(t *testing.T) {
@@ -12,8 +13,8 @@ func TestSkew(t *testing.T) {
 		skew time.Duration
 		want engines.Level
 	}{{0, engines.Pass}, {999 * time.Millisecond, engines.Pass}, {time.Second, engines.Caution}, {-time.Second, engines.Caution}, {-time.Hour, engines.Caution}} {
-		if a := skewed(c.skew, 4*time.Millisecond); a.level != c.want {
-			t.Errorf("%v: level %d: %s", c.skew, a.level, a.is)
+		if a := skewed(c.skew, 4*time.Millisecond); a.Level != c.want {
+			t.Errorf("%v: level %d: %s", c.skew, a.Level, a.Is)
 		}
 	}
 }
@@ -23,7 +24,7 @@ func TestFewNamesSome(t *testing.T) {
 		names []string
 		want  string
 	}{{nil, "0"}, {[]string{"a"}, "1: a"}, {[]string{"a", "b", "c", "d"}, "4: a, b, c, d"}, {[]string{"a", "b", "c", "d", "e", "f"}, "6: a, b, c, d and 2 more"}} {
-		if got := few(c.names); got != c.want {
+		if got := preflight.Few(c.names); got != c.want {
 			t.Errorf("%v: %q, want %q", c.names, got, c.want)
 		}
 	}

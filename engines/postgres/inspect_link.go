@@ -8,36 +8,37 @@ import (
 	"strings"
 
 	"github.com/turquoise-db/turquoise/engines"
+	"github.com/turquoise-db/turquoise/engines/preflight"
 )
 
 // linkChecks look at publication and subscription, as far as they are there.
 func linkChecks() []check {
 	return []check{
-		{id: "PG05", title: "Every table is published", needs: needPub, want: "0 tables outside of the publication",
-			cause: "Rows of a table that is not published stay behind, and nothing says so.",
-			next:  "ALTER PUBLICATION … ADD TABLE on {here}, then ALTER SUBSCRIPTION … REFRESH PUBLICATION on {there}", ask: allPublished},
-		{id: "PG05/subscribed", title: "Every table is followed", needs: needSub | needPeer, want: "0 tables of both sides outside of the subscription",
-			cause: "Changes of a table that is published but not followed are dropped silently.", next: "ALTER SUBSCRIPTION … REFRESH PUBLICATION on {here}", ask: allFollowed},
-		{id: "PG06", title: "The publication carries everything", needs: needPub, want: "insert, update, delete, truncate; no filter",
-			cause: "What is left out of the publication is missing on the other side.", next: "ALTER PUBLICATION … SET (publish = 'insert, update, delete, truncate') on {here}, and take filters away",
-			ask: publishesAll},
-		{id: "PG07", title: "The subscription works", on: onTo, needs: needSub, want: "enabled, every table ready, a worker",
-			cause: "Green must be in step before clients wait for it.", ask: subscriptionWorks},
-		{id: "PG31", title: "The links cannot send in a circle", on: onTo, needs: needPeer | needSub, want: "one direction on; from 16 on origin = none",
-			cause: "Both directions at once send each change round without end.", ask: noCircle},
-		{id: "PG31/password", title: "The replication role's password lasts", want: "no end within 7 days",
-			cause: "A link whose login has expired does not come back after its next break.", next: "ALTER ROLE … VALID UNTIL 'infinity' on {here}",
-			ask: none(engines.Block, `SELECT rolname || ' until ' || rolvaliduntil FROM pg_roles WHERE rolname = $1 AND rolvaliduntil < clock_timestamp() + '7 days'`,
+		{ID: "PG05", Title: "Every table is published", Needs: needPub, Want: "0 tables outside of the publication",
+			Cause: "Rows of a table that is not published stay behind, and nothing says so.",
+			Next:  "ALTER PUBLICATION … ADD TABLE on {here}, then ALTER SUBSCRIPTION … REFRESH PUBLICATION on {there}", Ask: allPublished},
+		{ID: "PG05/subscribed", Title: "Every table is followed", Needs: needSub | needPeer, Want: "0 tables of both sides outside of the subscription",
+			Cause: "Changes of a table that is published but not followed are dropped silently.", Next: "ALTER SUBSCRIPTION … REFRESH PUBLICATION on {here}", Ask: allFollowed},
+		{ID: "PG06", Title: "The publication carries everything", Needs: needPub, Want: "insert, update, delete, truncate; no filter",
+			Cause: "What is left out of the publication is missing on the other side.", Next: "ALTER PUBLICATION … SET (publish = 'insert, update, delete, truncate') on {here}, and take filters away",
+			Ask: publishesAll},
+		{ID: "PG07", Title: "The subscription works", On: preflight.To, Needs: needSub, Want: "enabled, every table ready, a worker",
+			Cause: "Green must be in step before clients wait for it.", Ask: subscriptionWorks},
+		{ID: "PG31", Title: "The links cannot send in a circle", On: preflight.To, Needs: needPeer | needSub, Want: "one direction on; from 16 on origin = none",
+			Cause: "Both directions at once send each change round without end.", Ask: noCircle},
+		{ID: "PG31/password", Title: "The replication role's password lasts", Want: "no end within 7 days",
+			Cause: "A link whose login has expired does not come back after its next break.", Next: "ALTER ROLE … VALID UNTIL 'infinity' on {here}",
+			Ask: none(engines.Block, `SELECT rolname || ' until ' || rolvaliduntil FROM pg_roles WHERE rolname = $1 AND rolvaliduntil < clock_timestamp() + '7 days'`,
 				func(k *look) string { return k.p.repl })},
-		{id: "PG34", title: "TRUNCATE stays inside the publication", needs: needPub, want: "0 tables that refer to it from outside",
-			cause: "TRUNCATE of a published table fails on the other side if a table that is not followed refers to it, and replication stops.",
-			next:  "publish the referring table too, or agree on no TRUNCATE until the way back is given up",
-			ask: none(engines.Caution, `WITH p AS (SELECT relid FROM pg_get_publication_tables($1) g)
+		{ID: "PG34", Title: "TRUNCATE stays inside the publication", Needs: needPub, Want: "0 tables that refer to it from outside",
+			Cause: "TRUNCATE of a published table fails on the other side if a table that is not followed refers to it, and replication stops.",
+			Next:  "publish the referring table too, or agree on no TRUNCATE until the way back is given up",
+			Ask: none(engines.Caution, `WITH p AS (SELECT relid FROM pg_get_publication_tables($1) g)
 SELECT k.conrelid::regclass || ' refers to ' || k.confrelid::regclass FROM pg_constraint k
  WHERE k.contype = 'f' AND k.confrelid IN (SELECT relid FROM p) AND k.conrelid NOT IN (SELECT relid FROM p) ORDER BY 1`, func(k *look) string { return k.feeds().pub })},
-		{id: "PG35", title: "Nothing of blue's links was copied", on: onTo, want: "no slot and no publication with the names of the other side's",
-			cause: "A physical copy brings slots and publications along; a slot that nobody reads fills the disk.", next: "drop it on {here}, after a look at which server that is",
-			ask: none(engines.Block, `SELECT 'slot ' || slot_name FROM pg_replication_slots WHERE slot_name = $1 AND database = current_database()
+		{ID: "PG35", Title: "Nothing of blue's links was copied", On: preflight.To, Want: "no slot and no publication with the names of the other side's",
+			Cause: "A physical copy brings slots and publications along; a slot that nobody reads fills the disk.", Next: "drop it on {here}, after a look at which server that is",
+			Ask: none(engines.Block, `SELECT 'slot ' || slot_name FROM pg_replication_slots WHERE slot_name = $1 AND database = current_database()
  UNION ALL SELECT 'publication ' || quote_ident(pubname) FROM pg_publication WHERE pubname = $2`,
 				func(k *look) string { return k.takes().slot }, func(k *look) string { return k.takes().pub })},
 	}
@@ -63,7 +64,7 @@ func allPublished(ctx context.Context, k *look) (answer, error) {
 	if k.p.chosen() || k.in.On == k.in.To {
 		level = engines.Caution
 	}
-	return found(level, names), err
+	return preflight.Found(level, names), err
 }
 
 // allFollowed: a table that the other side lacks has nothing to be followed.
@@ -74,7 +75,7 @@ func allFollowed(ctx context.Context, k *look) (answer, error) {
 	}
 	theirs, err := k.peer.pairs(ctx, `SELECT oid::regclass, '' FROM pg_class WHERE relkind IN ('r', 'p') AND relpersistence = 'p'`)
 	names = slices.DeleteFunc(names, func(n string) bool { _, ok := theirs[n]; return !ok })
-	return found(engines.Block, names), err
+	return preflight.Found(engines.Block, names), err
 }
 
 // publishesAll: the way back may carry fewer columns, for green may have more.
@@ -84,9 +85,9 @@ func publishesAll(ctx context.Context, k *look) (answer, error) {
  UNION ALL SELECT CASE WHEN r.j ->> 'prqual' IS NOT NULL THEN 'rows of ' ELSE 'columns of ' END || r.t::regclass FROM pg_publication p
  JOIN LATERAL (SELECT to_jsonb(x) AS j, x.prrelid AS t FROM pg_publication_rel x WHERE x.prpubid = p.oid) r ON true
  WHERE p.pubname = $1 AND (r.j ->> 'prqual' IS NOT NULL OR r.j ->> 'prattrs' IS NOT NULL AND $2)`, k.feeds().pub, strconv.FormatBool(k.in.On == k.in.From))
-	a := found(engines.Block, names)
+	a := preflight.Found(engines.Block, names)
 	if len(names) > 0 {
-		a.is = "left out, " + a.is
+		a.Is = "left out, " + a.Is
 	}
 	return a, err
 }
@@ -110,13 +111,13 @@ func subscriptionWorks(ctx context.Context, k *look) (answer, error) {
 	}
 	switch {
 	case text(row, 0) != "t":
-		return answer{engines.Block, "disabled", "read {here}'s log for the reason, repair it, then ALTER SUBSCRIPTION … ENABLE"}, nil
+		return preflight.Says(engines.Block, "disabled", "read {here}'s log for the reason, repair it, then ALTER SUBSCRIPTION … ENABLE"), nil
 	case text(row, 2) != "":
-		return answer{engines.Block, "tables not ready: " + text(row, 2), "wait for the copy; if it stands still, the reason is in {here}'s log"}, nil
+		return preflight.Says(engines.Block, "tables not ready: "+text(row, 2), "wait for the copy; if it stands still, the reason is in {here}'s log"), nil
 	case text(row, 1) != "1":
-		return answer{engines.Block, "no worker", "read {here}'s log: a worker that ends is started again every 5 s"}, nil
+		return preflight.Says(engines.Block, "no worker", "read {here}'s log: a worker that ends is started again every 5 s"), nil
 	case quiet > maxQuiet:
-		return answer{engines.Block, fmt.Sprintf("no word from {there} for %d s", quiet), "look at the sender and at the network between the servers"}.said(k), nil
+		return preflight.Says(engines.Block, fmt.Sprintf("no word from {there} for %d s", quiet), "look at the sender and at the network between the servers"), nil
 	}
 	return subscriptionErrors(ctx, k, sub)
 }
@@ -129,14 +130,14 @@ const maxQuiet = 60
 // count that rises is the gauge's to see.
 func subscriptionErrors(ctx context.Context, k *look, sub string) (answer, error) {
 	if k.me.major < 15 {
-		return answer{level: engines.Pass, is: "worker runs; errors are not counted before 15"}, nil
+		return answer{Level: engines.Pass, Is: "worker runs; errors are not counted before 15"}, nil
 	}
 	names, err := k.me.names(ctx, `SELECT v.key || ' = ' || v.value FROM pg_stat_subscription_stats s, LATERAL jsonb_each_text(to_jsonb(s)) v
  WHERE s.subname = $1 AND (v.key LIKE '%error_count' OR v.key LIKE 'confl%') AND v.value <> '0' ORDER BY 1`, sub)
 	if len(names) > 0 {
-		return answer{engines.Caution, "counted: " + strings.Join(names, ", "), "read the reason in {here}'s log; SELECT pg_stat_reset_subscription_stats(NULL) when it is settled"}, err
+		return preflight.Says(engines.Caution, "counted: "+strings.Join(names, ", "), "read the reason in {here}'s log; SELECT pg_stat_reset_subscription_stats(NULL) when it is settled"), err
 	}
-	return answer{level: engines.Pass, is: "worker runs, no error counted"}, err
+	return answer{Level: engines.Pass, Is: "worker runs, no error counted"}, err
 }
 
 // noCircle: before 16 nothing but the switch of a subscription keeps the two
@@ -163,11 +164,11 @@ func noCircle(ctx context.Context, k *look) (answer, error) {
 	}
 	switch {
 	case there && back:
-		return answer{engines.Block, "both directions are on", "ALTER SUBSCRIPTION " + ident(k.feeds().sub) + " DISABLE on {there}"}, nil
+		return preflight.Says(engines.Block, "both directions are on", "ALTER SUBSCRIPTION "+ident(k.feeds().sub)+" DISABLE on {there}"), nil
 	case origin == "any" && k.peer.sub:
-		return answer{engines.Block, k.takes().sub + " has origin = any", "ALTER SUBSCRIPTION " + ident(k.takes().sub) + " SET (origin = none) on {here}"}, nil
+		return preflight.Says(engines.Block, k.takes().sub+" has origin = any", "ALTER SUBSCRIPTION "+ident(k.takes().sub)+" SET (origin = none) on {here}"), nil
 	case backOrigin == "any":
-		return answer{engines.Block, k.feeds().sub + " has origin = any", "ALTER SUBSCRIPTION " + ident(k.feeds().sub) + " SET (origin = none) on {there}"}, nil
+		return preflight.Says(engines.Block, k.feeds().sub+" has origin = any", "ALTER SUBSCRIPTION "+ident(k.feeds().sub)+" SET (origin = none) on {there}"), nil
 	}
-	return answer{level: engines.Pass, is: "one direction"}, nil
+	return answer{Level: engines.Pass, Is: "one direction"}, nil
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/turquoise-db/turquoise/engines"
+	"github.com/turquoise-db/turquoise/engines/preflight"
 )
 
 // inspectLimit is longer than a gauge may take: the catalogue of ten thousand
@@ -53,12 +54,7 @@ type look struct {
 	peerErr error
 }
 
-func (k *look) other() engines.TargetID {
-	if k.in.On == k.in.To {
-		return k.in.From
-	}
-	return k.in.To
-}
+func (k *look) other() engines.TargetID { return preflight.Other(k.in) }
 
 // feeds is the link this side publishes, takes the one it subscribes to.
 func (k *look) feeds() link { return linkOf(k.in.Params, k.in.On, k.other()) }

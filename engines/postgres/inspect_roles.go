@@ -5,21 +5,22 @@ import (
 	"strings"
 
 	"github.com/turquoise-db/turquoise/engines"
+	"github.com/turquoise-db/turquoise/engines/preflight"
 )
 
 // roleChecks ask whether the application will be let in, and may do what it did.
 func roleChecks() []check {
 	return []check{
-		{id: "PG25", title: "Application roles can log in", want: "each exists, may log in and connect, and does not expire within 7 days",
-			cause: "The freeze and the opening name these roles.", ask: appRoles},
-		{id: "PG25/grants", title: "Applications may do on green what they may on blue", on: onTo, needs: needBuilt, want: "no right missing",
-			cause: "A right that is missing is an error of the first statement after the switch.", next: "GRANT it on {here}",
-			ask: fewerRights},
-		{id: "PG25/owners", title: "Owners are there", on: onTo, needs: needPeer, want: "every role that owns or is granted something on {there}",
-			cause: "The schema copy names these roles and stops at the first that is missing.", next: "CREATE ROLE it on {here}",
-			ask: ownersThere},
-		{id: "PG25/password", title: "Applications have a password", on: onTo, want: "a password that the server's rules take",
-			cause: "A role without a password is refused at the first login after the switch.", ask: passwords},
+		{ID: "PG25", Title: "Application roles can log in", Want: "each exists, may log in and connect, and does not expire within 7 days",
+			Cause: "The freeze and the opening name these roles.", Ask: appRoles},
+		{ID: "PG25/grants", Title: "Applications may do on green what they may on blue", On: preflight.To, Needs: needBuilt, Want: "no right missing",
+			Cause: "A right that is missing is an error of the first statement after the switch.", Next: "GRANT it on {here}",
+			Ask: fewerRights},
+		{ID: "PG25/owners", Title: "Owners are there", On: preflight.To, Needs: needPeer, Want: "every role that owns or is granted something on {there}",
+			Cause: "The schema copy names these roles and stops at the first that is missing.", Next: "CREATE ROLE it on {here}",
+			Ask: ownersThere},
+		{ID: "PG25/password", Title: "Applications have a password", On: preflight.To, Want: "a password that the server's rules take",
+			Cause: "A role without a password is refused at the first login after the switch.", Ask: passwords},
 	}
 }
 
@@ -27,7 +28,7 @@ func roleChecks() []check {
 // closes it and the route opens it.
 func appRoles(ctx context.Context, k *look) (answer, error) {
 	if len(k.p.app) == 0 {
-		return answer{engines.Block, "no role is named", "set parameter app_roles"}, nil
+		return preflight.Says(engines.Block, "no role is named", "set parameter app_roles"), nil
 	}
 	bad, err := k.me.names(ctx, `SELECT a.n || ' ' || CASE WHEN r.oid IS NULL THEN 'does not exist' WHEN $2::boolean AND NOT r.rolcanlogin THEN 'may not log in'
  WHEN NOT has_database_privilege(r.oid, current_database(), 'CONNECT') THEN 'may not connect to ' || current_database()
@@ -35,10 +36,10 @@ func appRoles(ctx context.Context, k *look) (answer, error) {
  FROM unnest($1::name[]) a(n) LEFT JOIN pg_roles r ON r.rolname = a.n
  WHERE r.oid IS NULL OR $2::boolean AND NOT r.rolcanlogin OR NOT has_database_privilege(r.oid, current_database(), 'CONNECT') OR r.rolconnlimit = 0
   OR r.rolvaliduntil < clock_timestamp() + '7 days' ORDER BY 1`, arrayText(k.p.app), map[bool]string{true: "t", false: "f"}[k.in.On == k.in.From])
-	a := found(engines.Block, bad)
-	a.next = "repair the role on {here}, or correct parameter app_roles"
+	a := preflight.Found(engines.Block, bad)
+	a.Next = "repair the role on {here}, or correct parameter app_roles"
 	if len(bad) == 0 {
-		a.is = strings.Join(k.p.app, ", ")
+		a.Is = strings.Join(k.p.app, ", ")
 	}
 	return a, err
 }
@@ -72,7 +73,7 @@ func fewerRights(ctx context.Context, k *look) (answer, error) {
 			lack = append(lack, d.Name+" lacks "+strings.Join(m, ", "))
 		}
 	}
-	return found(engines.Block, lack), nil
+	return preflight.Found(engines.Block, lack), nil
 }
 
 // missingWords are the words of want that have does not hold.
@@ -104,9 +105,9 @@ func ownersThere(ctx context.Context, k *look) (answer, error) {
 		return answer{}, err
 	}
 	lack, err := k.me.names(ctx, `SELECT n FROM unnest($1::name[]) n WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = n) ORDER BY 1`, arrayText(want))
-	a := found(engines.Block, lack)
+	a := preflight.Found(engines.Block, lack)
 	if len(lack) > 0 {
-		a.is = "missing, " + a.is
+		a.Is = "missing, " + a.Is
 	}
 	return a, err
 }
@@ -115,17 +116,17 @@ func ownersThere(ctx context.Context, k *look) (answer, error) {
 // know the application's password. Only a superuser may see whether there is one.
 func passwords(ctx context.Context, k *look) (answer, error) {
 	if !k.me.super {
-		return answer{engines.Caution, "not looked at: only a superuser sees whether a role has a password",
-			"log in to {here} as each application role, from a host of the application"}, nil
+		return preflight.Says(engines.Caution, "not looked at: only a superuser sees whether a role has a password",
+			"log in to {here} as each application role, from a host of the application"), nil
 	}
 	bad, err := k.me.names(ctx, `SELECT r.rolname || CASE WHEN r.rolpassword IS NULL THEN ' has none' ELSE ' has an md5 one, and the server wants scram' END FROM pg_authid r
  WHERE r.rolname = ANY (`+list(k.p.app)+`) AND (r.rolpassword IS NULL AND EXISTS (SELECT FROM pg_hba_file_rules WHERE auth_method IN ('scram-sha-256', 'md5', 'password'))
   OR r.rolpassword LIKE 'md5%' AND NOT EXISTS (SELECT FROM pg_hba_file_rules WHERE auth_method = 'md5')
    AND EXISTS (SELECT FROM pg_hba_file_rules WHERE auth_method = 'scram-sha-256')) ORDER BY 1`)
-	a := found(engines.Block, bad)
-	a.next = "ALTER ROLE … PASSWORD on {here}, with the verifier of {there}"
+	a := preflight.Found(engines.Block, bad)
+	a.Next = "ALTER ROLE … PASSWORD on {here}, with the verifier of {there}"
 	if len(bad) == 0 {
-		a.is = "each has one; a login was not tried"
+		a.Is = "each has one; a login was not tried"
 	}
 	return a, err
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/turquoise-db/turquoise/engines"
+	"github.com/turquoise-db/turquoise/engines/preflight"
 )
 
 // schemaChecks compare the two sides' catalogues, name by name, and look at
@@ -13,23 +14,23 @@ import (
 func schemaChecks() []check {
 	same := "make it on {here} as on {there}"
 	return []check{
-		{id: "PG13", title: "Identity columns are equal", on: onTo, needs: needBuilt, want: "no difference",
-			cause: "An insert that leaves the number to the server fails after the switch.", next: "ALTER TABLE … ALTER COLUMN … ADD GENERATED … AS IDENTITY on {here}",
-			ask: differInBoth(`SELECT c.oid::regclass || '.' || quote_ident(a.attname),
+		{ID: "PG13", Title: "Identity columns are equal", On: preflight.To, Needs: needBuilt, Want: "no difference",
+			Cause: "An insert that leaves the number to the server fails after the switch.", Next: "ALTER TABLE … ALTER COLUMN … ADD GENERATED … AS IDENTITY on {here}",
+			Ask: differInBoth(`SELECT c.oid::regclass || '.' || quote_ident(a.attname),
   CASE a.attidentity WHEN 'a' THEN 'identity always' WHEN 'd' THEN 'identity by default' ELSE 'no identity' END` + columnsOfTables)},
-		{id: "PG17", title: "Generated columns are equal", on: onTo, needs: needBuilt, want: "no difference",
-			cause: "A generated column is not replicated: each side makes it by its own expression.", next: "make the expression equal, which writes the table anew, and compare it",
-			ask: differInBoth(`SELECT c.oid::regclass || '.' || quote_ident(a.attname), CASE a.attgenerated WHEN '' THEN 'plain'
+		{ID: "PG17", Title: "Generated columns are equal", On: preflight.To, Needs: needBuilt, Want: "no difference",
+			Cause: "A generated column is not replicated: each side makes it by its own expression.", Next: "make the expression equal, which writes the table anew, and compare it",
+			Ask: differInBoth(`SELECT c.oid::regclass || '.' || quote_ident(a.attname), CASE a.attgenerated WHEN '' THEN 'plain'
   WHEN 'v' THEN 'virtual ' || pg_get_expr(d.adbin, d.adrelid) ELSE 'stored ' || pg_get_expr(d.adbin, d.adrelid) END` + columnsOfTables)},
-		{id: "PG20", title: "Partitions are equal", on: onTo, needs: needBuilt, want: "no difference",
-			cause: "A row for a partition that is missing stops replication.", next: same + ", then ALTER SUBSCRIPTION … REFRESH PUBLICATION", ask: partitions},
-		{id: "PG21", title: "Schemas are equal", on: onTo, needs: needBuilt, want: "no difference that the runbook does not expect",
-			cause: "Replication stops at the first row that does not fit.", next: same, ask: schemasEqual},
-		{id: "PG22", title: "Extensions are there", on: onTo, needs: needPeer, want: "each of {there}, in the same version",
-			cause: "A schema copy fails without them; another version may answer otherwise.", ask: extensions},
-		{id: "PG23", title: "Text sorts as its indexes were built", want: "0 collations of another version, one encoding",
-			cause: "An index that was built with another order does not find its rows, and lets duplicates in.",
-			next:  "REINDEX the indexes on text, then ALTER COLLATION … REFRESH VERSION, on {here}", ask: collations},
+		{ID: "PG20", Title: "Partitions are equal", On: preflight.To, Needs: needBuilt, Want: "no difference",
+			Cause: "A row for a partition that is missing stops replication.", Next: same + ", then ALTER SUBSCRIPTION … REFRESH PUBLICATION", Ask: partitions},
+		{ID: "PG21", Title: "Schemas are equal", On: preflight.To, Needs: needBuilt, Want: "no difference that the runbook does not expect",
+			Cause: "Replication stops at the first row that does not fit.", Next: same, Ask: schemasEqual},
+		{ID: "PG22", Title: "Extensions are there", On: preflight.To, Needs: needPeer, Want: "each of {there}, in the same version",
+			Cause: "A schema copy fails without them; another version may answer otherwise.", Ask: extensions},
+		{ID: "PG23", Title: "Text sorts as its indexes were built", Want: "0 collations of another version, one encoding",
+			Cause: "An index that was built with another order does not find its rows, and lets duplicates in.",
+			Next:  "REINDEX the indexes on text, then ALTER COLLATION … REFRESH VERSION, on {here}", Ask: collations},
 	}
 }
 
@@ -45,12 +46,12 @@ const partitionPairs = `SELECT c.oid::regclass::text, i.inhparent::regclass || '
 func partitions(ctx context.Context, k *look) (answer, error) {
 	ds, err := k.compare(ctx, partitionPairs)
 	if err != nil || len(ds) > 0 {
-		return found(engines.Block, k.list(ds)), err
+		return preflight.Found(engines.Block, k.list(ds)), err
 	}
 	jobs, err := k.peer.names(ctx, `SELECT extname FROM pg_extension WHERE extname IN ('pg_partman', 'pg_cron') ORDER BY 1`)
-	a := found(engines.Caution, jobs)
+	a := preflight.Found(engines.Caution, jobs)
 	if len(jobs) > 0 {
-		a.is, a.next = "equal now; may make partitions by itself: "+strings.Join(jobs, ", "), "make the partitions of the next days on both sides, and pause its job for the window"
+		a.Is, a.Next = "equal now; may make partitions by itself: "+strings.Join(jobs, ", "), "make the partitions of the next days on both sides, and pause its job for the window"
 	}
 	return a, err
 }
@@ -97,7 +98,7 @@ func schemasEqual(ctx context.Context, k *look) (answer, error) {
 	if len(ds) > 0 && rank(ds[0]) == 0 {
 		level = engines.Block
 	}
-	return found(level, k.list(ds)), nil
+	return preflight.Found(level, k.list(ds)), nil
 }
 
 // whole leaves out the parts of a relation that one side lacks altogether.
@@ -150,19 +151,13 @@ func extensions(ctx context.Context, k *look) (answer, error) {
 	}
 	switch {
 	case len(absent) > 0:
-		return answer{engines.Block, "not installed on {here}: " + few(absent), "install the extension's package on {here}"}.said(k), nil
+		return preflight.Says(engines.Block, "not installed on {here}: "+preflight.Few(absent), "install the extension's package on {here}"), nil
 	case len(missing) > 0 && k.me.tables > 0:
-		return answer{engines.Block, "not created on {here}: " + few(missing), "CREATE EXTENSION on {here}"}.said(k), nil
+		return preflight.Says(engines.Block, "not created on {here}: "+preflight.Few(missing), "CREATE EXTENSION on {here}"), nil
 	case len(missing) > 0:
-		return answer{engines.Info, "the schema copy creates " + few(missing), ""}, nil
+		return preflight.Says(engines.Info, "the schema copy creates "+preflight.Few(missing), ""), nil
 	}
-	return found(engines.Caution, other), nil
-}
-
-// said puts names into what is seen.
-func (a answer) said(k *look) answer {
-	a.is = k.say(a.is)
-	return a
+	return preflight.Found(engines.Caution, other), nil
 }
 
 func collations(ctx context.Context, k *look) (answer, error) {
@@ -182,7 +177,7 @@ func collations(ctx context.Context, k *look) (answer, error) {
 		names = append(db, names...)
 	}
 	if len(names) > 0 || k.in.On == k.in.From || k.peerErr != nil {
-		return found(engines.Block, names), nil
+		return preflight.Found(engines.Block, names), nil
 	}
 	return encodings(ctx, k)
 }
@@ -196,9 +191,9 @@ func encodings(ctx context.Context, k *look) (answer, error) {
 	if slices.ContainsFunc(ds, func(d engines.Difference) bool { return d.Name == "encoding" }) {
 		level = engines.Block
 	}
-	a := found(level, k.list(ds))
+	a := preflight.Found(level, k.list(ds))
 	if len(ds) > 0 {
-		a.next = "make the database on {here} anew with the encoding and collation of {there}, or agree on the difference"
+		a.Next = "make the database on {here} anew with the encoding and collation of {there}, or agree on the difference"
 	}
 	return a, err
 }

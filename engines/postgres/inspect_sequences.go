@@ -6,16 +6,17 @@ import (
 	"strconv"
 
 	"github.com/turquoise-db/turquoise/engines"
+	"github.com/turquoise-db/turquoise/engines/preflight"
 )
 
 // sequenceChecks look at what replication leaves behind by design.
 func sequenceChecks() []check {
 	return []check{
-		{id: "PG12", title: "Sequences are readable and roomy", want: "each may be read and set, none is nearly used up",
-			cause: "A sequence that is not raised hands out numbers twice; one at its end hands out none.", ask: sequencesRoomy},
-		{id: "PG12/sets", title: "The same sequences on both sides", on: onTo, needs: needBuilt, want: "no difference",
-			cause: "A sequence that is missing or of another type cannot be raised in the window.", next: "create or alter it on {here} as on {there}",
-			ask: sequenceSets},
+		{ID: "PG12", Title: "Sequences are readable and roomy", Want: "each may be read and set, none is nearly used up",
+			Cause: "A sequence that is not raised hands out numbers twice; one at its end hands out none.", Ask: sequencesRoomy},
+		{ID: "PG12/sets", Title: "The same sequences on both sides", On: preflight.To, Needs: needBuilt, Want: "no difference",
+			Cause: "A sequence that is missing or of another type cannot be raised in the window.", Next: "create or alter it on {here} as on {there}",
+			Ask: sequenceSets},
 	}
 }
 
@@ -27,7 +28,7 @@ const sequenceKinds = `SELECT format('%I.%I', n.nspname, c.relname), s.seqtypid:
 func sequenceSets(ctx context.Context, k *look) (answer, error) {
 	ds, err := k.compare(ctx, sequenceKinds)
 	ds = slices.DeleteFunc(ds, func(d engines.Difference) bool { return d.OnlyHere })
-	return found(engines.Block, k.list(ds)), err
+	return preflight.Found(engines.Block, k.list(ds)), err
 }
 
 // sequencesRoomy never calls nextval. The margin of the runbook must fit twice:
@@ -45,7 +46,7 @@ func sequencesRoomy(ctx context.Context, k *look) (answer, error) {
 		return answer{}, err
 	}
 	if len(shut) > 0 {
-		return answer{engines.Block, "not readable or not settable, " + few(shut), "GRANT SELECT, UPDATE ON ALL SEQUENCES IN SCHEMA … TO {own} on {here}"}, nil
+		return preflight.Says(engines.Block, "not readable or not settable, "+preflight.Few(shut), "GRANT SELECT, UPDATE ON ALL SEQUENCES IN SCHEMA … TO {own} on {here}"), nil
 	}
 	rows, err := k.me.rows(ctx, `SELECT c.oid::regclass::text || ' (' || s.seqtypid::regtype || ', ' || u.pct || ' % used)', u.pct > 90 OR u.room < 2 * $1::numeric,
  u.pct > 75, s.seqcycle, s.seqcache > 1, c.oid::regclass::text
@@ -73,13 +74,13 @@ func sequencesRoomy(ctx context.Context, k *look) (answer, error) {
 	}
 	switch {
 	case len(end) > 0:
-		return answer{engines.Block, "nearly used up, " + few(end), "widen it in a change of its own, or lower parameter margin"}, nil
+		return preflight.Says(engines.Block, "nearly used up, "+preflight.Few(end), "widen it in a change of its own, or lower parameter margin"), nil
 	case len(near) > 0:
-		return answer{engines.Caution, "more than 75 % used, " + few(near), "widen it in a change of its own"}, nil
+		return preflight.Says(engines.Caution, "more than 75 % used, "+preflight.Few(near), "widen it in a change of its own"), nil
 	case len(cycle) > 0:
-		return answer{engines.Caution, "CYCLE, " + few(cycle), "they have no direction: they are set to the same state under the freeze, not ahead of it"}, nil
+		return preflight.Says(engines.Caution, "CYCLE, "+preflight.Few(cycle), "they have no direction: they are set to the same state under the freeze, not ahead of it"), nil
 	case len(cache) > 0:
-		return answer{engines.Caution, "CACHE above 1, " + few(cache), "numbers that sessions had in hand are skipped at the switch"}, nil
+		return preflight.Says(engines.Caution, "CACHE above 1, "+preflight.Few(cache), "numbers that sessions had in hand are skipped at the switch"), nil
 	}
-	return answer{level: engines.Pass, is: strconv.Itoa(len(rows)) + " sequences"}, nil
+	return answer{Level: engines.Pass, Is: strconv.Itoa(len(rows)) + " sequences"}, nil
 }

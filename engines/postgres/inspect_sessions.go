@@ -5,25 +5,26 @@ import (
 	"time"
 
 	"github.com/turquoise-db/turquoise/engines"
+	"github.com/turquoise-db/turquoise/engines/preflight"
 )
 
 // sessionChecks look at who is at work.
 func sessionChecks() []check {
 	return []check{
-		{id: "PG26", title: "No prepared transactions", want: "0",
-			cause: "A prepared transaction is a writer that no session shows, and it keeps a slot from being made.", next: "COMMIT PREPARED or ROLLBACK PREPARED each, with its owner",
-			ask: none(engines.Block, `SELECT quote_literal(gid) || ' of ' || owner || ' since ' || date_trunc('second', prepared) FROM pg_prepared_xacts WHERE database = current_database() ORDER BY prepared`)},
-		{id: "PG27", title: "No long transaction", on: onFrom, needs: needStats, want: "no writer over 15 s, no reader over 5 min, no index or table being built anew",
-			cause: "A slot waits for every transaction that is open; the freeze ends what is left.", next: "find its owner in the client list; it is ended by the freeze at the latest",
-			ask: none(engines.Caution, longTransactions, func(k *look) string { return k.p.own },
+		{ID: "PG26", Title: "No prepared transactions", Want: "0",
+			Cause: "A prepared transaction is a writer that no session shows, and it keeps a slot from being made.", Next: "COMMIT PREPARED or ROLLBACK PREPARED each, with its owner",
+			Ask: none(engines.Block, `SELECT quote_literal(gid) || ' of ' || owner || ' since ' || date_trunc('second', prepared) FROM pg_prepared_xacts WHERE database = current_database() ORDER BY prepared`)},
+		{ID: "PG27", Title: "No long transaction", On: preflight.From, Needs: needStats, Want: "no writer over 15 s, no reader over 5 min, no index or table being built anew",
+			Cause: "A slot waits for every transaction that is open; the freeze ends what is left.", Next: "find its owner in the client list; it is ended by the freeze at the latest",
+			Ask: none(engines.Caution, longTransactions, func(k *look) string { return k.p.own },
 				func(k *look) string { return k.p.Duration("long_writer", longWriter).String() }, func(k *look) string { return k.p.Duration("long_reader", longReader).String() })},
-		{id: "PG28", title: "Only replication writes to green", on: onTo, needs: needStats | needSub, want: "0 writers",
-			cause: "A row that was written on green is in the way of the same row from blue.", next: "end the session, and close its role on {here}", ask: strangers},
-		{id: "PG05/databases", title: "No application works in another database", on: onFrom, needs: needStats, want: "0 sessions in other databases of {here}",
-			cause: "A run moves one database. A role belongs to the whole server: where its login is taken away, it is taken away everywhere.", ask: otherDatabases},
-		{id: "PG37", title: "Things that do not travel", on: onFrom, needs: needStats, want: "none",
-			cause: "Listeners, advisory locks and event triggers stay behind, or are made anew by somebody.", next: "agree who makes them on {there}",
-			ask: none(engines.Info, `SELECT 'event trigger ' || quote_ident(evtname) FROM pg_event_trigger
+		{ID: "PG28", Title: "Only replication writes to green", On: preflight.To, Needs: needStats | needSub, Want: "0 writers",
+			Cause: "A row that was written on green is in the way of the same row from blue.", Next: "end the session, and close its role on {here}", Ask: strangers},
+		{ID: "PG05/databases", Title: "No application works in another database", On: preflight.From, Needs: needStats, Want: "0 sessions in other databases of {here}",
+			Cause: "A run moves one database. A role belongs to the whole server: where its login is taken away, it is taken away everywhere.", Ask: otherDatabases},
+		{ID: "PG37", Title: "Things that do not travel", On: preflight.From, Needs: needStats, Want: "none",
+			Cause: "Listeners, advisory locks and event triggers stay behind, or are made anew by somebody.", Next: "agree who makes them on {there}",
+			Ask: none(engines.Info, `SELECT 'event trigger ' || quote_ident(evtname) FROM pg_event_trigger
  UNION ALL SELECT DISTINCT 'advisory locks of ' || coalesce(a.usename, '?') FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
   WHERE l.locktype = 'advisory' AND NOT (`+isCockpit+`) AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
  UNION ALL SELECT DISTINCT 'listener ' || coalesce(usename, '?') FROM pg_stat_activity WHERE datname = current_database() AND query ~* '^\s*listen\s' ORDER BY 1`)},
@@ -52,13 +53,13 @@ func strangers(ctx context.Context, k *look) (answer, error) {
 	names, err := k.me.names(ctx, `SELECT DISTINCT coalesce(usename, '?') || ' (' || application_name || ' from ' || coalesce(host(client_addr), 'this host') || ')' FROM pg_stat_activity
  WHERE backend_type = 'client backend' AND datname = current_database() AND backend_xid IS NOT NULL AND pid <> pg_backend_pid() AND NOT `+k.p.ours()+` ORDER BY 1`)
 	if err != nil || len(names) > 0 {
-		return found(engines.Block, names), err
+		return preflight.Found(engines.Block, names), err
 	}
 	apps, err := k.me.names(ctx, `SELECT usename || ' (' || count(*) || ')' FROM pg_stat_activity WHERE backend_type = 'client backend' AND datname = current_database()
  AND usename = ANY (`+list(k.p.app)+`) AND NOT `+k.p.ours()+` GROUP BY usename ORDER BY 1`)
-	a := found(engines.Caution, apps)
+	a := preflight.Found(engines.Caution, apps)
 	if len(apps) > 0 {
-		a.is = "no writer now; applications are connected, " + a.is
+		a.Is = "no writer now; applications are connected, " + a.Is
 	}
 	return a, err
 }
@@ -74,13 +75,13 @@ func otherDatabases(ctx context.Context, k *look) (answer, error) {
 		return answer{}, err
 	}
 	if len(shared) > 0 {
-		return answer{engines.Block, "the application's roles work there too, " + few(shared),
-			"give that database roles of its own, or stop what works there for as long as the roles are closed on {here}"}, nil
+		return preflight.Says(engines.Block, "the application's roles work there too, "+preflight.Few(shared),
+			"give that database roles of its own, or stop what works there for as long as the roles are closed on {here}"), nil
 	}
 	others, err := k.me.names(ctx, sessions, k.me.login, arrayText(k.p.app), "f")
-	a := found(engines.Caution, others)
+	a := preflight.Found(engines.Caution, others)
 	if len(others) > 0 {
-		a.next = "give each database that moves a run of its own, with its own names of slot and subscription; say who stays on {here}"
+		a.Next = "give each database that moves a run of its own, with its own names of slot and subscription; say who stays on {here}"
 	}
 	return a, err
 }

@@ -7,28 +7,29 @@ import (
 	"strings"
 
 	"github.com/turquoise-db/turquoise/engines"
+	"github.com/turquoise-db/turquoise/engines/preflight"
 )
 
 // settingChecks look at settings of the servers.
 func settingChecks() []check {
 	return []check{
-		{id: "PG01", title: "WAL can be decoded", want: "logical",
-			cause: "Without it neither the way there nor the way back can begin.", next: "ALTER SYSTEM SET wal_level = logical on {here}, and restart it",
-			ask: decodable},
-		{id: "PG02", title: "Slots, senders and workers are free", needs: needPeer, want: "room for the copy and for both links",
-			cause: "A link that finds no slot or worker waits for ever, in the server's log alone.", ask: room},
-		{id: "PG09", title: "The slot is not dropped by a limit", want: "no limit, or 30 min of WAL at the present rate",
-			cause: "A slot that is dropped takes green with it: it must be built again.", ask: slotLimits},
-		{id: "PG24", title: "Settings that clients feel are equal", on: onTo, needs: needPeer | needSettings, want: "no difference",
-			cause: "The same statement may answer otherwise after the switch; settings of roles and databases are not replicated.",
-			next:  "set it on {here} as on {there}: ALTER SYSTEM, ALTER DATABASE … SET or ALTER ROLE … SET", ask: settingsEqual},
-		{id: "PG30", title: "Room for the clients", on: onTo, needs: needPeer, want: "limits no lower than on {there}",
-			cause: "Clients that were served before are refused after the switch.", next: "raise it on {here} and restart it before the window", ask: bigEnough},
-		{id: "PG32", title: "Commits do not wait for the subscription", want: "synchronous_standby_names without * and without the subscription",
-			cause: "Commits on this side would hang as soon as the other side stops.", next: "name the standbys one by one in synchronous_standby_names on {here}",
-			ask: notSynchronous},
-		{id: "PG39", title: "Blue can be restored", on: onFrom, want: "archiving on, and its last try a success",
-			cause: "A backup is the way back when all others are gone.", ask: archived},
+		{ID: "PG01", Title: "WAL can be decoded", Want: "logical",
+			Cause: "Without it neither the way there nor the way back can begin.", Next: "ALTER SYSTEM SET wal_level = logical on {here}, and restart it",
+			Ask: decodable},
+		{ID: "PG02", Title: "Slots, senders and workers are free", Needs: needPeer, Want: "room for the copy and for both links",
+			Cause: "A link that finds no slot or worker waits for ever, in the server's log alone.", Ask: room},
+		{ID: "PG09", Title: "The slot is not dropped by a limit", Want: "no limit, or 30 min of WAL at the present rate",
+			Cause: "A slot that is dropped takes green with it: it must be built again.", Ask: slotLimits},
+		{ID: "PG24", Title: "Settings that clients feel are equal", On: preflight.To, Needs: needPeer | needSettings, Want: "no difference",
+			Cause: "The same statement may answer otherwise after the switch; settings of roles and databases are not replicated.",
+			Next:  "set it on {here} as on {there}: ALTER SYSTEM, ALTER DATABASE … SET or ALTER ROLE … SET", Ask: settingsEqual},
+		{ID: "PG30", Title: "Room for the clients", On: preflight.To, Needs: needPeer, Want: "limits no lower than on {there}",
+			Cause: "Clients that were served before are refused after the switch.", Next: "raise it on {here} and restart it before the window", Ask: bigEnough},
+		{ID: "PG32", Title: "Commits do not wait for the subscription", Want: "synchronous_standby_names without * and without the subscription",
+			Cause: "Commits on this side would hang as soon as the other side stops.", Next: "name the standbys one by one in synchronous_standby_names on {here}",
+			Ask: notSynchronous},
+		{ID: "PG39", Title: "Blue can be restored", On: preflight.From, Want: "archiving on, and its last try a success",
+			Cause: "A backup is the way back when all others are gone.", Ask: archived},
 	}
 }
 
@@ -40,11 +41,11 @@ func decodable(ctx context.Context, k *look) (answer, error) {
 	level, pending := text(row, 0), text(row, 1)
 	switch {
 	case level != "logical":
-		return answer{level: engines.Block, is: level}, nil
+		return answer{Level: engines.Block, Is: level}, nil
 	case pending != "":
-		return answer{engines.Caution, level + "; a restart is due for " + pending, "restart {here} before the window, or take the change back"}, nil
+		return preflight.Says(engines.Caution, level+"; a restart is due for "+pending, "restart {here} before the window, or take the change back"), nil
 	}
-	return answer{level: engines.Pass, is: level}, nil
+	return answer{Level: engines.Pass, Is: level}, nil
 }
 
 // capacity is what one side has left. Columns of capacitySQL.
@@ -102,14 +103,14 @@ func room(ctx context.Context, k *look) (answer, error) {
 		{"max_logical_replication_workers", mine[capWorkers], workers}, {"max_replication_slots (for origins)", mine[capOrigins], workers},
 	} {
 		if s.have < s.want {
-			return answer{engines.Block, is, fmt.Sprintf("raise %s on {here} by %d and restart it", s.name, s.want-s.have)}, nil
+			return preflight.Says(engines.Block, is, fmt.Sprintf("raise %s on {here} by %d and restart it", s.name, s.want-s.have)), nil
 		}
 	}
 	if mine[capProcesses] < mine[capAllWorkers]+1+mine[capParallel] {
-		return answer{engines.Caution, is + "; max_worker_processes is below replication and parallel workers together",
-			fmt.Sprintf("raise max_worker_processes on {here} to %d or more", mine[capAllWorkers]+1+mine[capParallel])}, nil
+		return preflight.Says(engines.Caution, is+"; max_worker_processes is below replication and parallel workers together",
+			fmt.Sprintf("raise max_worker_processes on {here} to %d or more", mine[capAllWorkers]+1+mine[capParallel])), nil
 	}
-	return answer{level: engines.Pass, is: is}, nil
+	return answer{Level: engines.Pass, Is: is}, nil
 }
 
 // Minutes of WAL that a limited slot must hold: half an hour is the shortest
@@ -135,19 +136,19 @@ func slotLimits(ctx context.Context, k *look) (answer, error) {
 		return answer{}, k.me.fail(errNumber)
 	}
 	if idle > 0 && idle < roomBlock*60 {
-		return answer{engines.Block, fmt.Sprintf("idle_replication_slot_timeout is %d s", idle), "ALTER SYSTEM SET idle_replication_slot_timeout = 0 on {here}, and reload it"}, nil
+		return preflight.Says(engines.Block, fmt.Sprintf("idle_replication_slot_timeout is %d s", idle), "ALTER SYSTEM SET idle_replication_slot_timeout = 0 on {here}, and reload it"), nil
 	}
 	if strings.HasPrefix(text(row, 0), "-") {
-		return answer{engines.Info, "no limit: a slot that stands still fills the disk, which SQL does not see", "watch the free disk of {here}"}, nil
+		return preflight.Says(engines.Info, "no limit: a slot that stands still fills the disk, which SQL does not see", "watch the free disk of {here}"), nil
 	}
 	minutes := keep / max(rate, 1) / 60
-	a := answer{engines.Pass, fmt.Sprintf("%s, %.0f min at %.0f kB/s", text(row, 0), min(minutes, 1e6), rate/1000),
-		"ALTER SYSTEM SET max_slot_wal_keep_size to more, or to -1, on {here}, and reload it"}
+	a := preflight.Says(engines.Pass, fmt.Sprintf("%s, %.0f min at %.0f kB/s", text(row, 0), min(minutes, 1e6), rate/1000),
+		"ALTER SYSTEM SET max_slot_wal_keep_size to more, or to -1, on {here}, and reload it")
 	if minutes < roomCaution {
-		a.level = engines.Caution
+		a.Level = engines.Caution
 	}
 	if minutes < roomBlock {
-		a.level = engines.Block
+		a.Level = engines.Block
 	}
 	return a, nil
 }
@@ -161,13 +162,13 @@ func notSynchronous(ctx context.Context, k *look) (answer, error) {
 	// Words of the setting: names, quoted or not, and the method with its count.
 	for _, w := range strings.FieldsFunc(names, func(r rune) bool { return strings.ContainsRune(` ,()"`, r) }) {
 		if w == "*" || strings.EqualFold(w, k.feeds().sub) {
-			return answer{level: engines.Block, is: names}, nil
+			return answer{Level: engines.Block, Is: names}, nil
 		}
 	}
 	if names == "" {
 		names = "empty"
 	}
-	return answer{level: engines.Pass, is: names}, nil
+	return answer{Level: engines.Pass, Is: names}, nil
 }
 
 func archived(ctx context.Context, k *look) (answer, error) {
@@ -178,11 +179,11 @@ func archived(ctx context.Context, k *look) (answer, error) {
 	}
 	switch {
 	case text(row, 0) == "off":
-		return answer{engines.Caution, "archiving is off", "name the newest backup of {here} and when it was last restored as a test"}, nil
+		return preflight.Says(engines.Caution, "archiving is off", "name the newest backup of {here} and when it was last restored as a test"), nil
 	case text(row, 1) == "t":
-		return answer{engines.Block, "the last try failed at " + text(row, 2), "repair archive_command on {here}, or take a base backup"}, nil
+		return preflight.Says(engines.Block, "the last try failed at "+text(row, 2), "repair archive_command on {here}, or take a base backup"), nil
 	case text(row, 3) == "never":
-		return answer{engines.Caution, "nothing was archived since the counters were reset", "SELECT pg_switch_wal() on {here}, and look again"}, nil
+		return preflight.Says(engines.Caution, "nothing was archived since the counters were reset", "SELECT pg_switch_wal() on {here}, and look again"), nil
 	}
-	return answer{level: engines.Pass, is: "last archived at " + text(row, 3)}, nil
+	return answer{Level: engines.Pass, Is: "last archived at " + text(row, 3)}, nil
 }

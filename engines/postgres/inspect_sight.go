@@ -7,23 +7,24 @@ import (
 	"time"
 
 	"github.com/turquoise-db/turquoise/engines"
+	"github.com/turquoise-db/turquoise/engines/preflight"
 )
 
 // sightChecks come first: what we cannot see, and whom we are talking to.
 func sightChecks() []check {
 	return []check{
-		{id: "G01", title: "Sessions can be seen", want: "every session with its state",
-			cause: "A writer that is not seen is a row that is lost.", next: "GRANT pg_monitor TO {own} on {here}", ask: canSee},
-		{id: "G02", title: "This is the database of the runbook", want: "{db} as {own}, not in recovery",
-			cause: "Everything after this is done to whatever answers here.", next: "correct the target's connection string, or the parameters database and own_role",
-			ask: rightDatabase},
-		{id: "G03", title: "Two servers", needs: needPeer, want: "another server on the other side",
-			cause: "A drop on the wrong server stops the service.", next: "check both connection strings", ask: apart},
-		{id: "G04", title: "Clock", want: "less than 1 s from ours",
-			cause: "Times of the record and of the server are compared in the report of the outage.", next: "repair NTP on {here} or on this machine, or note the difference", ask: clock},
-		{id: "G06", title: "Nobody else drives", needs: needStats, want: "0 sessions of another run",
-			cause: "Two runs against one pair undo each other's steps.", next: "end the other run, or take part in it as an observer",
-			ask: otherRuns},
+		{ID: "G01", Title: "Sessions can be seen", Want: "every session with its state",
+			Cause: "A writer that is not seen is a row that is lost.", Next: "GRANT pg_monitor TO {own} on {here}", Ask: canSee},
+		{ID: "G02", Title: "This is the database of the runbook", Want: "{db} as {own}, not in recovery",
+			Cause: "Everything after this is done to whatever answers here.", Next: "correct the target's connection string, or the parameters database and own_role",
+			Ask: rightDatabase},
+		{ID: "G03", Title: "Two servers", Needs: needPeer, Want: "another server on the other side",
+			Cause: "A drop on the wrong server stops the service.", Next: "check both connection strings", Ask: apart},
+		{ID: "G04", Title: "Clock", Want: "less than 1 s from ours",
+			Cause: "Times of the record and of the server are compared in the report of the outage.", Next: "repair NTP on {here} or on this machine, or note the difference", Ask: clock},
+		{ID: "G06", Title: "Nobody else drives", Needs: needStats, Want: "0 sessions of another run",
+			Cause: "Two runs against one pair undo each other's steps.", Next: "end the other run, or take part in it as an observer",
+			Ask: otherRuns},
 	}
 }
 
@@ -31,9 +32,9 @@ func sightChecks() []check {
 // nothing is alone on a quiet server and would pass there.
 func canSee(_ context.Context, k *look) (answer, error) {
 	if k.me.stats && k.me.hidden == 0 {
-		return answer{level: engines.Pass, is: "0 sessions hidden"}, nil
+		return answer{Level: engines.Pass, Is: "0 sessions hidden"}, nil
 	}
-	return answer{level: engines.Block, is: strconv.Itoa(k.me.hidden) + " sessions hidden now; the right is missing"}, nil
+	return answer{Level: engines.Block, Is: strconv.Itoa(k.me.hidden) + " sessions hidden now; the right is missing"}, nil
 }
 
 func rightDatabase(_ context.Context, k *look) (answer, error) {
@@ -48,9 +49,9 @@ func rightDatabase(_ context.Context, k *look) (answer, error) {
 		bad = append(bad, "in recovery: a standby")
 	}
 	if len(bad) > 0 {
-		return answer{level: engines.Block, is: strings.Join(bad, "; ")}, nil
+		return answer{Level: engines.Block, Is: strings.Join(bad, "; ")}, nil
 	}
-	return answer{level: engines.Pass, is: k.me.database + " as " + k.me.login}, nil
+	return answer{Level: engines.Pass, Is: k.me.database + " as " + k.me.login}, nil
 }
 
 // apart says whether the two sides are two servers. The system identifier alone
@@ -65,9 +66,9 @@ func apart(ctx context.Context, k *look) (answer, error) {
 		return answer{}, err
 	}
 	if a.System == b.System && a.Started == b.Started && a.Extra["address"] == b.Extra["address"] && a.Extra["port"] == b.Extra["port"] {
-		return answer{level: engines.Block, is: "both are " + b.String()}, nil
+		return answer{Level: engines.Block, Is: "both are " + b.String()}, nil
 	}
-	return answer{level: engines.Pass, is: b.String()}, nil
+	return answer{Level: engines.Pass, Is: b.String()}, nil
 }
 
 // maxSkew is where a difference of clocks starts to show in the report, which
@@ -92,9 +93,9 @@ func clock(ctx context.Context, k *look) (answer, error) {
 }
 
 func skewed(skew, err time.Duration) answer {
-	a := answer{level: engines.Pass, is: skew.Round(time.Millisecond).String() + " ahead of ours, give or take " + err.Round(time.Millisecond).String()}
+	a := answer{Level: engines.Pass, Is: skew.Round(time.Millisecond).String() + " ahead of ours, give or take " + err.Round(time.Millisecond).String()}
 	if skew.Abs() >= maxSkew {
-		a.level = engines.Caution
+		a.Level = engines.Caution
 	}
 	return a
 }
@@ -110,5 +111,5 @@ func otherRuns(ctx context.Context, k *look) (answer, error) {
  WHERE backend_type = 'client backend' AND datname = current_database() AND application_name LIKE '`+AppPrefix+`%'
  AND split_part(application_name, '/', 2) <> split_part(current_setting('application_name'), '/', 2)
  AND split_part(application_name, '/', 2) NOT IN (`+onlyRead+`) ORDER BY 1`)
-	return found(engines.Block, names), err
+	return preflight.Found(engines.Block, names), err
 }

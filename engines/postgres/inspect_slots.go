@@ -6,24 +6,25 @@ import (
 	"strconv"
 
 	"github.com/turquoise-db/turquoise/engines"
+	"github.com/turquoise-db/turquoise/engines/preflight"
 )
 
 // slotChecks look at who reads the log of the side that has the writes.
 func slotChecks() []check {
 	return []check{
-		{id: "PG08", title: "The slot is healthy", on: onFrom, needs: needSlot, want: "read, and its WAL kept",
-			cause: "If the slot is lost green must be built again.", ask: slotHealthy},
-		{id: "PG10", title: "Other readers of the log have an owner", on: onFrom, want: "0 slots that the runbook does not know",
-			cause: "Whoever reads blue's log reads nothing new after the switch.", next: "agree who moves it to green, and when",
-			ask: none(engines.Caution, `SELECT slot_name || ' (' || coalesce(plugin, slot_type) || CASE WHEN active THEN ', read now' ELSE ', not read' END || ')' FROM pg_replication_slots
+		{ID: "PG08", Title: "The slot is healthy", On: preflight.From, Needs: needSlot, Want: "read, and its WAL kept",
+			Cause: "If the slot is lost green must be built again.", Ask: slotHealthy},
+		{ID: "PG10", Title: "Other readers of the log have an owner", On: preflight.From, Want: "0 slots that the runbook does not know",
+			Cause: "Whoever reads blue's log reads nothing new after the switch.", Next: "agree who moves it to green, and when",
+			Ask: none(engines.Caution, `SELECT slot_name || ' (' || coalesce(plugin, slot_type) || CASE WHEN active THEN ', read now' ELSE ', not read' END || ')' FROM pg_replication_slots
  WHERE slot_name <> ALL ($1::name[]) AND NOT temporary AND (database IS NULL OR database = current_database()) ORDER BY 1`, func(k *look) string {
 				return arrayText(append([]string{k.feeds().slot, k.takes().slot}, k.p.Lists["consumers"]...))
 			})},
-		{id: "PG11", title: "A failover of blue keeps the slot", on: onFrom, needs: needStats, want: "no standby, or a slot that fails over",
-			cause: "If blue fails over meanwhile, the slot is not on the standby and green must be built again.", ask: failsOver},
-		{id: "PG33", title: "No transaction is too large for decoding", on: onFrom, needs: needSlot, since: 14, want: "0 spilled to disk",
-			cause: "A transaction that is decoded from disk lets the lag jump at its commit.", next: "find the batch that writes so much at once, and keep it out of the window; raise logical_decoding_work_mem",
-			ask: spilled},
+		{ID: "PG11", Title: "A failover of blue keeps the slot", On: preflight.From, Needs: needStats, Want: "no standby, or a slot that fails over",
+			Cause: "If blue fails over meanwhile, the slot is not on the standby and green must be built again.", Ask: failsOver},
+		{ID: "PG33", Title: "No transaction is too large for decoding", On: preflight.From, Needs: needSlot, Since: 14, Want: "0 spilled to disk",
+			Cause: "A transaction that is decoded from disk lets the lag jump at its commit.", Next: "find the batch that writes so much at once, and keep it out of the window; raise logical_decoding_work_mem",
+			Ask: spilled},
 	}
 }
 
@@ -41,17 +42,17 @@ func slotHealthy(ctx context.Context, k *look) (answer, error) {
 	}
 	switch {
 	case text(row, 6) != "pgoutput" || text(row, 7) != "t":
-		return answer{engines.Block, "it is another's: plugin " + text(row, 6), "drop it on {here} after a talk with its owner, or set parameter slot to a free name"}, nil
+		return preflight.Says(engines.Block, "it is another's: plugin "+text(row, 6), "drop it on {here} after a talk with its owner, or set parameter slot to a free name"), nil
 	case text(row, 1) == "lost" || text(row, 3) != "" || text(row, 4) == "true":
-		return answer{engines.Block, "lost " + text(row, 3), "build green again: the slot's WAL is gone"}, nil
+		return preflight.Says(engines.Block, "lost "+text(row, 3), "build green again: the slot's WAL is gone"), nil
 	case text(row, 1) == "unreserved":
-		return answer{engines.Block, is, "the next checkpoint may drop it: raise max_slot_wal_keep_size on {here} and reload it now"}, nil
+		return preflight.Says(engines.Block, is, "the next checkpoint may drop it: raise max_slot_wal_keep_size on {here} and reload it now"), nil
 	case text(row, 0) != "t":
-		return answer{engines.Block, "nobody reads it; " + is, "look at the worker on {there}; the slot goes on keeping WAL"}, nil
+		return preflight.Says(engines.Block, "nobody reads it; "+is, "look at the worker on {there}; the slot goes on keeping WAL"), nil
 	case room >= 0 && room < 1<<30:
-		return answer{engines.Caution, fmt.Sprintf("%s, %d MB left", is, room>>20), "raise max_slot_wal_keep_size on {here} and reload it"}, nil
+		return preflight.Says(engines.Caution, fmt.Sprintf("%s, %d MB left", is, room>>20), "raise max_slot_wal_keep_size on {here} and reload it"), nil
 	}
-	return answer{level: engines.Pass, is: is}, nil
+	return answer{Level: engines.Pass, Is: is}, nil
 }
 
 // failsOver: before 17 no logical slot is on a standby. A physical slot counts
@@ -65,16 +66,16 @@ func failsOver(ctx context.Context, k *look) (answer, error) {
 		return answer{}, err
 	}
 	if len(standbys) == 0 {
-		return answer{level: engines.Pass, is: "no standby"}, nil
+		return answer{Level: engines.Pass, Is: "no standby"}, nil
 	}
 	rows, err := k.me.rows(ctx, `SELECT coalesce(to_jsonb(s) ->> 'failover', 'false') FROM pg_replication_slots s WHERE slot_name = $1`, k.feeds().slot)
 	if err != nil {
 		return answer{}, err
 	}
 	if len(rows) == 1 && text(rows[0], 0) == "true" {
-		return answer{engines.Caution, "the slot fails over to " + few(standbys), "check on the standby that the slot is synced"}, nil
+		return preflight.Says(engines.Caution, "the slot fails over to "+preflight.Few(standbys), "check on the standby that the slot is synced"), nil
 	}
-	return answer{engines.Caution, "standbys " + few(standbys), "note in the decision to go that a failover of {here} means to build {there} again"}, nil
+	return preflight.Says(engines.Caution, "standbys "+preflight.Few(standbys), "note in the decision to go that a failover of {here} means to build {there} again"), nil
 }
 
 func spilled(ctx context.Context, k *look) (answer, error) {
@@ -83,9 +84,9 @@ func spilled(ctx context.Context, k *look) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	a := answer{level: engines.Caution, is: text(row, 1)}
+	a := answer{Level: engines.Caution, Is: text(row, 1)}
 	if text(row, 0) == "t" {
-		a.level = engines.Pass
+		a.Level = engines.Pass
 	}
 	return a, nil
 }

@@ -6,40 +6,41 @@ import (
 	"strings"
 
 	"github.com/turquoise-db/turquoise/engines"
+	"github.com/turquoise-db/turquoise/engines/preflight"
 )
 
 // tableChecks look for what replication does not carry, or cannot apply.
 func tableChecks() []check {
 	return []check{
-		{id: "PG03", title: "Updates and deletes can be replicated", needs: needTables, want: "0 tables without a usable replica identity",
-			cause: "As soon as such a table is published, its UPDATE and DELETE fail for the application.",
-			next:  "add a primary key that is not deferrable, or ALTER TABLE … REPLICA IDENTITY USING INDEX, or FULL for small tables, on {here}",
-			ask:   none(engines.Block, noIdentity)},
-		{id: "PG04", title: "Tables with identity FULL can be applied", needs: needTables, want: "0 columns without an equality operator",
-			cause: "The worker on the other side compares whole rows; at a type it cannot compare it stops for good.",
-			next:  "give the table a key, on {here}", ask: comparable},
-		{id: "PG14", title: "No large objects", want: "0",
-			cause: "Large objects are not replicated.", next: "move them into a bytea column, or copy them under the freeze", on: onFrom,
-			ask: holds(engines.Block, `SELECT count(*) = 0, CASE WHEN count(*) = 1000 THEN '1000 or more' ELSE count(*)::text END
+		{ID: "PG03", Title: "Updates and deletes can be replicated", Needs: needTables, Want: "0 tables without a usable replica identity",
+			Cause: "As soon as such a table is published, its UPDATE and DELETE fail for the application.",
+			Next:  "add a primary key that is not deferrable, or ALTER TABLE … REPLICA IDENTITY USING INDEX, or FULL for small tables, on {here}",
+			Ask:   none(engines.Block, noIdentity)},
+		{ID: "PG04", Title: "Tables with identity FULL can be applied", Needs: needTables, Want: "0 columns without an equality operator",
+			Cause: "The worker on the other side compares whole rows; at a type it cannot compare it stops for good.",
+			Next:  "give the table a key, on {here}", Ask: comparable},
+		{ID: "PG14", Title: "No large objects", Want: "0",
+			Cause: "Large objects are not replicated.", Next: "move them into a bytea column, or copy them under the freeze", On: preflight.From,
+			Ask: holds(engines.Block, `SELECT count(*) = 0, CASE WHEN count(*) = 1000 THEN '1000 or more' ELSE count(*)::text END
  FROM (SELECT FROM pg_largeobject_metadata LIMIT 1000) l`)},
-		{id: "PG15", title: "No unlogged tables", on: onFrom, want: "0",
-			cause: "Unlogged tables are not replicated.", next: "ALTER TABLE … SET LOGGED, or agree that they arrive empty",
-			ask: none(engines.Caution, `SELECT c.oid::regclass FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+		{ID: "PG15", Title: "No unlogged tables", On: preflight.From, Want: "0",
+			Cause: "Unlogged tables are not replicated.", Next: "ALTER TABLE … SET LOGGED, or agree that they arrive empty",
+			Ask: none(engines.Caution, `SELECT c.oid::regclass FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
  WHERE c.relkind IN ('r', 'p') AND c.relpersistence = 'u' AND `+userRelation+` ORDER BY 1`)},
-		{id: "PG16", title: "No materialized views, no foreign tables", on: onFrom, want: "0",
-			cause: "A materialized view stays as old as it was made; a foreign table needs its server, its user mapping and a way there from green.",
-			next:  "plan REFRESH MATERIALIZED VIEW on {there}, and try each foreign table there",
-			ask: none(engines.Caution, `SELECT c.oid::regclass || CASE c.relkind WHEN 'm' THEN ' (materialized view)' ELSE ' (foreign table of ' || s.srvname || ')' END
+		{ID: "PG16", Title: "No materialized views, no foreign tables", On: preflight.From, Want: "0",
+			Cause: "A materialized view stays as old as it was made; a foreign table needs its server, its user mapping and a way there from green.",
+			Next:  "plan REFRESH MATERIALIZED VIEW on {there}, and try each foreign table there",
+			Ask: none(engines.Caution, `SELECT c.oid::regclass || CASE c.relkind WHEN 'm' THEN ' (materialized view)' ELSE ' (foreign table of ' || s.srvname || ')' END
  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace LEFT JOIN pg_foreign_table f ON f.ftrelid = c.oid LEFT JOIN pg_foreign_server s ON s.oid = f.ftserver
  WHERE c.relkind IN ('m', 'f') AND `+userRelation+` ORDER BY 1`)},
-		{id: "PG18", title: "Nothing fires on replicated rows", needs: needTables, want: "0 triggers and rules ENABLE ALWAYS or REPLICA",
-			cause: "Their effect comes twice: once replicated, once made again by the worker that applies the row.",
-			next:  "ALTER TABLE … ENABLE TRIGGER on {here}, so that it fires for the application alone", ask: firing},
-		{id: "PG19", title: "Constraints and indexes are valid", on: onTo, needs: needTables, want: "0 invalid",
-			cause: "An invalid index keeps nothing apart; a constraint that was never validated may already be broken.", ask: valid},
-		{id: "PG29", title: "Statistics are there", on: onTo, needs: needTables, want: "0 tables over 10,000 rows never analysed",
-			cause: "Without statistics the first queries after the switch may take a hundred times as long.", next: "ANALYZE on {here}",
-			ask: none(engines.Caution, `SELECT format('%I.%I', schemaname, relname) FROM pg_stat_user_tables
+		{ID: "PG18", Title: "Nothing fires on replicated rows", Needs: needTables, Want: "0 triggers and rules ENABLE ALWAYS or REPLICA",
+			Cause: "Their effect comes twice: once replicated, once made again by the worker that applies the row.",
+			Next:  "ALTER TABLE … ENABLE TRIGGER on {here}, so that it fires for the application alone", Ask: firing},
+		{ID: "PG19", Title: "Constraints and indexes are valid", On: preflight.To, Needs: needTables, Want: "0 invalid",
+			Cause: "An invalid index keeps nothing apart; a constraint that was never validated may already be broken.", Ask: valid},
+		{ID: "PG29", Title: "Statistics are there", On: preflight.To, Needs: needTables, Want: "0 tables over 10,000 rows never analysed",
+			Cause: "Without statistics the first queries after the switch may take a hundred times as long.", Next: "ANALYZE on {here}",
+			Ask: none(engines.Caution, `SELECT format('%I.%I', schemaname, relname) FROM pg_stat_user_tables
  WHERE last_analyze IS NULL AND last_autoanalyze IS NULL AND n_live_tup > 10000 ORDER BY n_live_tup DESC`)},
 	}
 }
@@ -84,12 +85,12 @@ func comparable(ctx context.Context, k *look) (answer, error) {
 		}
 	}
 	if len(bad) > 0 {
-		return found(engines.Block, bad), nil
+		return preflight.Found(engines.Block, bad), nil
 	}
 	large, err := k.me.names(ctx, `SELECT c.oid::regclass`+keyless+` AND c.reltuples > `+manyRows+` ORDER BY 1`)
-	a := found(engines.Caution, large)
+	a := preflight.Found(engines.Caution, large)
 	if len(large) > 0 {
-		a.is = "large tables without a key, each change is a search of the whole table: " + a.is
+		a.Is = "large tables without a key, each change is a search of the whole table: " + a.Is
 	}
 	return a, err
 }
@@ -105,7 +106,7 @@ func firing(ctx context.Context, k *look) (answer, error) {
 	if k.in.On == k.in.From {
 		level = engines.Caution
 	}
-	return found(level, names), err
+	return preflight.Found(level, names), err
 }
 
 // valid: applying does not check foreign keys, so one that was never validated
@@ -121,13 +122,13 @@ func valid(ctx context.Context, k *look) (answer, error) {
 		return answer{}, err
 	}
 	if len(broken) > 0 {
-		return answer{engines.Block, "indexes, " + few(broken), "REINDEX INDEX CONCURRENTLY on {here}"}, nil
+		return preflight.Says(engines.Block, "indexes, "+preflight.Few(broken), "REINDEX INDEX CONCURRENTLY on {here}"), nil
 	}
 	loose, err := k.me.names(ctx, `SELECT k.conname || ' on ' || k.conrelid::regclass FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid
  JOIN pg_namespace n ON n.oid = c.relnamespace WHERE NOT k.convalidated AND `+userRelation+` ORDER BY 1`)
-	a := found(engines.Caution, loose)
+	a := preflight.Found(engines.Caution, loose)
 	if len(loose) > 0 {
-		a.is, a.next = "constraints, "+a.is, "ALTER TABLE … VALIDATE CONSTRAINT, on both sides"
+		a.Is, a.Next = "constraints, "+a.Is, "ALTER TABLE … VALIDATE CONSTRAINT, on both sides"
 	}
 	return a, err
 }

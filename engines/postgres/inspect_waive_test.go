@@ -16,7 +16,7 @@ func TestEachCheckSaysWhetherItCanBePassedOver(t *testing.T) {
 	second, warns := waiveTable()
 	seen := map[string]bool{}
 	for _, c := range checkTable() {
-		base, _, _ := strings.Cut(c.id, "/")
+		base, _, _ := strings.Cut(c.ID, "/")
 		seen[base] = true
 		n := 0
 		for _, list := range [][]string{never, second, warns} {
@@ -25,14 +25,14 @@ func TestEachCheckSaysWhetherItCanBePassedOver(t *testing.T) {
 			}
 		}
 		if n != 1 {
-			t.Errorf("check %s is on %d of the three lists", c.id, n)
+			t.Errorf("check %s is on %d of the three lists", c.ID, n)
 		}
 		want := engines.SecondPerson
 		if slices.Contains(never, base) {
 			want = engines.Never
 		}
-		if got := waiveOf(c.id, engines.Blind); got != want {
-			t.Errorf("%s blind: %v, want %v", c.id, got, want)
+		if got := waiveOf(c.ID, engines.Blind); got != want {
+			t.Errorf("%s blind: %v, want %v", c.ID, got, want)
 		}
 	}
 	for _, id := range slices.Concat(never, second, warns) {

@@ -1,9 +1,7 @@
 package cli
 
 import (
-	"bytes"
 	"database/sql"
-	"encoding/json"
 	"errors"
 	"os"
 	"path/filepath"
@@ -57,29 +55,12 @@ func reconcileGeneralLogs(t *testing.T, c course) {
 		t.Fatal(err)
 	}
 	logs := func(change func(blue string) string) []string { return logsOf(t, file, "blue", change) }
-	compare := func(args []string) reconcile.Result {
-		var out bytes.Buffer
-		code := Main(append([]string{"reconcile", dir, "--json"}, args...), nil, &out, testWriter{t})
-		var r reconcile.Result
-		if err := json.Unmarshal(out.Bytes(), &r); err != nil {
-			t.Fatalf("%v in %s", err, out.String())
-		}
-		if code != r.Exit {
-			t.Errorf("status %d, result says %d", code, r.Exit)
-		}
-		return r
-	}
+	compare := func(args []string) reconcile.Result { t.Helper(); return reconciled(t, dir, args...) }
 	same := func(s string) string { return s }
 	if r := compare(logs(same)); r.Exit != reconcile.ExitMatched || r.Found == 0 || r.Found != r.Recorded {
 		t.Errorf("a clean night: %+v", r)
 	}
-	line := func(s string) string {
-		at := strings.Index(s, "CREATE DATABASE IF NOT EXISTS tqctl")
-		from := strings.LastIndex(s[:at], "\n") + 1
-		to := at + strings.Index(s[at:], "\n") + 1
-		return s[:from] + s[to:]
-	}
-	if r := compare(logs(line)); r.Exit != reconcile.ExitContradiction || r.Findings[0].Code != "missing" {
+	if r := compare(logs(without("CREATE DATABASE IF NOT EXISTS tqctl"))); r.Exit != reconcile.ExitContradiction || r.Findings[0].Code != "missing" {
 		t.Errorf("a line was taken out of the log: %+v", r)
 	}
 	other := func(s string) string {

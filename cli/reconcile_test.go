@@ -74,29 +74,12 @@ func TestReconcileWithRealLogs(t *testing.T) {
 		}
 		return args
 	}
-	compare := func(args []string) reconcile.Result {
-		var out bytes.Buffer
-		code := Main(append([]string{"reconcile", dir, "--json"}, args...), nil, &out, testWriter{t})
-		var r reconcile.Result
-		if err := json.Unmarshal(out.Bytes(), &r); err != nil {
-			t.Fatalf("%v in %s", err, out.String())
-		}
-		if code != r.Exit {
-			t.Errorf("status %d, result says %d", code, r.Exit)
-		}
-		return r
-	}
+	compare := func(args []string) reconcile.Result { t.Helper(); return reconciled(t, dir, args...) }
 	same := func(s string) string { return s }
 	if r := compare(logs(same)); r.Exit != reconcile.ExitMatched || r.Found == 0 || r.Found != r.Recorded {
 		t.Errorf("a clean night: %+v", r)
 	}
-	gone := func(s string) string {
-		at := strings.Index(s, "CREATE PUBLICATION")
-		from := strings.LastIndex(s[:at], "\n") + 1
-		to := from + strings.Index(s[from:], "\n") + 1
-		return s[:from] + s[to:]
-	}
-	if r := compare(logs(gone)); r.Exit != reconcile.ExitContradiction || r.Findings[0].Code != "missing" {
+	if r := compare(logs(without("CREATE PUBLICATION"))); r.Exit != reconcile.ExitContradiction || r.Findings[0].Code != "missing" {
 		t.Errorf("a line was taken out of the log: %+v", r)
 	}
 	other := func(s string) string { return strings.Replace(s, "CREATE PUBLICATION", "CREATE PUBLICATIOM", 1) }
@@ -111,17 +94,36 @@ func TestReconcileWithRealLogs(t *testing.T) {
 	}
 }
 
+// reconciled runs the verb on a record.
+func reconciled(t *testing.T, dir string, args ...string) reconcile.Result {
+	t.Helper()
+	var out bytes.Buffer
+	code := Main(append([]string{"reconcile", dir, "--json"}, args...), nil, &out, testWriter{t})
+	var r reconcile.Result
+	if err := json.Unmarshal(out.Bytes(), &r); err != nil {
+		t.Fatalf("%v in %s", err, out.String())
+	}
+	if code != r.Exit {
+		t.Errorf("status %d, result says %d", code, r.Exit)
+	}
+	return r
+}
+
+// without takes the first line that holds a text out of a log.
+func without(text string) func(string) string {
+	return func(s string) string {
+		at := strings.Index(s, text)
+		from := strings.LastIndex(s[:at], "\n") + 1
+		return s[:from] + s[at+strings.Index(s[at:], "\n")+1:]
+	}
+}
+
 // poolerTells holds the pooler's own log against the record of a walk with a
 // window: every command once, and none beside them until somebody gives one.
 func poolerTells(t *testing.T, n *night, s *session.Session) {
 	t.Helper()
 	compare := func() (found int, odd []string) {
-		var out bytes.Buffer
-		Main([]string{"reconcile", s.Dir(), "--json", "--pgbouncer-log", "router=" + n.pair.Pooler.LogPath}, nil, &out, testWriter{t})
-		var r reconcile.Result
-		if err := json.Unmarshal(out.Bytes(), &r); err != nil {
-			t.Fatalf("%v in %s", err, out.String())
-		}
+		r := reconciled(t, s.Dir(), "--pgbouncer-log", "router="+n.pair.Pooler.LogPath)
 		for _, f := range r.Findings {
 			if f.Code == "missing" || f.Code == "off_record" || strings.Contains(f.Text, "no known form") {
 				odd = append(odd, f.Code+" "+f.Text)

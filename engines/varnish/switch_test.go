@@ -81,6 +81,10 @@ func TestALabelIsMovedOnAVarnish(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	// Why a reconciliation reads no log of Varnish: its commands go to syslog, by default.
+	if res, err := r.c.Do(t.Context(), vcl("param.show syslog_cli_traffic")); err != nil || !strings.Contains(strings.Join(res.Notices, " "), "on [bool] (default)") {
+		t.Errorf("where Varnish logs its commands: %q, %v", res.Notices, err)
+	}
 	r.params["label"] = "live"
 	r.ready()
 	rd := r.reader()

@@ -12,6 +12,13 @@ type Body interface{ Type() string }
 // Evident is a Body that names evidence files. Verify looks each of them up.
 type Evident interface{ EvidenceFiles() []Evidence }
 
+// Filmed is a Body that names the film of the screen, CastFile, by its hash; empty:
+// there is none. The film is an illustration: no check depends on it.
+type Filmed interface{ Film() string }
+
+// CastFile is the film of the screen beside a record.
+const CastFile = "screen.cast"
+
 // Named is a Body that names evidence files by their hash alone. Verify counts
 // them as named and demands none of them: they need not travel.
 type Named interface{ EvidenceNames() []string }

@@ -120,6 +120,7 @@ func (w *walker) end() {
 	if w.o.trusting {
 		return
 	}
+	w.film()
 	if w.closedAt >= 0 {
 		w.closedFile()
 		w.readAfter()
@@ -167,6 +168,9 @@ func (w *walker) follow(e Entry, body Body) {
 			w.mentions[name] = true
 		}
 	}
+	if c, ok := body.(Filmed); ok {
+		w.cast = c.Film()
+	}
 	if w.judge == nil {
 		return
 	}
@@ -176,6 +180,22 @@ func (w *walker) follow(e Entry, body Body) {
 			f.Seq = &e.Seq
 		}
 		w.add(f)
+	}
+}
+
+// film holds the film of the screen against the hash in the closing line. It need
+// not be there: it may show data, and no check depends on it.
+func (w *walker) film() {
+	sum, err := fileSHA256(w.dir, CastFile)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		if w.cast != "" {
+			w.skipped = append(w.skipped, CastFile+": the closing line names a film of the screen that is not here; no check depends on it")
+		}
+	case err != nil:
+		w.find(Unverified, "E03-read", "%v", err)
+	case w.cast != "" && sum != w.cast:
+		w.find(Tampered, "E32-evidence", "%s is not the film that the closing line names", CastFile)
 	}
 }
 
@@ -260,6 +280,9 @@ func (w *walker) notChecked() []string {
 // and its line leaves.
 func (w *walker) notCovered() []string {
 	list := []string{}
+	if _, err := fs.Stat(w.dir, CastFile); err == nil && w.cast == "" {
+		list = append(list, CastFile)
+	}
 	files, err := fs.ReadDir(w.dir, "evidence")
 	if err != nil {
 		return list // there is none

@@ -59,6 +59,7 @@ type walker struct {
 	judge    Judge
 	mentions map[string]bool // evidence files
 	named    map[string]bool // those of them that must be here
+	cast     string          // hash of the film that the closing line names
 	outside  outside         // what anchors said
 	skipped  []string        // what could not be compared, and why
 }

@@ -61,7 +61,7 @@ func (a *App) attach(ctx context.Context, name string, at attachment) error {
 	defer func() { _ = r.Close() }() // looking on ends either way
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGHUP, syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
-	if _, err := a.show(ctx, r, session.Person{Name: osUser(), Role: session.RoleViewer}, at.screen); err != nil && ctx.Err() == nil {
+	if _, err := a.show(ctx, r, session.Person{Name: osUser(), Role: session.RoleViewer}, at.screen, a.Out); err != nil && ctx.Err() == nil {
 		return err
 	}
 	switch over, err := r.Ended(); {

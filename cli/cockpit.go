@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
@@ -14,6 +16,7 @@ import (
 	"github.com/spf13/pflag"
 	"golang.org/x/term"
 
+	"github.com/turquoise-db/turquoise/audit"
 	"github.com/turquoise-db/turquoise/session"
 	"github.com/turquoise-db/turquoise/tui"
 )
@@ -22,6 +25,7 @@ import (
 type screen struct {
 	plain, ascii bool
 	theme        string
+	film         bool
 	gone         bool // the servers go with the screen: there is nothing to come back to
 }
 
@@ -29,6 +33,11 @@ func (sc *screen) flags(f *pflag.FlagSet) {
 	f.BoolVar(&sc.plain, "plain", false, "lines instead of a full screen, for screen readers and slow links")
 	f.BoolVar(&sc.ascii, "ascii", false, "draw with ASCII only")
 	f.StringVar(&sc.theme, "theme", "", "dark, light, 16 or none (default: by NO_COLOR and the terminal)")
+}
+
+// filmFlag is for the screens that a record is written under.
+func (sc *screen) filmFlag(f *pflag.FlagSet) {
+	f.BoolVar(&sc.film, "film", false, "keep what this screen shows in screen.cast beside the record: an illustration, and it may show data")
 }
 
 // flags of run and demo that say how the cutover is walked.
@@ -129,8 +138,10 @@ func (a *App) cockpit(ctx context.Context, s *session.Session, operator string, 
 	tty := isTerminal(a.In)
 	me := session.Person{Name: operator, Role: "operator"}
 	a.serve(s)
-	result, err := a.show(view, s.Handle(me), me, sc)
+	out, done := a.filmed(s, sc)
+	result, err := a.show(view, s.Handle(me), me, sc, out)
 	leave()
+	done()
 	reason, signalled := <-why
 	if !signalled && tty && !isTerminal(a.In) { // its end of input came before its hangup
 		reason, signalled = "terminal lost", true
@@ -154,8 +165,36 @@ func (a *App) cockpit(ctx context.Context, s *session.Session, operator string, 
 	return err
 }
 
+// filmed gives where the screen is drawn: the terminal, or a film of it where one
+// was asked for. A film that cannot be begun is said and not waited for.
+func (a *App) filmed(s *session.Session, sc screen) (out io.Writer, done func()) {
+	tty, ok := a.Out.(*os.File)
+	if !sc.film || sc.plain || !ok {
+		return a.Out, func() {}
+	}
+	f, err := newFilm(tty, filepath.Join(s.Dir(), audit.CastFile), "turquoise "+filepath.Base(s.Dir()), time.Now, func() string {
+		st := s.State()
+		it, ok := st.Current()
+		if !ok {
+			return ""
+		}
+		return fmt.Sprintf("seq %d: step %s %s", st.Newest, it.Step.ID, it.Step.Title)
+	})
+	if err != nil {
+		a.tell("the screen is not filmed: %v", err)
+		return a.Out, func() {}
+	}
+	s.Filmed(f.End)
+	return f, func() {
+		f.End()
+		if err := f.Failed(); err != nil {
+			a.tell("the film of the screen is not whole, and the record does not name it: %v", err)
+		}
+	}
+}
+
 // show runs the screen and returns when it is gone.
-func (a *App) show(ctx context.Context, h tui.Session, me session.Person, sc screen) (tui.Result, error) {
+func (a *App) show(ctx context.Context, h tui.Session, me session.Person, sc screen, out io.Writer) (tui.Result, error) {
 	if sc.plain {
 		beat := time.NewTicker(time.Second)
 		defer beat.Stop()
@@ -167,7 +206,7 @@ func (a *App) show(ctx context.Context, h tui.Session, me session.Person, sc scr
 	}
 	m := tui.New(tui.Config{Session: h, Me: me, Theme: theme, Now: time.Now, ASCII: sc.noUnicode(os.LookupEnv), Pinned: pinned})
 	defer m.Close()
-	p := tea.NewProgram(m, tea.WithContext(ctx), tea.WithInput(a.In), tea.WithOutput(a.Out), tea.WithoutSignalHandler())
+	p := tea.NewProgram(m, tea.WithContext(ctx), tea.WithInput(a.In), tea.WithOutput(out), tea.WithoutSignalHandler())
 	last, err := p.Run()
 	result := tui.Left
 	if end, ok := last.(tui.Model); ok {

@@ -3,10 +3,12 @@ package cli
 import (
 	"bytes"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -47,7 +49,9 @@ chain and seals still verify. The head and the reasons stand in its manifest.
 
 A cast is an illustration, not evidence: its pictures are drawn anew from the
 record, and no check depends on them. Silences are cut to three seconds, and each
-step is a marker. A bundle holds one, screen.cast, only with --with-cast.
+step is a marker. A bundle holds one, screen.cast, only with --with-cast: the film
+that run --film made of the screen, if the closing line names it, which may show data;
+else one that is drawn.
 
 With --request nothing is exported: the exact text is written that a person signs
 after the close, with stock ssh-keygen, and the commands are printed that sign it
@@ -195,15 +199,30 @@ func (x export) write(n *report.Night, w io.Writer, redact map[int64]string) err
 			}
 		}
 		if x.withCast {
-			var film bytes.Buffer
-			if err := x.cast(&film); err != nil {
+			film, err := x.film(n)
+			if err != nil {
 				return err
 			}
-			b.Cast = film.Bytes()
+			b.Cast = film
 		}
 		return n.Bundle(w, b)
 	}
 	return n.HTML(w)
+}
+
+// film is the film that the closing line names; where it names none, one that is
+// drawn anew.
+func (x export) film(n *report.Night) ([]byte, error) {
+	if n.Close == nil || n.Close.CastSHA256 == "" {
+		var film bytes.Buffer
+		err := x.cast(&film)
+		return film.Bytes(), err
+	}
+	film, err := os.ReadFile(filepath.Join(x.dir, audit.CastFile))
+	if err == nil && fmt.Sprintf("%x", sha256.Sum256(film)) != n.Close.CastSHA256 {
+		err = errors.New("it is not the one that the closing line names")
+	}
+	return film, err
 }
 
 func (x export) cast(w io.Writer) error {

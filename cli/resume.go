@@ -48,6 +48,7 @@ suspended again. The status is 1 if the step stays unclear.`,
 	}
 	f := cmd.Flags()
 	r.screen.flags(f)
+	r.screen.filmFlag(f)
 	r.anchor.flags(f)
 	f.StringVar(&r.dir, "dir", "", "folder that holds the records (default: turquoise in XDG_STATE_HOME)")
 	f.StringVar(&r.operator, "operator", "", "name of the person at the keyboard (default: the login)")

@@ -40,6 +40,7 @@ step ends by itself and is recorded, no other starts, and turquoise resume goes 
 	c.anchor.flags(f)
 	c.lockFlag(f)
 	sc.flags(f)
+	sc.filmFlag(f)
 	f.StringArrayVar(&c.params, "param", nil, "a parameter of the runbook, NAME=VALUE; may be repeated")
 	c.ticket.flags(f)
 	f.StringVar(&c.change, "change", "", "number of the change ticket, for banner and record")

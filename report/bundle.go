@@ -14,6 +14,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -33,8 +34,10 @@ type Bundling struct {
 	Cast         []byte           // a film of the screen, empty: none
 }
 
-// private never leave the machine: they are means of the running cockpit.
-var private = []string{"lock", "attach.sock", "host_key"}
+// travels are the files that are the record: the rest of its folder are means of the
+// running cockpit, such as what a comparison knows of the data, and never leave the
+// machine.
+var travels = regexp.MustCompile(`^(?:\d{4}\.jsonl(?:\.sig)?|evidence/[0-9a-f]{64}|anchors/[^/]+|after/[^/]+)$`)
 
 // manifest says what the bundle is and what was left out of it.
 type manifest struct {
@@ -140,7 +143,7 @@ func (n *Night) folder(redact map[int64]string) (files map[string][]byte, left [
 		switch {
 		case err != nil:
 			return err
-		case d.IsDir() || slices.Contains(private, name) || !d.Type().IsRegular():
+		case d.IsDir() || !travels.MatchString(name) || !d.Type().IsRegular():
 			return nil
 		case path.Dir(name) == "evidence" && secret[path.Base(name)]:
 			left = append(left, path.Base(name))

@@ -128,6 +128,9 @@ func (s *Session) end(evs []steps.Event) error {
 		stmts += int64(len(x.Stmts))
 	}
 	s.unserve() // nothing stands behind the closing line
+	if s.film != nil {
+		body.CastSHA256 = s.film()
+	}
 	body.Counts = entries.Counts{Entries: s.state.Newest + 1, Statements: stmts}
 	if err := s.log.Close(last.Meta, body); err != nil {
 		s.fault(err)
@@ -143,6 +146,14 @@ func (s *Session) end(evs []steps.Event) error {
 	s.state = steps.Apply(s.state, last)
 	s.changed()
 	return nil
+}
+
+// Filmed says who ends the film of the screen and knows its hash, for the closing
+// line. What is drawn after that is on no film. end must not ask the session.
+func (s *Session) Filmed(end func() string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.film = end
 }
 
 // outage is what the clients saw, for the record, where somebody measured it.

@@ -39,6 +39,7 @@ type Session struct {
 	emergency *audit.Emergency   // stands in for a record that failed
 	hmacName  string             // of the evidence file that holds the key
 	hmacKey   []byte             // nil: it was deleted, and secrets are not marked any more
+	film      func() string      // ends the film of the screen; nil: there is none
 	revealed  []string           // rows by key that somebody asked to see; never in the record
 	fenced    bool               // the process before left an emergency file
 	claims    []string           // of emergency files that were taken in

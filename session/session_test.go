@@ -360,3 +360,16 @@ func TestArmedTwice(t *testing.T) {
 	}
 	n.over("2", steps.Done)
 }
+
+// TestTheClosingLineNamesTheFilm of the screen, where there is one.
+func TestTheClosingLineNamesTheFilm(t *testing.T) {
+	v, dir := newServers(), t.TempDir()
+	n := begin(t, v, config(v, dir))
+	n.s.Filmed(func() string { return "f11m" })
+	if err := n.do(session.Intent{Command: steps.End{Reason: "end"}}); err != nil {
+		t.Fatal(err)
+	}
+	if closes, _ := bodies[entries.SessionClose](t, dir); len(closes) != 1 || closes[0].CastSHA256 != "f11m" {
+		t.Errorf("closing lines %+v", closes)
+	}
+}

@@ -106,6 +106,9 @@ type SessionClose struct {
 // Type is the name of the entry type.
 func (SessionClose) Type() string { return "session.close" }
 
+// Film is the hash of the film of the screen, empty if none was made.
+func (b SessionClose) Film() string { return b.CastSHA256 }
+
 // IdentityBound ties a person to a role and a key.
 type IdentityBound struct {
 	How     string `json:"how"`

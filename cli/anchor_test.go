@@ -95,6 +95,14 @@ func TestAnchorAndVerifyByFlags(t *testing.T) {
 	if out := turquoise(t, 1, "verify", forged, "--expect-head", head); !strings.Contains(out, "the ticket's head at") {
 		t.Errorf("verify says %s", out)
 	}
+	for _, c := range []struct {
+		args []string
+		want string
+	}{{nil, "not met: no anchor vouches for this record"}, {[]string{"--witness", key}, "entries 0-"}, {[]string{"--expect-head", head}, "entries 0-"}} {
+		if out := turquoise(t, 0, append([]string{"export", dir, "--format", "md"}, c.args...)...); !strings.Contains(out, c.want) {
+			t.Errorf("the report made with %q does not say %q:\n%s", c.args, c.want, out)
+		}
+	}
 	turquoise(t, 4, "verify", dir, "--quorum", "3", "--witness", key, "--expect-head", head)
 	turquoise(t, 4, "verify", dir) // a receipt of a witness whose key was not given
 }

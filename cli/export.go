@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -30,6 +31,8 @@ type export struct {
 	request                        request
 	size                           string
 	withCast                       bool
+	outside                        outside
+	heads                          []string
 }
 
 var exportFormats = []string{"html", "md", "csv", "json", "ocsf", "cast", "bundle"}
@@ -66,9 +69,12 @@ waived at entry SEQ, erase:SHA the erasure of an evidence file.`,
   turquoise export ./record --request countersign --as bob@bank.example
   turquoise export ./record --request late:212 --as bob@bank.example --verdict approved`,
 		Args: cobra.ExactArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			x.dir = args[0]
-			return app.export(x)
+			if !cmd.Flags().Changed("quorum") && x.outside.any(x.heads) {
+				x.verify.Quorum = 1
+			}
+			return app.export(cmd.Context(), x)
 		},
 	}
 	f := c.Flags()
@@ -80,6 +86,9 @@ waived at entry SEQ, erase:SHA the erasure of an evidence file.`,
 	f.BoolVar(&x.withCast, "with-cast", false, "add screen.cast to a bundle: an illustration, not evidence")
 	f.StringVar(&x.signers, "signers", "", "file of the people who may sign (ssh allowed_signers)")
 	f.StringVar(&x.verify.Origin, "origin", "", "name the record must carry; without it the record's own is believed")
+	f.StringArrayVar(&x.heads, "expect-head", nil, "head from the change ticket, for the report: 'ORIGIN SIZE ROOT' (repeatable)")
+	x.outside.flags(f)
+	f.IntVar(&x.verify.Quorum, "quorum", 0, "anchors that must vouch for the record (default 1 with a head, a witness, a timestamp authority or a bucket)")
 	f.StringVar(&x.request.what, "request", "", "write a text to sign: countersign, late:SEQ or erase:SHA")
 	f.StringVar(&x.request.as, "as", "", "who will sign it; with --request")
 	f.StringVar(&x.request.name, "name", "", "the signer's full name (default: as the record knows it)")
@@ -123,7 +132,7 @@ func (x export) check() (map[int64]string, error) {
 	return redact, nil
 }
 
-func (a *App) export(x export) error {
+func (a *App) export(ctx context.Context, x export) error {
 	redact, err := x.check()
 	if err != nil {
 		return err
@@ -131,6 +140,9 @@ func (a *App) export(x export) error {
 	o := x.verify
 	o.Tool = Tool()
 	if o.Signers, err = loadSigners(x.signers, x.dir, false); err != nil {
+		return err
+	}
+	if err := x.vouches(ctx, &o); err != nil {
 		return err
 	}
 	n, err := report.Read(x.dir, entries.Verify(x.dir, o))
@@ -161,6 +173,28 @@ func (a *App) export(x export) error {
 	}
 	_, err = fmt.Fprintf(a.Err, "%s  %s, %d bytes, sha256 %x\nturquoise-head: %s\n", x.out, x.format, b.Len(), sha256.Sum256(b.Bytes()), n.FirstPage().HeadText)
 	return err
+}
+
+// vouches reads what outsiders said, so that the report has the levels that verify
+// would give.
+func (x export) vouches(ctx context.Context, o *audit.VerifyOptions) error {
+	o.Now = time.Now()
+	for _, text := range x.heads {
+		h, err := audit.ParseTicket(text)
+		if err != nil {
+			return usage("copy the line that begins with turquoise-head: from the ticket", "--expect-head %q: %v", text, err)
+		}
+		o.Vouches = append(o.Vouches, audit.TicketVouch(h))
+	}
+	if !x.outside.any(nil) {
+		return nil
+	}
+	found, err := x.outside.read(ctx, x.dir, nil)
+	if err != nil {
+		return err
+	}
+	o.Vouches, o.Skipped = append(o.Vouches, found.vouches...), found.skipped
+	return nil
 }
 
 // leftOpen leaves a note of an export of an open session, which its cockpit writes

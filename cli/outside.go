@@ -26,6 +26,11 @@ func (o *outside) flags(f *pflag.FlagSet) {
 	f.StringVar(&o.s3, "s3", "", "s3://BUCKET with the locked copies; AWS configuration as for the AWS tools")
 }
 
+// any says whether somebody outside was named.
+func (o outside) any(heads []string) bool {
+	return len(o.witnesses)+len(heads) > 0 || o.tsa != "" || o.s3 != ""
+}
+
 type foundOutside struct {
 	vouches []audit.Vouch
 	skipped []string

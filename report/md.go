@@ -16,6 +16,12 @@ func (n *Night) Markdown(w io.Writer) error {
 	row("Session", p.Sid+", "+p.Mode)
 	row("Change", p.Ticket+" "+p.TicketTitle)
 	row("Verdict", p.Verdict+", "+p.Level)
+	for _, l := range n.Verified.Levels {
+		row(l.Name, l.Text)
+	}
+	if c := n.Verified.Copies; c != "" {
+		row("Evidence elsewhere", c)
+	}
 	row("Result", p.Result+"; writes on "+p.WritesOn)
 	row("Window", p.ActualWindow+" (planned: "+p.PlannedWindow+")")
 	row("Freeze", strings.TrimSuffix(p.FreezeFor+", "+p.FreezeUntil, ", "))

@@ -36,10 +36,12 @@ type Door struct {
 	on   engines.Comparer // the side that the session checks the identity of
 
 	mu    sync.Mutex
-	begun *beginning // a comparison that is under way
-	w     *Follower  // nil while nothing is followed
-	ended bool       // by an order; only another order begins anew
-	reads *Follower  // the one whose first comparison runs now
+	begun *beginning      // a comparison that is under way
+	w     *Follower       // nil while nothing is followed
+	slot  string          // of the order that is compared or followed
+	back  bool            // what is written on green is followed
+	ended map[string]bool // by an order, by its slot; only another order begins anew
+	reads *Follower       // the one whose first comparison runs now
 	pace  engines.ComparePace
 }
 
@@ -67,7 +69,7 @@ func OpenDoor(ctx context.Context, on engines.TargetID, s Sides) (*Door, error) 
 	if err != nil {
 		return nil, err
 	}
-	return &Door{sides: s, on: c}, nil
+	return &Door{sides: s, on: c, ended: map[string]bool{}}, nil
 }
 
 // Identify asks the side who it is.
@@ -115,15 +117,15 @@ func (d *Door) end() {
 
 // begin makes this comparison the one that is under way; done says that it is over
 // and what is followed from now on.
-func (d *Door) begin(ctx context.Context) (_ context.Context, done func(*Follower), err error) {
+func (d *Door) begin(ctx context.Context, o engines.CompareOrder) (_ context.Context, done func(*Follower), err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	b := &beginning{cancel, make(chan struct{})}
 	for {
 		d.end()
 		d.mu.Lock()
-		free, ended := d.begun == nil && d.w == nil, d.ended
+		free, ended := d.begun == nil && d.w == nil, d.ended[o.Slot]
 		if free && !ended {
-			d.begun = b
+			d.begun, d.slot, d.back = b, o.Slot, o.From == d.sides.Green
 		}
 		d.mu.Unlock()
 		if ended {
@@ -237,17 +239,13 @@ func (d *Door) Do(ctx context.Context, s engines.Statement) (engines.Result, err
 		err = errText
 	case o.Do == engines.CompareAll:
 		d.mu.Lock()
-		d.ended = false
+		delete(d.ended, o.Slot)
 		d.mu.Unlock()
 		row, err = d.compare(ctx, o)
 	case o.Do == engines.CompareProve:
 		row, err = d.prove(ctx, o.Token)
 	default:
-		d.mu.Lock()
-		d.ended = true
-		d.mu.Unlock()
-		d.end()
-		row, err = []string{"ended"}, d.forget()
+		row, err = []string{"ended"}, d.finish(o)
 	}
 	res := engines.Result{Command: "COMPARE", Took: d.sides.Now().Sub(began)}
 	if err != nil {
@@ -263,6 +261,31 @@ func (d *Door) Do(ctx context.Context, s engines.Statement) (engines.Result, err
 	}
 	res.Rows = [][]*string{out}
 	return res, nil
+}
+
+// finish ends following by an order. One that names another slot than the one that is
+// followed has nothing to end: what was written the other way is not followed any more.
+func (d *Door) finish(o engines.CompareOrder) error {
+	d.mu.Lock()
+	slot := o.Slot
+	if slot == "" {
+		slot = d.slot
+	}
+	d.ended[slot] = true
+	other := (d.w != nil || d.begun != nil) && d.slot != slot
+	d.mu.Unlock()
+	if other {
+		return nil
+	}
+	d.end()
+	return d.forget()
+}
+
+// Back reports whether what is written on green is followed.
+func (d *Door) Back() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.w != nil && d.back
 }
 
 // Again does once more what a confirmed comparing action did: it reads both
@@ -292,7 +315,7 @@ func refusal(err error) error {
 
 // compare begins to follow both sides and compares everything once.
 func (d *Door) compare(ctx context.Context, order engines.CompareOrder) ([]string, error) {
-	ctx, done, err := d.begin(ctx)
+	ctx, done, err := d.begin(ctx, order)
 	if err != nil {
 		return nil, err
 	}
@@ -302,6 +325,10 @@ func (d *Door) compare(ctx context.Context, order engines.CompareOrder) ([]strin
 	d.mu.Lock()
 	d.pace = order.Pace
 	d.mu.Unlock()
+	from, to := s.Blue, s.Green
+	if order.From == s.Green {
+		from, to = to, from
+	}
 	open := func(t engines.TargetID) Open {
 		return func(ctx context.Context) (engines.Comparer, error) { return s.Engine.OpenComparer(s.Request(ctx, t)) }
 	}
@@ -310,7 +337,7 @@ func (d *Door) compare(ctx context.Context, order engines.CompareOrder) ([]strin
 			return s.Engine.OpenTracker(s.Request(ctx, t), engines.TrackRequest{Slot: order.Slot, Publication: order.Publication, From: from, Tables: tables})
 		}
 	}
-	o := Options{Blue: open(s.Blue), Green: open(s.Green), Digests: s.Engine.Digests, Now: s.Now, DataOnly: true, Limits: d.limits,
+	o := Options{Blue: open(from), Green: open(to), Back: from == s.Green, Digests: s.Engine.Digests, Now: s.Now, DataOnly: true, Limits: d.limits,
 		Tables: order.Tables, Except: order.Except, Strength: order.Strength}
 	last, held := time.Time{}, false
 	o.Progress = func(p tablediff.Progress) {
@@ -324,7 +351,7 @@ func (d *Door) compare(ctx context.Context, order engines.CompareOrder) ([]strin
 		}
 	}
 	began := s.Now()
-	w, _, err = NewFollower(ctx, Follow{Options: o, BlueLog: log(s.Blue), GreenLog: log(s.Green), Keep: d.file(), Begun: d.watch, Name: s.Name, Say: func(text string) { s.Say(true, text) }})
+	w, _, err = NewFollower(ctx, Follow{Options: o, BlueLog: log(from), GreenLog: log(to), Keep: d.file(), Begun: d.watch, Name: s.Name, Say: func(text string) { s.Say(true, text) }})
 	if err != nil {
 		return nil, err
 	}

@@ -240,7 +240,7 @@ func (w *Follower) ticks() {
 			w.once("differs: " + w.named(failing))
 		}
 		if count > 0 {
-			w.once("written on green and not through replication: " + w.named(foreign[:min(len(foreign), 5)]))
+			w.once("written on " + w.f.to() + " and not through replication: " + w.named(foreign[:min(len(foreign), 5)]))
 		}
 	}
 }

@@ -26,9 +26,8 @@ type Proof struct {
 }
 
 var (
-	errMoved   = errors.New("its columns are not those that were compared")
-	errNew     = errors.New("the table is new since the comparison")
-	errForeign = errors.New("it was written on green and not through replication")
+	errMoved = errors.New("its columns are not those that were compared")
+	errNew   = errors.New("the table is new since the comparison")
 )
 
 // At proves that every row is equal at the position of a fence token: blue's log
@@ -99,7 +98,7 @@ func (w *Follower) judge() error {
 	// A foreign write that left both sides alike is no difference, but green was
 	// open to someone: that is for a person to judge, and is said.
 	if count > 0 && w.f.Say != nil {
-		w.f.Say(fmt.Sprintf("%v: %d times: %s", errForeign, count, w.named(foreign[:min(len(foreign), 5)])))
+		w.f.Say(fmt.Sprintf("it was written on %s and not through replication: %d times: %s", w.f.to(), count, w.named(foreign[:min(len(foreign), 5)])))
 	}
 	return nil
 }
@@ -142,8 +141,8 @@ func (w *Follower) late(token string) error {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return fmt.Errorf("%w: the logs were not read up to the freeze in time: blue's to %s of %s, green's to %s of %s; the token was seen: %t, its acknowledgement: %t", errLost,
-		w.logs[0].Text(w.pos[0]), b, w.logs[1].Text(w.pos[1]), g, w.ch.SawFence(token), w.ch.SawAck(token))
+	return fmt.Errorf("%w: the logs were not read up to the freeze in time: %s's to %s of %s, %s's to %s of %s; the token was seen: %t, its acknowledgement: %t", errLost,
+		w.f.from(), w.logs[0].Text(w.pos[0]), b, w.f.to(), w.logs[1].Text(w.pos[1]), g, w.ch.SawFence(token), w.ch.SawAck(token))
 }
 
 // ends waits until each log that can be is read up to where its server stands:

@@ -112,7 +112,7 @@ func (r *runner) watch(ctx context.Context, cancel context.CancelCauseFunc, done
 	defer tick.Stop()
 	for {
 		b, g, err := both(r.main, func(c engines.Comparer) (engines.Load, error) { return c.Load(ctx) })
-		order, why := pace.Next(r.o.Limits(), map[string]engines.Load{"blue": b, "green": g}, err)
+		order, why := pace.Next(r.o.Limits(), map[string]engines.Load{r.o.from(): b, r.o.to(): g}, err)
 		if ctx.Err() == nil && order == tablediff.Stop {
 			cancel(&engines.Error{Op: "compare", Object: "load", Err: errors.Join(ErrLoad, errors.New(why)), Next: "run it again when the servers are calm; parts that are done are not read again where a state file was given"})
 		}

@@ -31,9 +31,25 @@ type Options struct {
 	Samples     int                      // differing rows named per table and class; 0: 20
 	Values      bool                     // samples show values
 	DataOnly    bool                     // neither schema nor sequences
+	Back        bool                     // the writes are on green: Blue is the door to green, and Green that to blue
 	Repair      engines.Repair           // nil: no statements
 	RepairBlue  bool                     // the statements make blue like green, not green like blue
 	Journal     *Journal                 // verdicts of parts, to go on after a crash; nil: none
+}
+
+// from and to are who has the writes, and who gets them.
+func (o Options) from() string {
+	if o.Back {
+		return "green"
+	}
+	return "blue"
+}
+
+func (o Options) to() string {
+	if o.Back {
+		return "blue"
+	}
+	return "green"
 }
 
 // Named constants of a comparison.
@@ -158,6 +174,9 @@ func (r *runner) plan(ctx context.Context) error {
 	linked, err := r.linked(ctx)
 	if err != nil {
 		return err
+	}
+	if r.o.Back {
+		blue, green = green, blue // the words of the notes are about these
 	}
 	digests, notes := r.o.Digests(blue, green, r.o.Strength)
 	r.notes = append(r.notes, notes...)

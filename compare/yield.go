@@ -34,7 +34,7 @@ func (w *Follower) law(ctx context.Context) {
 	w.look.Unlock()
 	w.mu.Lock()
 	y := &w.yield
-	order, why := y.pace.Next(w.r.o.Limits(), map[string]engines.Load{"blue": b, "green": g}, err)
+	order, why := y.pace.Next(w.r.o.Limits(), map[string]engines.Load{w.f.from(): b, w.f.to(): g}, err)
 	begins := false
 	switch {
 	case order != tablediff.Go:

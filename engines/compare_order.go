@@ -22,6 +22,7 @@ type CompareOrder struct {
 	Strength    Strength
 	Pace        ComparePace
 	Token       string // for CompareProve: the fence at which every row must be equal
+	Back        bool   // what is written on green is compared with blue: names what is captured, and is not in the text
 }
 
 // What a comparing action does.
@@ -116,7 +117,10 @@ func (o CompareOrder) Text() string {
 	case CompareProve:
 		return "prove: every row is equal at the token\ntoken: " + o.Token
 	case CompareEnd:
-		return "end: following"
+		if o.Slot == "" {
+			return "end: following"
+		}
+		return "end: following\nslot: " + o.Slot
 	}
 	list := func(names []string, none string) string {
 		if len(names) == 0 {
@@ -180,7 +184,7 @@ func ParseCompareOrder(text string) (CompareOrder, error) {
 // OrderOf is the full comparison that the parameters of a runbook ask for. Slot
 // and publication are the engine's to name.
 func OrderOf(r Request) (CompareOrder, error) {
-	o := CompareOrder{Do: CompareAll, From: r.From, To: r.To, Tables: r.Lists["tables"], Except: slices.Clone(r.Lists["compare_except"])}
+	o := CompareOrder{Do: CompareAll, From: r.From, To: r.To, Back: r.From == "green", Tables: r.Lists["tables"], Except: slices.Clone(r.Lists["compare_except"])}
 	for _, d := range r.Lists["expected_schema_diff"] {
 		// What green is meant to have otherwise stops no comparison of the rest.
 		if name, ok := strings.CutPrefix(d, "column "); ok {
@@ -200,6 +204,10 @@ func OrderOf(r Request) (CompareOrder, error) {
 	return o, nil
 }
 
+// backVar ends the names of what a comparison of the way back leaves. followed_back
+// is "equal" from its first comparison to its end.
+const backVar = "_back"
+
 // CompareAction is the action of an order: the same on every engine, with what it
 // leaves for later steps and the report. The door that compares is green's,
 // whichever way the writes go.
@@ -214,15 +222,40 @@ func CompareAction(o CompareOrder) Action {
 		a.Captures = []Capture{{Var: "verified_rows", Column: 1}, {Var: "verified_tables", Column: 2}, {Var: "verify_ms", Column: 3},
 			{Var: "verified_in_freeze", Column: 4}, {Var: "verified_whole", Column: 5}, {Var: "verified_except", Column: 6}, {Var: "verified_since", Column: 7}}
 	}
+	if o.Back && o.Do != CompareProve {
+		a.Captures = append(a.Captures, Capture{Var: "followed"})
+	}
+	for i := range a.Captures {
+		if o.Back {
+			a.Captures[i].Var += backVar
+		}
+	}
 	return a
 }
 
 // NotCompared is what the cards of the comparison say where nothing is compared.
 const NotCompared = "parameter verify is none: NO ROW IS COMPARED, before the window or inside it; that the data is identical is not proven"
 
+// NotComparedBack is what the cards of the way back say where no row was compared
+// since the writes moved.
+const NotComparedBack = "parameter verify_back is none, or the step that compares green with blue was not run: NO ROW IS COMPARED for the way back; that blue has what green has is proven by position alone"
+
+// NotCompared says why nothing is compared.
+func (r Request) NotCompared() string {
+	if r.From == "green" {
+		return NotComparedBack
+	}
+	return NotCompared
+}
+
 // Compared reports whether the runbook asks for the full comparison. Only the
 // word none leaves it out: a misspelt one must not.
-func (r Request) Compared() bool { return r.Param("verify", "full") != "none" }
+func (r Request) Compared() bool {
+	if r.From == "green" && r.Param("verify_back", "none") == "none" {
+		return false
+	}
+	return r.Param("verify", "full") != "none"
+}
 
 // proveLimit bounds the proof inside the window. Two fences and the keys that
 // are still open take a few milliseconds; a second look at a large table without
@@ -233,9 +266,13 @@ const proveLimit = 5 * time.Second
 // catch-up: what it proves is true of the freeze position.
 func (r Request) Prove() (Parts, error) {
 	if !r.Compared() {
-		return Parts{UndoNone: NotCompared}, nil
+		return Parts{UndoNone: r.NotCompared()}, nil
 	}
-	a := CompareAction(CompareOrder{Do: CompareProve, Token: r.Token()})
+	back := r.From == "green"
+	if back && r.Vars["followed"+backVar] != "equal" {
+		return Parts{UndoNone: NotComparedBack}, nil
+	}
+	a := CompareAction(CompareOrder{Do: CompareProve, Token: r.Token(), Back: back})
 	a.Limit = proveLimit
 	return Parts{Actions: []Action{a}, UndoNone: "reads only"}, nil
 }

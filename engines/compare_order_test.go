@@ -14,7 +14,7 @@ func TestAnOrderIsReadAsItWasWritten(t *testing.T) {
 		{Do: engines.CompareAll, From: "blue", To: "green", Slot: "tq_cmp", Publication: "tq_cmp", Pace: engines.ComparePace{Workers: 2, Max: 40, Critical: 120, Waiting: 10}},
 		{Do: engines.CompareAll, From: "green", To: "blue", Tables: []string{"public.a", "b"}, Except: []string{"large objects", "public.t.extra"}, Slot: "s",
 			Strength: engines.Cryptographic, Pace: engines.ComparePace{Workers: 16}},
-		{Do: engines.CompareProve, Token: "s7f2.3"}, {Do: engines.CompareEnd},
+		{Do: engines.CompareProve, Token: "s7f2.3"}, {Do: engines.CompareEnd}, {Do: engines.CompareEnd, Slot: "s"},
 	} {
 		got, err := engines.ParseCompareOrder(o.Text())
 		if err != nil || !reflect.DeepEqual(got, o) {
@@ -43,5 +43,27 @@ func TestLimitsAreSetByName(t *testing.T) {
 	}
 	if s := engines.Sum64.Chance(); !strings.Contains(s, "2^64") {
 		t.Error(s)
+	}
+}
+
+// TestTheWayBackIsProvenWhereItIsFollowed: the proof stands in the window back only
+// between the step that compares the other way and its end.
+func TestTheWayBackIsProvenWhereItIsFollowed(t *testing.T) {
+	for _, tt := range []struct {
+		verify, back, followed string
+		proven                 bool
+	}{{"full", "full", "equal", true}, {"full", "full", "ended", false}, {"full", "full", "", false}, {"full", "none", "equal", false}, {"none", "full", "equal", false}, {"full", "", "equal", false}} {
+		r := engines.Request{From: "green", To: "blue", Params: map[string]string{"verify": tt.verify, "verify_back": tt.back}, Vars: map[string]string{"followed_back": tt.followed}}
+		p, err := r.Prove()
+		if err != nil || (len(p.Actions) == 1) != tt.proven || !tt.proven && p.UndoNone != engines.NotComparedBack {
+			t.Errorf("%+v: %v %+v", tt, err, p)
+		}
+		if tt.proven && p.Actions[0].Captures[0].Var != "verified_rows_back" {
+			t.Errorf("what is proven on the way back is taken for what was proven on the way there: %+v", p.Actions[0].Captures)
+		}
+	}
+	r := engines.Request{From: "blue", To: "green", Params: map[string]string{"verify_back": "none"}}
+	if p, err := r.Prove(); err != nil || len(p.Actions) != 1 || p.Actions[0].Captures[0].Var != "verified_rows" {
+		t.Errorf("the way there: %v %+v", err, p)
 	}
 }

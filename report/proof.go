@@ -124,18 +124,11 @@ func (n *Night) rowsProved() string {
 			vars[v.Name], at[v.Name] = v.Value, l.Seq
 		}
 	}
-	if rows := vars["verified_rows"]; rows != "" {
-		s := fmt.Sprintf("every row of %s tables proven equal at the freeze: %s rows compared before the window", dash(vars["verified_tables"]), grouped(rows))
-		if since := vars["verified_since"]; since != "" {
-			s += ", " + since
+	if said := proven(vars, at, ""); said != "" {
+		if back := proven(vars, at, "_back"); back != "" {
+			said += "; on the way back " + back
 		}
-		if ms, err := strconv.ParseInt(vars["verify_ms"], 10, 64); err == nil {
-			s += "; the proof took " + span(time.Duration(ms)*time.Millisecond) + " of the freeze"
-		}
-		if left := vars["verified_except"]; left != "" && left != "nothing" {
-			s += "; NOT COMPARED: " + left
-		}
-		return s + fmt.Sprintf(" (entry %d)", at["verified_rows"])
+		return said
 	}
 	if rows := vars["compared_rows"]; rows != "" {
 		return fmt.Sprintf("%s rows in %s tables compared before the window (entry %d); nothing was proven at the freeze",
@@ -147,6 +140,25 @@ func (n *Night) rowsProved() string {
 		}
 	}
 	return "NOT COMPARED in this session"
+}
+
+// proven says what was proven in a window, there or back; empty if nothing was.
+func proven(vars map[string]string, at map[string]int64, suffix string) string {
+	rows := vars["verified_rows"+suffix]
+	if rows == "" {
+		return ""
+	}
+	s := fmt.Sprintf("every row of %s tables proven equal at the freeze: %s rows compared before the window", dash(vars["verified_tables"+suffix]), grouped(rows))
+	if since := vars["verified_since"+suffix]; since != "" {
+		s += ", " + since
+	}
+	if ms, err := strconv.ParseInt(vars["verify_ms"+suffix], 10, 64); err == nil {
+		s += "; the proof took " + span(time.Duration(ms)*time.Millisecond) + " of the freeze"
+	}
+	if left := vars["verified_except"+suffix]; left != "" && left != "nothing" {
+		s += "; NOT COMPARED: " + left
+	}
+	return s + fmt.Sprintf(" (entry %d)", at["verified_rows"+suffix])
 }
 
 // grouped writes a count with blanks between thousands.

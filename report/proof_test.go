@@ -26,7 +26,8 @@ func TestDataProof(t *testing.T) {
 	check("gate", "blue/lag_seconds", "12 ms", "", ok)
 	check("proof", "sequences behind or missing", "0", "", ok)
 	check("proof", "token", "", "", nil)
-	for name, v := range map[string]string{"verified_rows": "1234567", "verified_tables": "48", "verify_ms": "230"} {
+	for name, v := range map[string]string{"verified_rows": "1234567", "verified_tables": "48", "verify_ms": "230",
+		"verified_rows_back": "1234600", "verified_tables_back": "48", "verified_since_back": "1 came and 2 went since 2026-11-22T03:00:00Z on both sides"} {
 		n.line(audit.Meta{}, entries.VarCaptured{Name: name, Value: v})
 	}
 	night := read(t, n.dir)
@@ -41,6 +42,9 @@ func TestDataProof(t *testing.T) {
 		if !strings.HasPrefix(c[0], c[1]) {
 			t.Errorf("%s: %q; want it to begin with %q", what, c[0], c[1])
 		}
+	}
+	if !strings.Contains(d.Rows, "; on the way back every row of 48 tables proven equal at the freeze: 1 234 600 rows compared before the window, 1 came and 2 went since") {
+		t.Errorf("the way back: %q", d.Rows)
 	}
 	if len(d.Cautions) != 1 || d.Cautions[0].Is != "archiving is off" || d.Cautions[0].Verdict() != "caution" {
 		t.Errorf("cautions %+v; want the one that still stands", d.Cautions)

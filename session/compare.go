@@ -80,7 +80,7 @@ func (s *Session) lookAtData() *Compared {
 	}
 	p := st.Progress
 	c := &Compared{Reading: !st.Read, Rows: st.Rows, Total: p.Total, Rate: p.Rate(), Elapsed: p.Elapsed, Held: p.Held, Pace: pace.String(), Dirty: st.Dirty,
-		Verified: st.Verified, VerifiedAt: st.VerifiedAt, Behind: st.Behind, Foreign: st.Foreign, Differ: s.marked(st.Failing), Strangers: s.marked(st.Strangers), Keys: s.revealed}
+		Back: d.Back(), Verified: st.Verified, VerifiedAt: st.VerifiedAt, Behind: st.Behind, Foreign: st.Foreign, Differ: s.marked(st.Failing), Strangers: s.marked(st.Strangers), Keys: s.revealed}
 	if eta, ok := p.ETA(); ok {
 		c.ETA = eta
 	}
@@ -169,6 +169,9 @@ func (s *Session) compareTile() (RowTile, bool) {
 func (s *Session) tellOfData(bad bool, text string) {
 	s.mu.Lock()
 	moved := s.state.MayBeOpen()
+	if d := s.compared.Load(); d != nil && d.Back() {
+		moved = !s.state.Opened // they are back on blue
+	}
 	s.mu.Unlock()
 	if !moved {
 		s.tell(bad, text)

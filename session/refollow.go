@@ -69,24 +69,24 @@ func (s *Session) unfollowed() (engines.Action, bool) {
 	if s.closed || s.leaving != "" || s.state.Busy() {
 		return engines.Action{}, false
 	}
-	begun, ended, action := false, false, engines.Action{}
+	followed := map[string]engines.Action{} // by slot: there and back have their own
 	look := func(it runbooks.Item) {
 		if it.Step.Kind != "compare" || s.state.Step(it.Step.ID).Phase != steps.Done {
 			return
 		}
-		switch it.Step.Stage {
-		case "drop":
-			ended = true
-		case "track":
-			x := s.state.Step(it.Step.ID)
-			p, err := steps.Make(s.inputs(x.Attempt, x.Vars), it)
-			if err != nil {
-				return // the step's own card says why
-			}
-			for _, a := range p.Parts.Actions {
-				if a.Verb == engines.Compare {
-					begun, action = true, a
-				}
+		x := s.state.Step(it.Step.ID)
+		p, err := steps.Make(s.inputs(x.Attempt, x.Vars), it)
+		if err != nil {
+			return // the step's own card says why
+		}
+		for _, a := range p.Parts.Actions {
+			o, err := engines.ParseCompareOrder(a.Text)
+			switch {
+			case a.Verb != engines.Compare || err != nil:
+			case it.Step.Stage == "track":
+				followed[o.Slot] = a
+			case it.Step.Stage == "drop":
+				delete(followed, o.Slot)
 			}
 		}
 	}
@@ -98,7 +98,10 @@ func (s *Session) unfollowed() (engines.Action, bool) {
 			look(it)
 		}
 	}
-	return action, begun && !ended
+	for _, a := range followed {
+		return a, true // one at a time: a step ends it before another begins
+	}
+	return engines.Action{}, false
 }
 
 func (s *Session) tell(bad bool, text string) {

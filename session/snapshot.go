@@ -293,7 +293,8 @@ type Compared struct {
 	Held       string        // why it stands still; empty if it does not
 	Pace       string        // the limits in force, as a person writes them
 	Dirty      int           // rows that were written and not seen equal since
-	Verified   string        // position of blue up to which everything is verified
+	Back       bool          // what is written on green is followed, not on blue
+	Verified   string        // position of the side that has the writes up to which everything is verified
 	VerifiedAt time.Time
 	Behind     time.Duration // for how long a log was not read up to where its server was
 	Differ     []string      // rows that differ and do not move, by mark

@@ -60,7 +60,11 @@ func comparedHead(s session.Snapshot, w int) []line {
 			line{{dim, "rows "}, {text | bold, count(c.Rows)}, {dim, " of about "}, {text, count(c.Total)}, {dim, "   "}, {text | bold, count(int64(c.Rate))}, {dim, " rows/s   left "}, {text | bold, left(c)}, {dim, "   since "}, {text, clock(c.Elapsed)}},
 			line{{dim, "rows "}, {text | bold, count(c.Rows)}, {dim, " of ~"}, {text, count(c.Total)}, {dim, "  "}, {text | bold, count(int64(c.Rate))}, {dim, "/s  left "}, {text | bold, left(c)}}))
 	} else {
-		at := line{{dim, "verified up to "}, {text | bold, dashed(c.Verified)}, {dim, " of blue"}}
+		from, to := "blue", "green"
+		if c.Back {
+			from, to = to, from
+		}
+		at := line{{dim, "verified up to "}, {text | bold, dashed(c.Verified)}, {dim, " of " + from}}
 		if !c.VerifiedAt.IsZero() {
 			at = append(at, seg{dim, " at "}, seg{text, utc(c.VerifiedAt)})
 		}
@@ -70,8 +74,8 @@ func comparedHead(s session.Snapshot, w int) []line {
 			at = append(at, seg{t, "   logs read " + brief(c.Behind) + " late"})
 		}
 		out = append(out, at, pick(w,
-			line{{dim, "rows "}, {text | bold, count(c.Rows)}, {dim, " in "}, {text, count(int64(len(c.Tables)))}, {dim, " tables   on their way "}, {text | bold, count(int64(c.Dirty))}, {dim, "   written on green by others "}, {foreignTok(c), count(int64(c.Foreign))}},
-			line{{dim, "rows "}, {text | bold, count(c.Rows)}, {dim, "  on their way "}, {text | bold, count(int64(c.Dirty))}, {dim, "  others on green "}, {foreignTok(c), count(int64(c.Foreign))}}))
+			line{{dim, "rows "}, {text | bold, count(c.Rows)}, {dim, " in "}, {text, count(int64(len(c.Tables)))}, {dim, " tables   on their way "}, {text | bold, count(int64(c.Dirty))}, {dim, "   written on " + to + " by others "}, {foreignTok(c), count(int64(c.Foreign))}},
+			line{{dim, "rows "}, {text | bold, count(c.Rows)}, {dim, "  on their way "}, {text | bold, count(int64(c.Dirty))}, {dim, "  others on " + to + " "}, {foreignTok(c), count(int64(c.Foreign))}}))
 	}
 	pace := pick(w, line{{dim, "pace "}, {text, c.Pace}, {dim, "   "}, {turq | bold, "w"}, {dim, " changes it"}},
 		line{{dim, "pace "}, {text, c.Pace}, {dim, "   "}, {turq | bold, "w"}}, line{{turq | bold, "w "}, {text, c.Pace}})

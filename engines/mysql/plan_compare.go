@@ -15,7 +15,7 @@ func (p plan) moved() []string {
 // to be made on them.
 func (p plan) compareTrack() (engines.Parts, error) {
 	if !p.Compared() {
-		return engines.Parts{UndoNone: engines.NotCompared}, nil
+		return engines.Parts{UndoNone: p.NotCompared()}, nil
 	}
 	order, err := p.Order()
 	if err != nil {
@@ -37,7 +37,7 @@ func (p plan) compareProve() (engines.Parts, error) { return p.Prove() }
 // compareDrop ends following.
 func (p plan) compareDrop() (engines.Parts, error) {
 	if !p.Compared() {
-		return engines.Parts{UndoNone: engines.NotCompared}, nil
+		return engines.Parts{UndoNone: p.NotCompared()}, nil
 	}
 	return engines.Parts{Actions: []engines.Action{engines.CompareAction(engines.CompareOrder{Do: engines.CompareEnd})},
 		UndoNone: "the comparison is made anew by its own step"}, nil

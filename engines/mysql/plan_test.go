@@ -27,8 +27,8 @@ func request(variant, kind, stage string, on, from, to engines.TargetID) engines
 	blue, green := variants[variant], variants[variant]
 	green.Host = "10.0.0.6"
 	return engines.Request{Kind: kind, Stage: stage, Run: "s7f2", Attempt: 3, On: on, From: from, To: to,
-		Params: map[string]string{"blue_conninfo": "host=orders-blue port=3306", "green_conninfo": "host=orders-green port=3307 ssl=off"},
-		Lists:  map[string][]string{"databases": {"shop"}}, Vars: map[string]string{"events_before_blue": "ON", "events_before_green": "ON"},
+		Params: map[string]string{"blue_conninfo": "host=orders-blue port=3306", "green_conninfo": "host=orders-green port=3307 ssl=off", "verify_back": "full"},
+		Lists:  map[string][]string{"databases": {"shop"}}, Vars: map[string]string{"events_before_blue": "ON", "events_before_green": "ON", "followed_back": "equal"},
 		Known: map[engines.TargetID]engines.Identity{"blue": blue, "green": green}, Change: changeOf(kind), Args: argsOf(kind)}
 }
 

@@ -7,9 +7,13 @@ import (
 )
 
 // cmp is our own slot and publication on a side: they carry which rows change
-// after the comparison, nothing is applied from them.
+// after the comparison, nothing is applied from them. Those of the way back have
+// names of their own.
 func (p plan) cmp(side engines.TargetID) link {
 	name := p.Param("compare_slot", "tq_cmp")
+	if p.From == "green" {
+		name += "_back"
+	}
 	return link{from: side, to: side, pub: name, slot: name}
 }
 
@@ -44,7 +48,7 @@ END`)
 // everything: what changes while the tables are read is in the slots.
 func (p plan) compareTrack() (engines.Parts, error) {
 	if !p.Compared() {
-		return engines.Parts{UndoNone: engines.NotCompared}, nil
+		return engines.Parts{UndoNone: p.NotCompared()}, nil
 	}
 	var out engines.Parts
 	for _, side := range []engines.TargetID{p.From, p.To} {
@@ -74,9 +78,9 @@ func (p plan) compareProve() (engines.Parts, error) { return p.Prove() }
 func (p plan) compareDrop() (engines.Parts, error) {
 	out := engines.Parts{UndoNone: "the comparison is made anew by its own step"}
 	if !p.Compared() {
-		return engines.Parts{UndoNone: engines.NotCompared}, nil
+		return engines.Parts{UndoNone: p.NotCompared()}, nil
 	}
-	out.Actions = append(out.Actions, engines.CompareAction(engines.CompareOrder{Do: engines.CompareEnd}))
+	out.Actions = append(out.Actions, engines.CompareAction(engines.CompareOrder{Do: engines.CompareEnd, Slot: p.cmp(p.From).slot, Back: p.From == "green"}))
 	for _, side := range []engines.TargetID{p.From, p.To} {
 		l := p.cmp(side)
 		out.Actions = append(out.Actions, append(unslot(l), unpublish(l))...)

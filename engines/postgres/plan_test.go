@@ -12,9 +12,10 @@ import (
 
 func request(kind, stage string, on, from, to engines.TargetID) engines.Request {
 	return engines.Request{Kind: kind, Stage: stage, Run: "s7f2", Change: SharedTable(), Args: releaseArgs(kind), Attempt: 3, On: on, From: from, To: to,
-		Params: map[string]string{"database": "app", "verify": "full",
+		Params: map[string]string{"database": "app", "verify": "full", "verify_back": "full",
 			"blue_conninfo":  "host=orders-blue port=5432 dbname=app user=repl sslmode=verify-full",
 			"green_conninfo": "host=orders-green port=5432 dbname=app user=repl sslmode=verify-full"},
+		Vars:  map[string]string{"followed_back": "equal"},
 		Known: map[engines.TargetID]engines.Identity{"blue": {Major: 15}, "green": {Major: 17}}}
 }
 

@@ -1,0 +1,68 @@
+package compare_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/turquoise-db/turquoise/compare"
+	"github.com/turquoise-db/turquoise/engines"
+	"github.com/turquoise-db/turquoise/engines/postgres"
+)
+
+// TestTheWayBackIsFollowed: what is written on green is followed like what was
+// written on blue, under the right names, and the end of following the way there
+// leaves it alone.
+func TestTheWayBackIsFollowed(t *testing.T) {
+	d, _ := newFollowed(t, 3000) // replication runs from side 0: that is green here
+	slot := "back_" + d.db[0].Name
+	d.slotsNamed(slot, slot)
+	h := &heard{bell: make(chan struct{}, 1)}
+	door, err := compare.OpenDoor(t.Context(), "green", compare.Sides{Blue: "blue", Green: "green", Engine: postgres.Engine(), Now: time.Now, Keep: t.TempDir(),
+		Say: func(_ bool, s string) { h.say(s) },
+		Request: func(ctx context.Context, side engines.TargetID) engines.OpenRequest {
+			return engines.OpenRequest{Ctx: ctx, Target: side, DSN: d.db[map[engines.TargetID]int{"green": 0, "blue": 1}[side]].DSN, Run: "r1", Person: "ann"}
+		}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = door.Close() })
+	do := func(o engines.CompareOrder) (engines.Result, error) {
+		t.Helper()
+		return door.Do(t.Context(), engines.Statement{Verb: engines.Compare, Text: o.Text()})
+	}
+	d.exec(1, "CREATE TABLE alone (id int PRIMARY KEY)")
+	order := engines.CompareOrder{Do: engines.CompareAll, From: "green", To: "blue", Slot: slot, Publication: "tq_cmp", Pace: engines.ComparePace{Workers: 1}}
+	if _, err := do(order); err == nil || !strings.Contains(err.Error(), "public.alone") || !strings.Contains(err.Error(), "missing on green") {
+		t.Errorf("a table of blue alone: %v", err)
+	}
+	d.exec(1, "DROP TABLE alone")
+	if _, err := do(order); err != nil {
+		t.Fatal(err)
+	}
+	if !door.Back() {
+		t.Error("it is taken for the way there")
+	}
+	if _, err := do(engines.CompareOrder{Do: engines.CompareEnd, Slot: "there"}); err != nil || !door.Back() {
+		t.Errorf("the end of the way there: %v, still followed: %t", err, door.Back())
+	}
+	d.exec(1, "UPDATE far SET n = -5 WHERE n = 77")
+	h.until(t, "written on blue and not through replication: public.far")
+	d.fence("one")
+	if _, err := do(engines.CompareOrder{Do: engines.CompareProve, Token: "one"}); err == nil || !strings.Contains(err.Error(), "public.far") {
+		t.Errorf("a row that differs: %v", err)
+	}
+	d.exec(1, "UPDATE far SET n = 77 WHERE n = -5")
+	d.exec(0, "UPDATE big SET note = 'green wrote' WHERE id < 300")
+	d.fence("two")
+	if res, err := do(engines.CompareOrder{Do: engines.CompareProve, Token: "two"}); err != nil || *res.Rows[0][0] != "equal" {
+		t.Errorf("equal: %v", err)
+	}
+	if _, err := do(engines.CompareOrder{Do: engines.CompareEnd, Slot: slot}); err != nil {
+		t.Error(err)
+	}
+	if _, ok := door.State(); ok {
+		t.Error("something is followed after the end")
+	}
+}

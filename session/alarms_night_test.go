@@ -1,12 +1,17 @@
 package session_test
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/turquoise-db/turquoise/audit"
+	"github.com/turquoise-db/turquoise/audit/entries"
+	"github.com/turquoise-db/turquoise/engines"
 	"github.com/turquoise-db/turquoise/session"
+	"github.com/turquoise-db/turquoise/steps"
 )
 
 // await reads frames until one holds.
@@ -88,4 +93,58 @@ func TestAGateThatNeverPassedIsNoAlarm(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+// TestTheRecordTellsThatAServerWasSilent: once, with the line that bound it and the
+// cause, and the readings that gates stood on with their age.
+func TestTheRecordTellsThatAServerWasSilent(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		v := newServers()
+		n := begin(t, v, config(v, dir))
+		n.run("1.1", steps.Done)
+		sub, stop := n.h.Subscribe()
+		defer stop()
+		v.mu.Lock()
+		v.who = func(id engines.TargetID) (engines.Identity, error) {
+			if id == "green" {
+				return engines.Identity{}, errors.New("no route to host")
+			}
+			return door{v, id}.same()
+		}
+		v.mu.Unlock()
+		await(t, sub, func(s session.Snapshot) bool { return alarmed(s, "green DOES NOT ANSWER") })
+		if err := n.do(session.Intent{Command: steps.End{Reason: "end"}}); err != nil {
+			t.Fatal(err)
+		}
+		if err := n.s.Close(); err != nil {
+			t.Fatal(err)
+		}
+	})
+	lost, es := bodies[entries.TargetLost](t, dir)
+	bound, at := bodies[entries.TargetBound](t, dir)
+	if len(lost) != 1 || es[0].Target != "green" || es[0].OK == nil || *es[0].OK || !strings.Contains(lost[0].Error.Message, "no route to host") {
+		t.Fatalf("lost %+v %+v", lost, es)
+	}
+	for i := range bound {
+		if at[i].Target == "green" && (es[0].Ref == nil || *es[0].Ref != at[i].Seq) {
+			t.Errorf("lost answers %v, green was bound at %d", es[0].Ref, at[i].Seq)
+		}
+	}
+	gates := 0
+	checks, _ := bodies[entries.CheckResult](t, dir)
+	for _, c := range checks {
+		if c.Kind == "gate" {
+			gates++
+			if _, err := time.Parse(time.RFC3339Nano, c.SampleAt); err != nil || c.AgeUS == nil || *c.AgeUS < 0 || *c.AgeUS > time.Minute.Microseconds() {
+				t.Errorf("gate %s stands on a reading of %q, %v old", c.Check, c.SampleAt, c.AgeUS)
+			}
+		}
+	}
+	if gates == 0 {
+		t.Error("no gate is in the record")
+	}
+	if r := entries.Verify(dir, audit.VerifyOptions{}); len(r.Findings) != 0 {
+		t.Error(r.Findings)
+	}
 }

@@ -50,14 +50,14 @@ func (s *Session) watchDisk() {
 }
 
 // alarm raises an alarm while its cause is there, and writes a new one into the
-// record.
-func (s *Session) alarm(now time.Time, on bool, a Alarm) {
+// record; it says whether it is new.
+func (s *Session) alarm(now time.Time, on bool, a Alarm) bool {
 	if !on {
 		s.alarms.clear(now, a.ID)
-		return
+		return false
 	}
 	if !s.alarms.raise(now, a) || s.log.Fault() != nil || s.state.Result != "" {
-		return
+		return false
 	}
 	level := "caution"
 	if a.Level == WarningLevel {
@@ -65,6 +65,7 @@ func (s *Session) alarm(now time.Time, on bool, a Alarm) {
 	}
 	// A fault is shown by commit itself.
 	_, _ = s.commit(steps.Event{Meta: audit.Meta{By: audit.System}, Body: entries.AlarmRaised{Alarm: a.ID, Level: level, Text: a.Text}})
+	return true
 }
 
 // watchTargets tells of servers that are silent, and of others in their place. A
@@ -80,7 +81,13 @@ func (s *Session) watchTargets(now time.Time) {
 		if err != nil {
 			text = fmt.Sprintf("%s DOES NOT ANSWER: %v", id, err)
 		}
-		s.alarm(now, err != nil, Alarm{ID: "lost:" + string(id), Level: level, Text: text, Consequence: "its gates stay closed"})
+		if s.alarm(now, err != nil, Alarm{ID: "lost:" + string(id), Level: level, Text: text, Consequence: "its gates stay closed"}) {
+			m := audit.Meta{By: audit.System, Target: string(id), OK: audit.OK(false)}
+			if at, ok := s.state.BoundAt[id]; ok {
+				m.Ref = audit.Ref(at)
+			}
+			_, _ = s.commit(steps.Event{Meta: m, Body: entries.TargetLost{Error: *maskedError(err)}}) // a fault is shown by commit itself
+		}
 	}
 	for id, what := range s.sampler.changed(s.known) {
 		if s.sampler.lostWhy(engineID(id)) == nil {

@@ -135,7 +135,7 @@ func (x *execution) gatesAfter(ctx context.Context) *failure {
 		closed := firstClosed(vs)
 		if closed == nil || x.s.cfg.Now().After(over) || ctx.Err() != nil {
 			for _, v := range vs {
-				x.pending = append(x.pending, x.event(afterBody(v), ""))
+				x.pending = append(x.pending, x.event(afterBody(v, x.s.cfg.Now()), ""))
 				x.pending[len(x.pending)-1].OK = statusOK(v.Status)
 			}
 			if closed == nil {
@@ -163,8 +163,10 @@ func firstClosed(vs []checks.Verdict) *checks.Verdict {
 	return nil
 }
 
-func afterBody(v checks.Verdict) entries.CheckResult {
-	return entries.CheckResult{Check: string(v.Gate.Gauge), Kind: "after", Want: string(v.Gate.Op) + " " + v.Gate.Want, Is: answer(v.Is, nil), Reason: v.Reason}
+func afterBody(v checks.Verdict, now time.Time) entries.CheckResult {
+	b := entries.CheckResult{Check: string(v.Gate.Gauge), Kind: "after", Want: string(v.Gate.Op) + " " + v.Gate.Want, Is: answer(v.Is, nil), Reason: v.Reason}
+	b.SampleAt, b.AgeUS = entries.Sampled(v.Basis.At, now)
+	return b
 }
 
 func statusOK(st checks.Status) *bool {

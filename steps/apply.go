@@ -66,7 +66,8 @@ func applyResume(s State, e Event, b entries.SessionResume) State {
 }
 
 func applyBound(s State, e Event, b entries.TargetBound) State {
-	s.Bound = maps.Clone(s.Bound)
+	s.Bound, s.BoundAt = maps.Clone(s.Bound), maps.Clone(s.BoundAt)
+	s.BoundAt[engines.TargetID(e.Target)] = e.Seq
 	s.Bound[engines.TargetID(e.Target)] = engines.Identity{
 		Engine: b.Engine, Version: b.Version, Host: b.Host, Port: int(b.Port),
 		Database: b.Database, System: b.SystemID, Login: b.Login, Started: b.Backend,

@@ -220,7 +220,7 @@ func decideOverride(s State, c OverrideGate, ev Evidence) ([]Event, error) {
 		if found {
 			return askFound(it, attempt, f, ev), nil
 		}
-		return []Event{gateEvent(it.Step.ID, attempt, v), request(it, attempt, ActOverride+" "+c.Check, "-", 1, ev.Now)}, nil
+		return []Event{gateEvent(it.Step.ID, attempt, v, ev.Now), request(it, attempt, ActOverride+" "+c.Check, "-", 1, ev.Now)}, nil
 	}
 	if !r.Enough() {
 		return nil, refuse("let a second person sign", "the override of %s waits for a second person's signature", c.Check)

@@ -1,6 +1,8 @@
 package steps
 
 import (
+	"time"
+
 	"github.com/turquoise-db/turquoise/audit"
 	"github.com/turquoise-db/turquoise/audit/entries"
 	"github.com/turquoise-db/turquoise/checks"
@@ -37,7 +39,7 @@ func decideConfirm(s State, c Confirm, ev Evidence) ([]Event, error) {
 			gates = append(gates, seq)
 			continue
 		}
-		out = append(out, gateEvent(id, x.Attempt, v))
+		out = append(out, gateEvent(id, x.Attempt, v, ev.Now))
 		closed = closed || v.Status != checks.Pass
 	}
 	if closed {
@@ -79,11 +81,13 @@ func sameAsShown(s State, c Confirm, ev Evidence, it runbooks.Item, x StepState)
 }
 
 // gateEvent is the recorded answer of one gate.
-func gateEvent(id runbooks.StepID, attempt int, v checks.Verdict) Event {
-	e := event(audit.System, id, attempt, entries.CheckResult{
+func gateEvent(id runbooks.StepID, attempt int, v checks.Verdict, now time.Time) Event {
+	b := entries.CheckResult{
 		Check: string(v.Gate.Gauge), Kind: "gate", Want: string(v.Gate.Op) + " " + v.Gate.Want,
 		Is: orDash(v.Is), Reason: v.Reason,
-	})
+	}
+	b.SampleAt, b.AgeUS = entries.Sampled(v.Basis.At, now)
+	e := event(audit.System, id, attempt, b)
 	switch v.Status {
 	case checks.Pass:
 		e.OK = audit.OK(true)

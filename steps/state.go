@@ -71,8 +71,9 @@ type State struct {
 	Steps     map[runbooks.StepID]StepState
 	Vars      map[string]string
 	Bound     map[engines.TargetID]engines.Identity
-	Writes    engines.TargetID // who takes writes; empty while frozen
-	Opened    bool             // writes have been open on the other side
+	BoundAt   map[engines.TargetID]int64 // entry that bound it
+	Writes    engines.TargetID           // who takes writes; empty while frozen
+	Opened    bool                       // writes have been open on the other side
 	Freeze    FreezeState
 	Holding   string
 	HoldSeq   int64
@@ -108,7 +109,7 @@ func New(book *runbooks.Runbook, stepwise bool) State {
 	return State{
 		Book: book, Stepwise: stepwise, Walk: runbooks.Sequence(book, stepwise),
 		Steps: map[runbooks.StepID]StepState{}, Vars: map[string]string{},
-		Bound: map[engines.TargetID]engines.Identity{}, Writes: "blue", Bearing: -1, Newest: -1,
+		Bound: map[engines.TargetID]engines.Identity{}, BoundAt: map[engines.TargetID]int64{}, Writes: "blue", Bearing: -1, Newest: -1,
 	}
 }
 

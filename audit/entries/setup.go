@@ -1,6 +1,10 @@
 package entries
 
-import "github.com/turquoise-db/turquoise/audit"
+import (
+	"time"
+
+	"github.com/turquoise-db/turquoise/audit"
+)
 
 // RunbookLoaded fixes the runbook of the session.
 type RunbookLoaded struct {
@@ -95,6 +99,16 @@ type CheckResult struct {
 	SampleAt string               `json:"sample_at,omitempty"`
 	Waive    string               `json:"waive,omitempty"` // WaiveSecond, or empty: nobody can override this check
 	Want     string               `json:"want"`
+}
+
+// Sampled says when what a check stands on was read, and how old it was when it
+// answered. Nothing of a check that stands on no reading.
+func Sampled(at, now time.Time) (sampleAt string, ageUS *int64) {
+	if at.IsZero() {
+		return "", nil
+	}
+	age := max(now.Sub(at).Microseconds(), 0)
+	return at.UTC().Format(time.RFC3339Nano), &age
 }
 
 // The kind of the checks of a preflight, and the word of those among them that may

@@ -199,7 +199,7 @@ func TestTheAbortClosesGreenBeforeItTurnsTheLinkBack(t *testing.T) {
 		var order []string
 		for _, a := range whole.Abort {
 			for _, w := range []struct{ text, on, name string }{
-				{"read_only = ON", "green", "close green"}, {"_WAIT(", "blue", "tokens on blue"}, {"WAIT_FOR", "blue", "tokens on blue"},
+				{"bar_writes(", "green", "close green"}, {"_WAIT(", "blue", "tokens on blue"}, {"WAIT_FOR", "blue", "tokens on blue"},
 				{"STOP", "blue", "reverse off"}, {"START", "green", "forward on"}, {"read_only = OFF", "blue", "open blue"},
 			} {
 				if strings.Contains(a.Text, w.text) && string(a.Target) == w.on && !slices.Contains(order, w.name) {

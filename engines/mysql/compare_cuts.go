@@ -2,8 +2,6 @@ package mysql
 
 import (
 	"context"
-	"math/big"
-	"slices"
 	"strconv"
 
 	"github.com/turquoise-db/turquoise/engines"
@@ -13,9 +11,6 @@ import (
 // reckoned: in a thinner one rows may lie close together somewhere, and its key
 // is walked.
 const thin = 8
-
-// mostCuts ends a walk that would cost more round trips than it saves.
-const mostCuts = 20_000
 
 // Cuts divides the first key column into ranges of about rows rows. Whole numbers
 // that are the whole key are reckoned between the first and the last: no range can
@@ -39,49 +34,32 @@ func (c *Comparer) Cuts(ctx context.Context, d engines.TableDigest, rows int64) 
 
 // reckon divides the numbers between two ends; ok is false if they are no whole
 // numbers or lie too far apart.
-func reckon(first, last string, total, rows int64) (cuts []string, ok bool) {
-	lo, ok := new(big.Int).SetString(first, 10)
-	hi, ok2 := new(big.Int).SetString(last, 10)
-	if !ok || !ok2 {
+func reckon(first, last string, total, rows int64) ([]string, bool) {
+	cuts, width, ok := engines.Between(first, last, (total+rows-1)/rows)
+	if !ok || !width.IsInt64() || width.Int64()/thin > total {
 		return nil, false
 	}
-	width := new(big.Int).Sub(hi, lo)
-	if !width.IsInt64() || width.Int64()/thin > total {
-		return nil, false
-	}
-	parts := (total + rows - 1) / rows
-	for i := int64(1); i < parts; i++ {
-		at := new(big.Int).Mul(width, big.NewInt(i))
-		cuts = append(cuts, at.Div(at, big.NewInt(parts)).Add(at, lo).String())
-	}
-	return slices.Compact(cuts), true
+	return cuts, true
 }
 
-// walk takes the key of every n-th row. It reads each in a statement of its own,
-// so no snapshot is held.
+// walk takes the key of every n-th row, by the primary key.
 func (c *Comparer) walk(ctx context.Context, d engines.TableDigest, rows int64) ([]string, error) {
-	var out []string
 	k := col(d.Key[0])
-	after := ""
-	for len(out) < mostCuts {
-		got, err := c.query(ctx, "walk the key of "+d.Label(), "SELECT "+written(d.Key[0], d.Types[0])+from(d)+" FORCE INDEX (PRIMARY)"+after+
+	return engines.WalkCuts(func(last string, begun, past bool) (string, bool, error) {
+		where := ""
+		if begun {
+			where = " WHERE " + k + " >= " + keyLiteral(last, d.Types[0])
+		}
+		if past {
+			where = " WHERE " + k + " > " + keyLiteral(last, d.Types[0])
+		}
+		got, err := c.query(ctx, "walk the key of "+d.Label(), "SELECT "+written(d.Key[0], d.Types[0])+from(d)+" FORCE INDEX (PRIMARY)"+where+
 			" ORDER BY "+k+" LIMIT 1 OFFSET "+strconv.FormatInt(rows, 10))
-		if err != nil {
-			return nil, err
+		if err != nil || len(got) == 0 {
+			return "", false, err
 		}
-		if len(got) == 0 {
-			return out, nil
-		}
-		at := text(got[0], 0)
-		if len(out) > 0 && out[len(out)-1] == at {
-			// More rows than a part holds have this value: the next cut is behind it.
-			after = " WHERE " + k + " > " + keyLiteral(at, d.Types[0])
-			continue
-		}
-		out = append(out, at)
-		after = " WHERE " + k + " >= " + keyLiteral(at, d.Types[0])
-	}
-	return out, nil
+		return text(got[0], 0), true, nil
+	})
 }
 
 // loadSQL counts statements at work that are not our own, transactions
@@ -99,14 +77,7 @@ func (c *Comparer) Load(ctx context.Context) (engines.Load, error) {
 	if err != nil {
 		return engines.Load{}, err
 	}
-	var l engines.Load
-	l.Active, err = strconv.Atoi(text(rows[0], 0))
-	if err == nil {
-		l.Waiting, err = strconv.Atoi(text(rows[0], 1))
-	}
-	if err == nil {
-		l.Oldest, err = strconv.ParseFloat(text(rows[0], 2), 64)
-	}
+	l, err := engines.ReadLoad(text(rows[0], 0), text(rows[0], 1), text(rows[0], 2))
 	if err != nil {
 		return engines.Load{}, c.fail("read the load", errNumber)
 	}

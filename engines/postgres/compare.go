@@ -174,11 +174,11 @@ func (c *Comparer) Sum(ctx context.Context, d engines.TableDigest, p engines.Par
 }
 
 func (c *Comparer) sum(d engines.TableDigest, r []*string, at int) (engines.Sum, error) {
-	n, err := strconv.ParseInt(text(r, at), 10, 64)
+	s, err := engines.ReadSum(text(r, at), text(r, at+1))
 	if err != nil {
 		return engines.Sum{}, c.fail("sum "+d.Label(), errNumber)
 	}
-	return engines.Sum{Count: n, Hash: text(r, at+1)}, nil
+	return s, nil
 }
 
 // Slices divides a part into n slices by the key's hash; n is a power of two.

@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"math/big"
 	"slices"
 	"strconv"
 
@@ -49,48 +48,29 @@ func refine(bounds []string, total, rows int64) []string {
 		if i > 0 {
 			out = append(out, bounds[i])
 		}
-		lo, ok := new(big.Int).SetString(bounds[i], 10)
-		hi, ok2 := new(big.Int).SetString(bounds[i+1], 10)
-		if !ok || !ok2 {
-			continue
-		}
-		width := new(big.Int).Sub(hi, lo)
-		for k := int64(1); k < parts; k++ {
-			at := new(big.Int).Mul(width, big.NewInt(k))
-			at.Div(at, big.NewInt(parts)).Add(at, lo)
-			if at.Cmp(lo) > 0 && at.Cmp(hi) < 0 {
-				out = append(out, at.String())
-			}
-		}
+		more, _, _ := engines.Between(bounds[i], bounds[i+1], parts)
+		out = append(out, more...)
 	}
 	return slices.Compact(out)
 }
 
-// mostCuts ends a walk that would cost more round trips than it saves.
-const mostCuts = 20_000
-
 func (c *Comparer) walk(ctx context.Context, d engines.TableDigest, rows int64) ([]string, error) {
-	var out []string
 	k := col(d.Key[0])
-	after := ""
-	for len(out) < mostCuts {
-		got, err := c.query(ctx, "walk the key of "+d.Label(), "SELECT "+k+"::text FROM "+source(d)+after+" ORDER BY "+k+" OFFSET "+strconv.FormatInt(rows, 10)+" LIMIT 1")
-		if err != nil {
-			return nil, err
+	return engines.WalkCuts(func(last string, begun, past bool) (string, bool, error) {
+		where := ""
+		if begun {
+			where = " WHERE " + k + " >= " + typed(last, d.Types[0])
 		}
-		if len(got) == 0 {
-			return out, nil
+		if past {
+			where = " WHERE " + k + " > " + typed(last, d.Types[0])
 		}
-		at := text(got[0], 0)
-		if len(out) > 0 && out[len(out)-1] == at {
-			// More rows than a part holds have this value: the next cut is behind it.
-			after = " WHERE " + k + " > " + typed(at, d.Types[0])
-			continue
+		got, err := c.query(ctx, "walk the key of "+d.Label(), "SELECT "+k+"::text FROM "+source(d)+where+
+			" ORDER BY "+k+" OFFSET "+strconv.FormatInt(rows, 10)+" LIMIT 1")
+		if err != nil || len(got) == 0 {
+			return "", false, err
 		}
-		out = append(out, at)
-		after = " WHERE " + k + " >= " + typed(at, d.Types[0])
-	}
-	return out, nil
+		return text(got[0], 0), true, nil
+	})
 }
 
 // Load is what the server suffers now.
@@ -105,14 +85,7 @@ FROM (SELECT *, usename = current_user AND application_name LIKE '`+AppPrefix+`%
 	if text(rows[0], 3) != "0" {
 		return engines.Load{}, c.fail("read the load", errBlind)
 	}
-	var l engines.Load
-	l.Active, err = strconv.Atoi(text(rows[0], 0))
-	if err == nil {
-		l.Waiting, err = strconv.Atoi(text(rows[0], 1))
-	}
-	if err == nil {
-		l.Oldest, err = strconv.ParseFloat(text(rows[0], 2), 64)
-	}
+	l, err := engines.ReadLoad(text(rows[0], 0), text(rows[0], 1), text(rows[0], 2))
 	if err != nil {
 		return engines.Load{}, c.fail("read the load", errNumber)
 	}

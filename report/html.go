@@ -21,7 +21,8 @@ var CannotShow = []string{
 	"people who act in collusion, an approver who does not read, a key that was lent",
 	"whose finger pressed a key on a shared terminal",
 	"a clock that was wrong from the beginning, if no server, witness or timestamp gives another time",
-	"what was photographed from a screen",
+	"what was photographed from a screen, or shown by a film of it",
+	"a lock on copies in an account that the operators control, or that is closed",
 }
 
 // HTML writes the report as one page that needs nothing else: no script, no

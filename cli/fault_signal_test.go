@@ -57,7 +57,7 @@ func (c childTask) sit(ctx context.Context) int {
 	}
 	go func() { _, _ = lab.Walk(ctx, s, lab.WalkOptions{Until: "1.5"}) }() // stopped by the session, which is the point
 	app := &App{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, started: true}
-	return app.finish(app.cockpit(ctx, s, "script", screen{plain: c.Sit == "plain", theme: "dark"}))
+	return app.finish(app.cockpit(ctx, s, "script", screen{plain: c.Sit == "plain", theme: "dark", film: c.Sit == "full"}))
 }
 
 // openPty makes a terminal: its far end for the test, its near end for a child.
@@ -105,6 +105,9 @@ func TestTheProcessIsToldToGoWhileAStepRuns(t *testing.T) {
 				t.Errorf("status %d, want %d; the terminal showed at last %q", code, ExitSuspended, out[max(0, len(out)-900):])
 			}
 			left(t, filepath.Join(task.Dir, task.Sid), way.reason)
+			if way.screen == "full" {
+				filmedStep(t, filepath.Join(task.Dir, task.Sid, audit.CastFile))
+			}
 			task.Sit, task.Until = "", "1.5"
 			if _, done := (&night{t: t, cut: n.cut, get: n.get}).life(task, func(d childDone) {
 				if d.Current != "1.3" {
@@ -114,6 +117,33 @@ func TestTheProcessIsToldToGoWhileAStepRuns(t *testing.T) {
 				t.Errorf("went on: %+v", done)
 			}
 		})
+	}
+}
+
+// filmedStep looks at the film of a screen that was taken down in a step: it is whole
+// up to there, and shows the step.
+func filmedStep(t *testing.T, file string) {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	frames, marked := 0, false
+	for line := range strings.Lines(string(text)) {
+		var e []any
+		if !strings.HasPrefix(line, "[") {
+			continue // the header
+		}
+		if err := json.Unmarshal([]byte(line), &e); err != nil || len(e) != 3 {
+			t.Fatalf("%v: %.80s", err, line)
+		}
+		if e[1] == "o" {
+			frames++
+		}
+		marked = marked || e[1] == "m" && strings.Contains(e[2].(string), ": step 1.2 ")
+	}
+	if frames < 2 || !marked {
+		t.Errorf("%d frames on the film, step 1.2 is marked: %v", frames, marked)
 	}
 }
 

@@ -177,13 +177,15 @@ func TestOneApprovalServesOnce(t *testing.T) {
 func TestAStepThatWaitsForAnAnchorHasItsReceipt(t *testing.T) {
 	for _, row := range []struct {
 		name string
+		kind string
 		size int64 // of the receipt, against the intent's number
 		exit int
 		code []string
 	}{
-		{"receipt", 2, 0, nil},
-		{"of the entries before", 0, 3, []string{"R49-anchor", "step 3.1 was to wait"}},
-		{"none", -1, 3, []string{"R49-anchor"}},
+		{"receipt", audit.AnchorWitness, 2, 0, nil},
+		{"of copies of evidence", audit.AnchorEvidence, 2, 3, []string{"R49-anchor"}},
+		{"of the entries before", audit.AnchorWitness, 0, 3, []string{"R49-anchor", "step 3.1 was to wait"}},
+		{"none", "", -1, 3, []string{"R49-anchor"}},
 	} {
 		c := newCrew(t, people(t))
 		c.introduce()
@@ -195,7 +197,7 @@ func TestAStepThatWaitsForAnAnchorHasItsReceipt(t *testing.T) {
 				l.Body = b
 			case entries.StmtBegin:
 				if row.size >= 0 {
-					return []audit.Line{{Meta: system, Body: entries.AnchorReceipt{Kind: "witness", Name: "w", Size: *l.Meta.Ref + row.size}}, l}
+					return []audit.Line{{Meta: system, Body: entries.AnchorReceipt{Kind: row.kind, Name: "w", Size: *l.Meta.Ref + row.size}}, l}
 				}
 			}
 			return []audit.Line{l}

@@ -22,6 +22,7 @@ import (
 type outsider struct {
 	asked   int
 	hangs   bool
+	copies  bool // of evidence alone: no word for a head
 	refuses bool
 }
 
@@ -35,7 +36,11 @@ func (o *outsider) Take(ctx context.Context, p anchors.Point) (anchors.Receipt, 
 	if o.asked++; o.asked == 1 || o.refuses {
 		return anchors.Receipt{}, errors.New("not now")
 	}
-	return anchors.Receipt{Kind: audit.AnchorWitness, Name: "w", Size: p.Head.Size, At: time.Now()}, nil
+	kind := audit.AnchorWitness
+	if o.copies {
+		kind = audit.AnchorEvidence
+	}
+	return anchors.Receipt{Kind: kind, Name: "w", Size: p.Head.Size, At: time.Now()}, nil
 }
 
 // limitOf is what an anchor may take: a fake hangs on purpose, a real one has time.
@@ -122,6 +127,7 @@ func TestAStepWaitsForAReceipt(t *testing.T) {
 	}{
 		{"taken", &outsider{asked: 1}, steps.Done, ""},
 		{"in vain", &outsider{hangs: true}, steps.Failed, "nobody outside took its intent within 100ms"},
+		{"copies of evidence", &outsider{asked: 1, copies: true}, steps.Failed, "nobody outside took its intent within 100ms"},
 		{"refused", &outsider{refuses: true}, steps.Failed, "not now"},
 	} {
 		t.Run(row.name, func(t *testing.T) {

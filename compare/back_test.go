@@ -54,10 +54,10 @@ func TestTheWayBackIsFollowed(t *testing.T) {
 		t.Errorf("a row that differs: %v", err)
 	}
 	d.exec(1, "UPDATE far SET n = 77 WHERE n = -5")
-	d.exec(0, "UPDATE big SET note = 'green wrote' WHERE id < 300")
+	d.exec(0, "UPDATE big SET note = 'green wrote' WHERE id < 300; DELETE FROM big WHERE id IN (600, 603); INSERT INTO far VALUES ('a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11', 1)")
 	d.fence("two")
-	if res, err := do(engines.CompareOrder{Do: engines.CompareProve, Token: "two"}); err != nil || *res.Rows[0][0] != "equal" {
-		t.Errorf("equal: %v", err)
+	if res, err := do(engines.CompareOrder{Do: engines.CompareProve, Token: "two"}); err != nil || *res.Rows[0][0] != "equal" || !strings.HasPrefix(*res.Rows[0][7], "1 came and 2 went since 20") {
+		t.Errorf("equal: %v %+v", err, res)
 	}
 	if _, err := do(engines.CompareOrder{Do: engines.CompareEnd, Slot: slot}); err != nil {
 		t.Error(err)

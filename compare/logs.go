@@ -136,20 +136,22 @@ func (w *Follower) caughtUp(ctx context.Context) error {
 	}
 }
 
-// countRows begins to count rows that come and go, from where blue is now: green has
-// nothing of that yet, and its log is open.
+// countRows begins to count rows that come and go, from where both are now: what blue
+// commits from here on is in both logs.
 func (w *Follower) countRows(ctx context.Context) error {
-	at, err := w.tick.blue.Position(ctx)
+	b, g, err := both(w.tick, func(c engines.Comparer) (string, error) { return c.Position(ctx) })
 	if err != nil {
 		return err
 	}
-	from, err := w.logs[0].Parse(at)
-	if err != nil {
-		return err
+	var from [2]uint64
+	for i, at := range []string{b, g} {
+		if from[i], err = w.logs[i].Parse(at); err != nil {
+			return err
+		}
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.ch.CountFrom(from)
+	w.ch.CountFrom(from[0], from[1])
 	w.counted = w.f.Now()
 	return nil
 }

@@ -2,7 +2,6 @@ package tablediff
 
 import (
 	"cmp"
-	"math"
 	"slices"
 
 	"github.com/turquoise-db/turquoise/engines"
@@ -21,8 +20,8 @@ type Changes struct {
 	strange int                // writes on green that did not come from blue
 	tokens  [2]map[string]bool // by the log of which side
 	turn    uint64
-	counts  bool   // rows that come and go are counted
-	from    uint64 // position of blue from which on they are
+	counts  bool      // rows that come and go are counted
+	from    [2]uint64 // positions of blue and green behind which they are
 }
 
 // changed is one table's part.
@@ -69,7 +68,7 @@ func NewChanges(tables []engines.TableDigest) *Changes {
 func (c *Changes) Blue(tx engines.Transaction) {
 	c.take(tx, 0)
 	for _, r := range tx.Rows {
-		c.counted(r, 0, tx.Position)
+		c.counted(r, 0, tx.Position, 0)
 		d := c.mark(r, tx.Before, 0)
 		if d != nil {
 			d.Position = tx.Position
@@ -89,12 +88,12 @@ func (c *Changes) Green(tx engines.Transaction) {
 	if tx.Origin != "" {
 		c.applied = max(c.applied, tx.From)
 	}
-	of := tx.From
+	at, of := tx.From, 0
 	if tx.Origin == "" {
-		of = math.MaxUint64 // green's own
+		at, of = tx.Position, 1
 	}
 	for _, r := range tx.Rows {
-		c.counted(r, 1, of)
+		c.counted(r, 1, at, of)
 		if d := c.mark(r, tx.Before, 1); d != nil {
 			if d.Green == 0 {
 				d.Green = tx.Before

@@ -18,16 +18,18 @@ func (t *tally) count(op engines.RowOp) {
 	}
 }
 
-// CountFrom counts rows that come and go from a position of blue on, on both sides:
-// what green got through replication by where it was committed on blue. Both logs
-// have to tell everything since. It is a proof besides that of the keys, and of the
-// logs themselves: a key that was read wrongly is missing on both sides, and equal.
-func (c *Changes) CountFrom(position uint64) { c.counts, c.from = true, position }
+// CountFrom counts rows that come and go behind a position of blue, on both sides:
+// what green got through replication by where it was committed on blue, its own
+// writes behind a position of green. Both logs have to tell everything since. It is a
+// second look, at the logs themselves: a key that was read wrongly is missing on both
+// sides, and equal. An unlike balance proves nothing yet, for a difference that stood
+// at the beginning may have been repaired since.
+func (c *Changes) CountFrom(blue, green uint64) { c.counts, c.from = true, [2]uint64{blue, green} }
 
-// counted takes one change of a side. of is where it was committed on blue.
-func (c *Changes) counted(r engines.RowChange, side int, of uint64) {
+// counted takes one change of a side, that was committed at a position of one.
+func (c *Changes) counted(r engines.RowChange, side int, at uint64, of int) {
 	t := c.tables[r.Table]
-	if t == nil || !c.counts || of <= c.from {
+	if t == nil || !c.counts || at <= c.from[of] {
 		return
 	}
 	if r.Op == engines.Written {

@@ -20,7 +20,7 @@ func TestRowsThatComeAndGo(t *testing.T) {
 	}
 	following := func() *tablediff.Changes {
 		c := tablediff.NewChanges([]engines.TableDigest{{Schema: "public", Name: "t", Key: []string{"id"}, Tracked: true}, {Schema: "public", Name: "bare"}})
-		c.CountFrom(100)
+		c.CountFrom(100, 880)
 		c.Blue(did(100, engines.Inserted, "0")) // green may have had it before its log was opened
 		c.Blue(did(110, engines.Inserted, "1"))
 		c.Blue(did(120, engines.Deleted, "2"))
@@ -42,6 +42,7 @@ func TestRowsThatComeAndGo(t *testing.T) {
 		{"a row of green's own", []engines.Transaction{through(did(920, engines.Inserted, "3"), 130), did(930, engines.Inserted, "9")}, nil, true, true},
 		{"one of green's own that is gone again", []engines.Transaction{through(did(920, engines.Inserted, "3"), 130), did(930, engines.Inserted, "9"), did(940, engines.Deleted, "9")}, nil, false, true},
 		{"one that green had before", []engines.Transaction{through(did(890, engines.Inserted, "0"), 100), through(did(920, engines.Inserted, "3"), 130)}, nil, false, true},
+		{"one that green wrote before", []engines.Transaction{did(880, engines.Inserted, "8"), through(did(920, engines.Inserted, "3"), 130)}, nil, false, true},
 		{"replaced as a whole", nil, []engines.Transaction{{Position: 150, Truncated: []string{"public.t"}}}, false, false},
 		{"a log that does not say what was done", nil, []engines.Transaction{did(150, engines.Written, "4")}, false, false},
 	} {

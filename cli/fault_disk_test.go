@@ -61,7 +61,6 @@ func fillDisk(t *testing.T, dir string) string {
 // middle of the block. The block stops, its abort plan brings the clients back to
 // blue, nothing is lost, and after the disk has room again the session goes on.
 func TestADiskThatFillsUpInTheWindow(t *testing.T) {
-	t.Parallel()
 	n := newNight(t)
 	disk := smallDisk(t)
 	n.cut.dir = disk

@@ -185,7 +185,7 @@ func (p *pair) requests() {
 			if hit && where == Before {
 				return
 			}
-			if hit && where == After {
+			if hit { // a fast server answers a request before the line is cut behind it
 				p.lose.Lock()
 				p.losing = true
 				p.lose.Unlock()

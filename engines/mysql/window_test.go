@@ -187,13 +187,16 @@ func (w *walker) rowQueueIsEnded(t *testing.T) {
 	}
 	t.Logf("closed after %s", w.took["applications cannot write on blue"])
 	w.abort(p, begun)
-	if err := <-ended; err == nil {
-		t.Error("the session that waited was let through")
+	// The holder may be ended first: the one that waited then commits before it is
+	// ended as well, and the side is closed behind that.
+	err = <-ended
+	if got := w.rows("blue", "SELECT COUNT(*) FROM shop.seats WHERE who = 'queued'"); err == nil && got != "1" {
+		t.Errorf("a change was acknowledged, %s are kept", got)
 	}
-	if got := w.rows("blue", "SELECT COUNT(*) FROM shop.seats WHERE who IN ('held', 'queued')"); got != "0" {
-		t.Errorf("%s changes were kept of transactions that were ended", got)
+	if got := w.rows("blue", "SELECT COUNT(*) FROM shop.seats WHERE who = 'held'"); got != "0" {
+		t.Error("a change was kept of the transaction that was ended")
 	}
-	exec(t, w.app(), "DELETE FROM seats WHERE who = 'hot'", "")
+	exec(t, w.app(), "DELETE FROM seats WHERE who IN ('hot', 'queued')", "")
 }
 
 // countersAreRaised: numbers of a transaction that was taken back are not handed

@@ -85,6 +85,13 @@ func (w *Follower) behind(now time.Time) time.Duration {
 	return out
 }
 
+const (
+	// enoughRows are enough to know what is wrong.
+	enoughRows = 5
+	// latest is how often the logs are asked for more rows that differ once one does.
+	latest = 40
+)
+
 // caughtUp waits until both logs have been read up to where the servers are now,
 // and all that they told is verified.
 func (w *Follower) caughtUp(ctx context.Context) error {
@@ -99,7 +106,7 @@ func (w *Follower) caughtUp(ctx context.Context) error {
 		}
 	}
 	turn, told := uint64(0), false
-	for {
+	for late := 0; ; {
 		if err := w.ask(ctx); err != nil {
 			return err
 		}
@@ -110,7 +117,7 @@ func (w *Follower) caughtUp(ctx context.Context) error {
 		if !told && w.pos[0] >= want[0] && w.pos[1] >= want[1] {
 			turn, told = w.ch.Turn(), true
 		}
-		open, failing, wholes, lost := w.ch.OpenBefore(turn), w.ch.Failing(looksFailed, 5), w.ch.Wholes(), w.lost
+		open, failing, wholes, lost := w.ch.OpenBefore(turn), w.ch.Failing(looksFailed, enoughRows), w.ch.Wholes(), w.lost
 		for n := range w.ch.Unfollowed() {
 			delete(wholes, n) // compared again in the freeze, whatever is found now
 		}
@@ -122,8 +129,10 @@ func (w *Follower) caughtUp(ctx context.Context) error {
 		switch {
 		case lost != nil:
 			return lost
-		case len(failing) > 0:
+		case len(failing) == enoughRows, len(failing) > 0 && (told && open <= len(failing) || late == latest):
 			return w.differs(failing)
+		case len(failing) > 0: // the others soon fail as well, or are found equal
+			late++
 		case told && open == 0 && len(wholes) == 0:
 			if len(restless) > 0 && w.f.Say != nil {
 				w.f.Say("written during every look, and compared as a whole in the freeze: " + strings.Join(restless, ", "))

@@ -292,12 +292,19 @@ func cut(v string, most int) string {
 	return v
 }
 
-// maskedError keeps of an error what the engine left in it: engines mask.
+// maskedError keeps of an error what the engine left in it: engines mask. It is
+// called masked unless the engine says that all is there that the server said.
 func maskedError(err error) *entries.Error {
 	var c interface{ SQLState() string }
-	e := &entries.Error{Class: "engine", Masked: true, Message: cut(strings.ToValidUTF8(err.Error(), "\uFFFD"), keptAnswer)}
+	var w interface{ Whole() bool }
+	var f interface{ Fields() map[string]string }
+	e := &entries.Error{Class: "engine", Message: cut(strings.ToValidUTF8(err.Error(), "\uFFFD"), keptAnswer)}
+	e.Masked = !errors.As(err, &w) || !w.Whole() || e.Message != err.Error()
 	if errors.As(err, &c) {
 		e.Class, e.Code = "sqlstate", c.SQLState()
+	}
+	if errors.As(err, &f) {
+		e.Fields = f.Fields()
 	}
 	return e
 }

@@ -35,6 +35,9 @@ type Subject struct {
 	Refused []engines.Statement // the server says no
 	Hostile []engines.Statement // the server answers with text that moves a cursor or holds a Value, in an error or a notice
 	Value   string              // as it would stand in a row; may stand in no error
+	// SQLState: a refusal carries the state of the SQL standard, and says whether all
+	// of it is kept: of the first one in Refused it is, of the second one in Hostile not.
+	SQLState bool
 
 	// Echo is a question whose answer is its one bound value, $1; no text: the
 	// engine binds nothing.
@@ -81,7 +84,7 @@ func Exercise(t *testing.T, s Subject) {
 		run  func(*testing.T, Subject)
 	}{
 		{"identity", identity}, {"outcomes", outcomes}, {"bound values", boundValues}, {"cut lines", cutLines}, {"a lost line", lostLine},
-		{"limits", limits}, {"given up", givenUp}, {"text of the server", serverText}, {"secrets", secrets},
+		{"limits", limits}, {"given up", givenUp}, {"text of the server", serverText}, {"codes of errors", codes}, {"secrets", secrets},
 		{"gauges", gauges}, {"clients", clients}, {"checks", inspections}, {"a reader of its own", readerAlone},
 		{"a reader of a dead server", deadReader}, {"close", closeTwice}, {"a dead server", deadServer}, {"plans", plans}, {"the lock of a cockpit", exclusive},
 	} {

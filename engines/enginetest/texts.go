@@ -77,6 +77,27 @@ func serverText(t *testing.T, s Subject) {
 	}
 }
 
+// codes: the record names an error by its code, and says if anything of it is left out.
+func codes(t *testing.T, s Subject) {
+	if !s.SQLState {
+		return
+	}
+	c := s.conn(t, s.Addr)
+	kept := func(st engines.Statement, want bool) {
+		t.Helper()
+		_, err := send(within(t), c, st)
+		var e interface {
+			SQLState() string
+			Whole() bool
+		}
+		if !errors.As(err, &e) || len(e.SQLState()) != 5 || e.Whole() != want {
+			t.Errorf("%q: no state, or not whole=%v: %v", st.Text, want, err)
+		}
+	}
+	kept(s.Refused[0], true)
+	kept(s.Hostile[1], false)
+}
+
 // secrets: a connection string nobody can read is not quoted.
 func secrets(t *testing.T, s Subject) {
 	if len(s.Bad) == 0 || s.Secret == "" || s.Passwordless == strings.Contains(s.DSN(s.Addr), s.Secret) {

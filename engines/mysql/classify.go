@@ -30,6 +30,24 @@ type ServerError struct {
 	Number  uint16
 	State   string // SQLSTATE
 	Message string
+	Dropped bool // the server said more than is kept
+}
+
+// SQLState is the state that the server gives beside its number. Many numbers
+// share one.
+func (e *ServerError) SQLState() string { return e.State }
+
+// Fields are what the record keeps beside the state.
+func (e *ServerError) Fields() map[string]string {
+	return map[string]string{"number": strconv.Itoa(int(e.Number))}
+}
+
+// Whole reports whether all that the server said is kept.
+func (e *ServerError) Whole() bool { return !e.Dropped }
+
+func serverError(me *mysql.MySQLError, state string) *ServerError {
+	m := safeMessage(me)
+	return &ServerError{Number: me.Number, State: clean(state), Message: m, Dropped: m != me.Message}
 }
 
 // Error returns the message and its number.
@@ -82,7 +100,7 @@ func mask(err error) error {
 	case err == nil:
 		return nil
 	case errors.As(err, &me):
-		return &ServerError{Number: me.Number, State: clean(string(me.SQLState[:])), Message: safeMessage(me)}
+		return serverError(me, string(me.SQLState[:]))
 	case errors.As(err, &se):
 		return se
 	case errors.Is(err, context.Canceled):

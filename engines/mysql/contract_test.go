@@ -36,9 +36,10 @@ func TestContract(t *testing.T) {
 				}
 				return n == 1
 			},
-			Echo:    statement("SELECT CAST($1 AS CHAR)"),
-			Reads:   statement("SELECT 1"),
-			Refused: []engines.Statement{statement("SELECT * FROM shop.nowhere"), statement("SELECT 1; SELECT 2"), statement("SIGNAL SQLSTATE '45000'")},
+			Echo:     statement("SELECT CAST($1 AS CHAR)"),
+			Reads:    statement("SELECT 1"),
+			Refused:  []engines.Statement{statement("SELECT * FROM shop.nowhere"), statement("SELECT 1; SELECT 2"), statement("SIGNAL SQLSTATE '45000'")},
+			SQLState: true,
 			Hostile: []engines.Statement{
 				statement("SELECT * FROM shop.`\x1b[31m\u202e\u200bx`"), statement("SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'hunter2-value \x1b[2J'"),
 				statement("CREATE TABLE hunter2-value hunter2-value"), statement("SELECT CAST('hunter2-value' AS SIGNED), hunter2_value()"),

@@ -89,7 +89,7 @@ func (t *Tracker) fail(op string, err error, next string) error {
 func maskTrack(err error) error {
 	var me *gomysql.MyError
 	if errors.As(err, &me) {
-		se := &ServerError{Number: me.Code, State: clean(me.State), Message: safeMessage(&mysql.MySQLError{Number: me.Code, Message: me.Message})}
+		se := serverError(&mysql.MySQLError{Number: me.Code, Message: me.Message}, me.State)
 		if me.Code == 1236 {
 			return errors.Join(engines.ErrGap, se)
 		}

@@ -24,7 +24,14 @@ type ServerError struct {
 	Code     string // SQLSTATE
 	Severity string // ERROR, FATAL, PANIC
 	Message  string
+	Dropped  bool // the server said more than is kept
 }
+
+// SQLState is the code of the error (SQL standard, PostgreSQL appendix A).
+func (e *ServerError) SQLState() string { return e.Code }
+
+// Whole reports whether all that the server said is kept.
+func (e *ServerError) Whole() bool { return !e.Dropped }
 
 // Error returns the message and its SQLSTATE.
 func (e *ServerError) Error() string { return e.Message + " (SQLSTATE " + e.Code + ")" }
@@ -77,7 +84,9 @@ func maskServer(pe *pgconn.PgError) *ServerError {
 	if sev == "" {
 		sev = pe.Severity
 	}
-	return &ServerError{Code: pe.Code, Severity: sev, Message: safeMessage(pe)}
+	m := safeMessage(pe)
+	more := m != pe.Message || pe.Detail != "" || pe.Hint != "" || pe.Where != "" || pe.InternalQuery != ""
+	return &ServerError{Code: pe.Code, Severity: sev, Message: m, Dropped: more}
 }
 
 // safeMessage returns the server's message for the classes whose messages name

@@ -43,9 +43,10 @@ func TestContract(t *testing.T) {
 			}
 			return n == 1
 		},
-		Echo:    sql("SELECT $1::text"),
-		Reads:   sql("SELECT 1"),
-		Refused: []engines.Statement{sql("SELECT * FROM nowhere"), sql("SELECT 1; SELECT 2"), sql("SELECT 1/0")},
+		Echo:     sql("SELECT $1::text"),
+		Reads:    sql("SELECT 1"),
+		Refused:  []engines.Statement{sql("SELECT * FROM nowhere"), sql("SELECT 1; SELECT 2"), sql("SELECT 1/0")},
+		SQLState: true,
 		Hostile: []engines.Statement{
 			sql("SELECT * FROM \"\x1b[31m\u202e\u200bx\""), sql("SELECT 'hunter2-value'::int"), sql("CREATE TABLE hunter2-value hunter2-value"),
 			sql("DO $$ BEGIN RAISE EXCEPTION 'hunter2-value'; END $$"), sql("DO $$ BEGIN RAISE NOTICE E'hunter2-value \\x1b[2J'; END $$"),

@@ -49,6 +49,7 @@ database holds. The record stays.`,
 	f.StringVar(&flavor, "flavor", "", "product that is started, where there are several: mysql or mariadb, for blue-turquoise-green postgres too")
 	c.flags(f)
 	sc.flags(f)
+	sc.filmFlag(f)
 	return cmd
 }
 

@@ -116,6 +116,15 @@ func TestTheComparisonSaysWhatIsNotProven(t *testing.T) {
 	}
 }
 
+// shown is followed after somebody asked for the keys.
+func shown() session.Snapshot {
+	s := followed()
+	c := *s.Compared
+	c.Keys = []string{"public.orders (key 9182217c0f3a4d5e) = public.orders (4711)", "public.stock (key 00de114a7b1c2d3e) = public.stock (17, eu)"}
+	s.Compared = &c
+	return s
+}
+
 // TestKeysAreShownOnRequest: K asks for them, and what the session shows is told
 // apart from the marks; where no row is named the key is off.
 func TestKeysAreShownOnRequest(t *testing.T) {
@@ -129,10 +138,7 @@ func TestKeysAreShownOnRequest(t *testing.T) {
 	if _, ok := r.last().Command.(steps.Reveal); !ok {
 		t.Fatalf("sent %+v", r.last())
 	}
-	c := *s.Compared
-	c.Keys = []string{"public.orders (key 918221ab) = public.orders (4711)"}
-	s.Compared = &c
-	if f := zoomedRig(t, s, 120, 40).frame(); !strings.Contains(f, "KEYS, SHOWN ON REQUEST AND ON RECORD") || !strings.Contains(f, "public.orders (4711)") {
+	if f := zoomedRig(t, shown(), 120, 40).frame(); !strings.Contains(f, "KEYS, SHOWN ON REQUEST AND ON RECORD") || !strings.Contains(f, "public.orders (4711)") {
 		t.Errorf("after it was asked:\n%s", f)
 	}
 	off := newRig(t, reads(), 120, 40)

@@ -43,6 +43,8 @@ func TestDump(t *testing.T) {
 		{"followed-zoom-80x24", followed(), dark, 80, 24, func(r *rig) { r.typed("3"); r.typed("z") }},
 		{"followed-zoom-120x40", followed(), dark, 120, 40, func(r *rig) { r.typed("3"); r.typed("z") }},
 		{"followed-zoom-170x46", followed(), dark, 170, 46, func(r *rig) { r.typed("3"); r.typed("z") }},
+		{"keys-zoom-80x24", shown(), dark, 80, 24, func(r *rig) { r.typed("3"); r.typed("z") }},
+		{"keys-zoom-120x40", shown(), dark, 120, 40, func(r *rig) { r.typed("3"); r.typed("z") }},
 		{"light-120x40", ready(), light, 120, 40, nil},
 		{"mono-120x40", stale(), none, 120, 40, nil},
 		{"ascii-80x24", stale(), ascii, 80, 24, nil},

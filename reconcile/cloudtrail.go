@@ -77,8 +77,13 @@ func (m *match) calls() {
 			id = st.End.RequestID
 		}
 		known[id] = id != ""
+		s := m.inTrail(trails, id, st)
 		switch {
-		case m.inTrail(trails, id, st):
+		case s != nil && !readsAWS(st.Text) && !strings.HasPrefix(st.Text, s.name()):
+			m.find("contradiction", s.Where(), st.Seq, "%s on %s: the trail has %s under request %s", words(st.Text), st.Target, s.Call, id)
+		case s != nil && s.Failed && st.End.Outcome == entries.Done:
+			m.find("contradiction", s.Where(), st.Seq, "%s on %s: recorded as done, and the trail says that request %s failed", words(st.Text), st.Target, id)
+		case s != nil:
 			m.r.Found++
 		case id != "" && !readsAWS(st.Text) && st.End.Outcome == entries.Done:
 			m.find("missing", "", st.Seq, "%s on %s: recorded as done under request %s, and no trail has it", words(st.Text), st.Target, id)
@@ -107,15 +112,18 @@ func (m *match) calls() {
 	}
 }
 
-// inTrail looks for a call by its request id.
-func (m *match) inTrail(trails []*Log, id string, st *report.Statement) bool {
+// name is the call without its service.
+func (s *Seen) name() string { return s.Call[strings.LastIndexByte(s.Call, ' ')+1:] }
+
+// inTrail looks for a call by its request id; nil: no trail has it.
+func (m *match) inTrail(trails []*Log, id string, st *report.Statement) *Seen {
 	for _, l := range trails {
-		for _, s := range l.Seen {
+		for i, s := range l.Seen {
 			if id != "" && s.Request == id {
 				m.offsets[st.Target] = append(m.offsets[st.Target], s.At.Sub(st.At))
-				return true
+				return &l.Seen[i]
 			}
 		}
 	}
-	return false
+	return nil
 }

@@ -36,20 +36,22 @@ func event(id, agent, arn string, reads bool) string {
 // TestCallsOfAWS: by request id, both ways; a call by the session's own caller that
 // is not in the record is off the record, one by others is counted.
 func TestCallsOfAWS(t *testing.T) {
-	change, read := event("r1", "turquoise-s1", "arn:ops", false), event("r2", "turquoise-s1", "arn:ops", true)
+	change, read := event("r1", "turquoise-s1", "arn:ops", false), strings.Replace(event("r2", "turquoise-s1", "arn:ops", true), "Change", "List", 1)
 	for name, c := range map[string]struct {
 		trail string
 		found int
 		exit  int
 		say   string
 	}{
-		"all of it":        {trail(change, read), 2, ExitMatched, "questions to name servers"},
-		"reads not logged": {trail(change), 1, ExitPartly, "ListResourceRecordSets: x CNAME on router: nothing in these trails can be it"},
-		"change not there": {trail(read), 1, ExitContradiction, "recorded as done under request r1, and no trail has it"},
-		"one more":         {trail(change, read, event("r9", "turquoise-s1", "arn:ops", false)), 2, ExitContradiction, "request r9, and the record has no such call"},
-		"one more read":    {trail(change, read, event("r9", "turquoise-s1", "arn:ops", true)), 2, ExitMatched, ""},
-		"by hand":          {trail(change, read, event("r9", "console", "arn:ops", false)), 2, ExitOffRecord, "by arn:ops, not in the record: route53 ChangeResourceRecordSets"},
-		"by others":        {trail(change, read, event("r9", "console", "arn:else", false)), 2, ExitMatched, "1 calls of AWS that change something, by others"},
+		"all of it":                 {trail(change, read), 2, ExitMatched, "questions to name servers"},
+		"reads not logged":          {trail(change), 1, ExitPartly, "ListResourceRecordSets: x CNAME on router: nothing in these trails can be it"},
+		"change not there":          {trail(read), 1, ExitContradiction, "recorded as done under request r1, and no trail has it"},
+		"another call under its id": {trail(strings.Replace(change, "ChangeResourceRecordSets", "DeleteHostedZone", 1), read), 1, ExitContradiction, "the trail has route53 DeleteHostedZone under request r1"},
+		"it failed":                 {trail(strings.Replace(change, `"readOnly"`, `"errorCode":"AccessDenied","readOnly"`, 1), read), 1, ExitContradiction, "recorded as done, and the trail says that request r1 failed"},
+		"one more":                  {trail(change, read, event("r9", "turquoise-s1", "arn:ops", false)), 2, ExitContradiction, "request r9, and the record has no such call"},
+		"one more read":             {trail(change, read, event("r9", "turquoise-s1", "arn:ops", true)), 2, ExitMatched, ""},
+		"by hand":                   {trail(change, read, event("r9", "console", "arn:ops", false)), 2, ExitOffRecord, "by arn:ops, not in the record: route53 ChangeResourceRecordSets"},
+		"by others":                 {trail(change, read, event("r9", "console", "arn:else", false)), 2, ExitMatched, "1 calls of AWS that change something, by others"},
 	} {
 		l, err := ReadCloudTrail(strings.NewReader(c.trail), "trail.json")
 		if err != nil {

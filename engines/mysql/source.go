@@ -105,8 +105,13 @@ func (p plan) defined(on engines.TargetID, s source) *engines.Proof {
 // START says nothing: the line is made later.
 func (p plan) threads(on engines.TargetID, want string) *engines.Proof {
 	d, title := p.of(on), "both halves of the link stand still"
-	if want == running {
+	switch want {
+	case running:
 		title = "both halves of the link run"
+	case receiving:
+		title = "the receiver is connected, the applier stands still"
+	case applying:
+		title = "the applier runs, the receiver stands still"
 	}
 	return engines.Until(engines.Ask(on, title, kept(d.status(), d.threads()...), want), threadEvery, threadLimit)
 }

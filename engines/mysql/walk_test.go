@@ -338,3 +338,22 @@ func TestThereAndBack(t *testing.T) {
 		}
 	})
 }
+
+// TestTheWayBackIsTriedBeforeTheWindow: a green that does not let blue in is found
+// before a client was turned away.
+func TestTheWayBackIsTriedBeforeTheWindow(t *testing.T) {
+	w := newWalker(t, labtest.MySQLPair(t, lab.MySQLOptions{Flavor: lab.FlavorMySQL}))
+	w.step("role", "create", "green", "blue", "green")
+	p := w.plan("reverse", "define", "blue", "blue", "green")
+	exec(t, plain(t, w.l.Green.DSN(lab.MySQLRoot, ""), ""), "ALTER USER repl@'%' IDENTIFIED BY 'another'", "")
+	begun, err := w.try(p.Actions, nil)
+	if err == nil || !strings.Contains(err.Error(), "the receiver is connected") {
+		t.Errorf("green lets nobody in: %v", err)
+	}
+	if _, err := w.try(p.Undo, func(a engines.Action) bool { return a.Undoes > 0 && !begun[a.Undoes] }); err != nil {
+		t.Error(err)
+	}
+	if got := first(t, w.conn("blue", ""), "SELECT COUNT(*) FROM performance_schema.replication_connection_configuration"); got != "0" {
+		t.Errorf("%s links are left after the undo", got)
+	}
+}

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -48,6 +50,24 @@ func TestVersionsOfMariaDBWalk(t *testing.T) {
 		t.Run(fmt.Sprintf("%s to 11 back %q", tt.blue, tt.back), func(t *testing.T) {
 			walkVersions(t, tt.back, "mysql-binlog", "--flavor", "mariadb", "--verify", "full", "--clients", "8",
 				"--blue-version", tt.blue, "--green-version", "11")
+		})
+	}
+}
+
+// TestTheWayBackIsProven: what was written on green is compared with blue, followed,
+// and proven equal in the window back.
+func TestTheWayBackIsProven(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ back, book string }{{"6.5", "postgres-logical"}, {"6.7", "mysql-binlog"}} {
+		t.Run(tt.book, func(t *testing.T) {
+			r := walkVersions(t, tt.back, tt.book, "--verify", "full", "--param", "verify_back=full", "--clients", "8")
+			segment, err := os.ReadFile(filepath.Join(r.Record, "0001.jsonl"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if m := regexp.MustCompile(`"type":"var.captured"[^\n]*verified_rows_back`).Find(segment); m == nil {
+				t.Error("the record does not say how many rows were proven equal in the window back")
+			}
 		})
 	}
 }

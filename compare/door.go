@@ -36,12 +36,11 @@ type Door struct {
 	on   engines.Comparer // the side that the session checks the identity of
 
 	mu    sync.Mutex
-	begun *beginning      // a comparison that is under way
-	w     *Follower       // nil while nothing is followed
-	slot  string          // of the order that is compared or followed
-	back  bool            // what is written on green is followed
-	ended map[string]bool // by an order, by its slot; only another order begins anew
-	reads *Follower       // the one whose first comparison runs now
+	begun *beginning                // a comparison that is under way
+	w     *Follower                 // nil while nothing is followed
+	what  engines.Followed          // by the order that is compared or followed
+	ended map[engines.Followed]bool // by an order; only another order begins anew
+	reads *Follower                 // the one whose first comparison runs now
 	pace  engines.ComparePace
 }
 
@@ -69,7 +68,7 @@ func OpenDoor(ctx context.Context, on engines.TargetID, s Sides) (*Door, error) 
 	if err != nil {
 		return nil, err
 	}
-	return &Door{sides: s, on: c, ended: map[string]bool{}}, nil
+	return &Door{sides: s, on: c, ended: map[engines.Followed]bool{}}, nil
 }
 
 // Identify asks the side who it is.
@@ -120,20 +119,20 @@ func (d *Door) end() {
 func (d *Door) begin(ctx context.Context, o engines.CompareOrder) (_ context.Context, done func(*Follower), err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	b := &beginning{cancel, make(chan struct{})}
-	for {
-		d.end()
+	for begun := false; !begun; {
 		d.mu.Lock()
-		free, ended := d.begun == nil && d.w == nil, d.ended[o.Slot]
-		if free && !ended {
-			d.begun, d.slot, d.back = b, o.Slot, o.From == d.sides.Green
+		ended := d.ended[o.Followed()] // it must not end what is followed instead
+		begun = !ended && d.begun == nil && d.w == nil
+		if begun {
+			d.begun, d.what = b, o.Followed()
 		}
 		d.mu.Unlock()
 		if ended {
 			cancel()
 			return nil, nil, errIdle
 		}
-		if free {
-			break
+		if !begun {
+			d.end()
 		}
 	}
 	return ctx, func(w *Follower) {
@@ -239,7 +238,7 @@ func (d *Door) Do(ctx context.Context, s engines.Statement) (engines.Result, err
 		err = errText
 	case o.Do == engines.CompareAll:
 		d.mu.Lock()
-		delete(d.ended, o.Slot)
+		delete(d.ended, o.Followed())
 		d.mu.Unlock()
 		row, err = d.compare(ctx, o)
 	case o.Do == engines.CompareProve:
@@ -263,16 +262,17 @@ func (d *Door) Do(ctx context.Context, s engines.Statement) (engines.Result, err
 	return res, nil
 }
 
-// finish ends following by an order. One that names another slot than the one that is
-// followed has nothing to end: what was written the other way is not followed any more.
+// finish ends following by an order. One of another slot or direction than the one
+// that is followed has nothing to end: what was written the other way is not followed
+// any more. Without a slot it ends what is followed in its direction.
 func (d *Door) finish(o engines.CompareOrder) error {
 	d.mu.Lock()
-	slot := o.Slot
-	if slot == "" {
-		slot = d.slot
+	what := o.Followed()
+	if what.Slot == "" && what.Back == d.what.Back {
+		what = d.what
 	}
-	d.ended[slot] = true
-	other := (d.w != nil || d.begun != nil) && d.slot != slot
+	d.ended[what] = true
+	other := (d.w != nil || d.begun != nil) && d.what != what
 	d.mu.Unlock()
 	if other {
 		return nil
@@ -285,7 +285,7 @@ func (d *Door) finish(o engines.CompareOrder) error {
 func (d *Door) Back() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.w != nil && d.back
+	return d.w != nil && d.what.Back
 }
 
 // Again does once more what a confirmed comparing action did: it reads both
@@ -334,7 +334,7 @@ func (d *Door) compare(ctx context.Context, order engines.CompareOrder) ([]strin
 	}
 	log := func(t engines.TargetID) func(context.Context, []engines.TableDigest, string) (engines.Tracker, error) {
 		return func(ctx context.Context, tables []engines.TableDigest, from string) (engines.Tracker, error) {
-			return s.Engine.OpenTracker(s.Request(ctx, t), engines.TrackRequest{Slot: order.Slot, Publication: order.Publication, From: from, Tables: tables})
+			return s.Engine.OpenTracker(s.Request(ctx, t), engines.TrackRequest{Slot: order.Slot, Publication: order.Publication, From: from, Tables: tables, Receives: t == to})
 		}
 	}
 	o := Options{Blue: open(from), Green: open(to), Back: from == s.Green, Digests: s.Engine.Digests, Now: s.Now, DataOnly: true, Limits: d.limits,

@@ -93,7 +93,7 @@ func (p *binlogPair) follow(keep string, say func(string), read *atomic.Bool) (*
 	}
 	log := func(i int) func(context.Context, []engines.TableDigest, string) (engines.Tracker, error) {
 		return func(ctx context.Context, tables []engines.TableDigest, from string) (engines.Tracker, error) {
-			return mysql.OpenTracker(p.request(ctx, i), engines.TrackRequest{From: from, Tables: tables})
+			return mysql.OpenTracker(p.request(ctx, i), engines.TrackRequest{From: from, Tables: tables, Receives: i == 1})
 		}
 	}
 	w, _, err := compare.NewFollower(p.t.Context(), compare.Follow{Options: o, BlueLog: log(0), GreenLog: log(1), Say: say, Keep: keep})
@@ -137,17 +137,19 @@ func (p *binlogPair) load() (stop func()) {
 func (p *binlogPair) fence(token string) {
 	p.t.Helper()
 	p.exec(0, "INSERT INTO tqctl.fence VALUES ('"+token+"')")
-	for n := 0; n == 0; {
+	settled(p.t, "the token is on green", func() bool {
+		var n int
 		if err := p.db[1].QueryRowContext(p.t.Context(), "SELECT COUNT(*) FROM tqctl.fence WHERE token = '"+token+"'").Scan(&n); err != nil {
 			p.t.Fatal(err)
 		}
-	}
+		return n > 0
+	})
 }
 
 // settled waits until the follower says what is asked for.
 func settled(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	tick := time.NewTicker(50 * time.Millisecond)
+	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	for over := time.Now().Add(30 * time.Second); !ok(); <-tick.C {
 		if time.Now().After(over) {

@@ -84,6 +84,7 @@ type TrackRequest struct {
 	Slot, Publication string // where the engine has such; a slot stands already
 	From              string // position from which on nothing may be missing, as Tracker.Text writes it; empty: from the slot's, or from now
 	Tables            []TableDigest
+	Receives          bool // rows come to this side by replication: it must tell those too
 }
 
 // Tracker follows what is committed on one server, by keys: no other value is

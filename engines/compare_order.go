@@ -22,7 +22,7 @@ type CompareOrder struct {
 	Strength    Strength
 	Pace        ComparePace
 	Token       string // for CompareProve: the fence at which every row must be equal
-	Back        bool   // what is written on green is compared with blue: names what is captured, and is not in the text
+	Back        bool   // what is written on green is compared with blue; for CompareProve it only names what is captured
 }
 
 // What a comparing action does.
@@ -117,10 +117,14 @@ func (o CompareOrder) Text() string {
 	case CompareProve:
 		return "prove: every row is equal at the token\ntoken: " + o.Token
 	case CompareEnd:
-		if o.Slot == "" {
-			return "end: following"
+		text := endThere
+		if o.Back {
+			text = endBack
 		}
-		return "end: following\nslot: " + o.Slot
+		if o.Slot != "" {
+			text += "\nslot: " + o.Slot
+		}
+		return text
 	}
 	list := func(names []string, none string) string {
 		if len(names) == 0 {
@@ -143,6 +147,22 @@ func (o CompareOrder) Text() string {
 		"law: pauses above max-active or max-waiting, stops above critical-active seen twice"), "\n")
 }
 
+// Texts of the end of each direction.
+const (
+	endThere = "end: following"
+	endBack  = "end: following the way back"
+)
+
+// Followed names what an order begins or ends to follow: there and back are two
+// things, also where the engine needs no slot.
+type Followed struct {
+	Slot string
+	Back bool
+}
+
+// Followed is what the order begins or ends to follow.
+func (o CompareOrder) Followed() Followed { return Followed{o.Slot, o.Back} }
+
 // ParseCompareOrder reads what Text wrote.
 func ParseCompareOrder(text string) (CompareOrder, error) {
 	var o CompareOrder
@@ -154,6 +174,10 @@ func ParseCompareOrder(text string) (CompareOrder, error) {
 			o.Do = strings.TrimSuffix(name, ":")
 			if a, b, ok := strings.Cut(strings.TrimPrefix(value, "every row of "), " with "); ok && o.Do == CompareAll {
 				o.From, o.To = TargetID(a), TargetID(b)
+				o.Back = o.From == "green"
+			}
+			if o.Do == CompareEnd {
+				o.Back = l == endBack
 			}
 		case name == "tables" && value != "all":
 			o.Tables = strings.Split(value, ", ")

@@ -12,9 +12,10 @@ import (
 func TestAnOrderIsReadAsItWasWritten(t *testing.T) {
 	for _, o := range []engines.CompareOrder{
 		{Do: engines.CompareAll, From: "blue", To: "green", Slot: "tq_cmp", Publication: "tq_cmp", Pace: engines.ComparePace{Workers: 2, Max: 40, Critical: 120, Waiting: 10}},
-		{Do: engines.CompareAll, From: "green", To: "blue", Tables: []string{"public.a", "b"}, Except: []string{"large objects", "public.t.extra"}, Slot: "s",
+		{Do: engines.CompareAll, From: "green", To: "blue", Back: true, Tables: []string{"public.a", "b"}, Except: []string{"large objects", "public.t.extra"}, Slot: "s",
 			Strength: engines.Cryptographic, Pace: engines.ComparePace{Workers: 16}},
 		{Do: engines.CompareProve, Token: "s7f2.3"}, {Do: engines.CompareEnd}, {Do: engines.CompareEnd, Slot: "s"},
+		{Do: engines.CompareEnd, Back: true}, {Do: engines.CompareEnd, Slot: "s", Back: true},
 	} {
 		got, err := engines.ParseCompareOrder(o.Text())
 		if err != nil || !reflect.DeepEqual(got, o) {

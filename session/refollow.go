@@ -69,7 +69,7 @@ func (s *Session) unfollowed() (engines.Action, bool) {
 	if s.closed || s.leaving != "" || s.state.Busy() {
 		return engines.Action{}, false
 	}
-	followed := map[string]engines.Action{} // by slot: there and back have their own
+	followed := map[engines.Followed]engines.Action{}
 	look := func(it runbooks.Item) {
 		if it.Step.Kind != "compare" || s.state.Step(it.Step.ID).Phase != steps.Done {
 			return
@@ -84,9 +84,9 @@ func (s *Session) unfollowed() (engines.Action, bool) {
 			switch {
 			case a.Verb != engines.Compare || err != nil:
 			case it.Step.Stage == "track":
-				followed[o.Slot] = a
+				followed[o.Followed()] = a
 			case it.Step.Stage == "drop":
-				delete(followed, o.Slot)
+				delete(followed, o.Followed())
 			}
 		}
 	}

@@ -28,17 +28,21 @@ func (p plan) compareTrack() (engines.Parts, error) {
 	}
 	order.Except = append(order.Except, p.Lists["exclude"]...)
 	return engines.Parts{Actions: []engines.Action{engines.CompareAction(order)},
-		Undo: engines.Undoing(1, engines.CompareAction(engines.CompareOrder{Do: engines.CompareEnd}))}, nil
+		Undo: engines.Undoing(1, p.unfollow())}, nil
 }
 
 // compareProve is the proof inside the window.
 func (p plan) compareProve() (engines.Parts, error) { return p.Prove() }
+
+func (p plan) unfollow() engines.Action {
+	return engines.CompareAction(engines.CompareOrder{Do: engines.CompareEnd, Back: p.From == "green"})
+}
 
 // compareDrop ends following.
 func (p plan) compareDrop() (engines.Parts, error) {
 	if !p.Compared() {
 		return engines.Parts{UndoNone: p.NotCompared()}, nil
 	}
-	return engines.Parts{Actions: []engines.Action{engines.CompareAction(engines.CompareOrder{Do: engines.CompareEnd})},
+	return engines.Parts{Actions: []engines.Action{p.unfollow()},
 		UndoNone: "the comparison is made anew by its own step"}, nil
 }

@@ -64,7 +64,7 @@ func OpenTracker(o engines.OpenRequest, q engines.TrackRequest) (*Tracker, error
 	if err := l.limitTo(o.Ctx, inspectLimit); err != nil {
 		return nil, t.fail("set the time limit", err, "")
 	}
-	if err := t.logs(o.Ctx, o.Target); err != nil {
+	if err := t.logs(o.Ctx, q.Receives); err != nil {
 		return nil, err
 	}
 	if err := t.begin(o.Ctx, q.From); err != nil {
@@ -103,8 +103,9 @@ func maskTrack(err error) error {
 	return mask(err)
 }
 
-// logs refuses a server whose log does not tell every row.
-func (t *Tracker) logs(ctx context.Context, on engines.TargetID) error {
+// logs refuses a server whose log does not tell every row: of one that receives rows
+// by replication, those too.
+func (t *Tracker) logs(ctx context.Context, receives bool) error {
 	res, err := t.link.run(ctx, "SHOW GLOBAL VARIABLES WHERE variable_name IN ('log_bin', 'binlog_format', 'log_slave_updates', 'log_replica_updates', 'server_id')")
 	if err != nil {
 		return t.fail("read the log's settings", err, "")
@@ -121,7 +122,7 @@ func (t *Tracker) logs(ctx context.Context, on engines.TargetID) error {
 		return t.fail("follow the log", errUnlogged, "set log_bin in the server's option file and restart it, or set the parameter verify to none")
 	case is["binlog_format"] != "" && is["binlog_format"] != "ROW":
 		return t.fail("follow the log", errFormat, "SET GLOBAL binlog_format = 'ROW' and let the applications connect again, or set the parameter verify to none")
-	case on == "green" && is["log_slave_updates"] != "ON":
+	case receives && is["log_slave_updates"] != "ON":
 		return t.fail("follow the log", errNoRows, "set log_slave_updates = ON in the server's option file and restart it, or set the parameter verify to none")
 	}
 	t.dec = &decoder{own: uint32(id)}

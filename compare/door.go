@@ -155,6 +155,16 @@ func (d *Door) State() (State, bool) {
 	return w.State(), true
 }
 
+// Near says whether a proof may come at any moment; see Follower.Near.
+func (d *Door) Near(is bool) {
+	d.mu.Lock()
+	w := d.w
+	d.mu.Unlock()
+	if w != nil {
+		w.Near(is)
+	}
+}
+
 // Pace changes how much of the servers the comparison takes, while it runs. It
 // returns the limits in force from now on.
 func (d *Door) Pace(words string) (engines.ComparePace, error) {

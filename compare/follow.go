@@ -154,6 +154,8 @@ func (w *Follower) begin(ctx context.Context) error {
 }
 
 func (w *Follower) shut() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	for i, l := range w.logs {
 		if l != nil {
 			_ = l.Close() // a stream that was only read

@@ -33,6 +33,12 @@ func (w *Follower) feed(ctx context.Context, side int) {
 			return
 		}
 		w.pos[side] = max(w.pos[side], tx.Position)
+		r := &w.yield.rate[side]
+		if was := r.busy; w.read {
+			if r.count(tx, w.f.Now()); r.busy != was {
+				w.pace()
+			}
+		}
 		if side == 0 {
 			w.ch.Blue(tx)
 		} else {

@@ -22,6 +22,7 @@ type State struct {
 	Unfollowed map[string]string
 	Left       []string      // not compared, with the operator's knowledge
 	Behind     time.Duration // for how long a log has not been read up to where its server was
+	Every      time.Duration // a log is busy and read so far apart; 0: all the time
 	Verified   string        // position of blue up to which everything was verified
 	VerifiedAt time.Time
 	Progress   tablediff.Progress
@@ -56,7 +57,7 @@ func (w *Follower) State() State {
 		p.Held = w.yield.why
 	}
 	s := State{Read: w.read, Tables: len(w.names), Dirty: w.ch.Open(), Failing: w.ch.Failing(looksFailed, 20), Foreign: n, Strangers: foreign[:min(len(foreign), 20)],
-		Wholes: w.ch.Wholes(), Unfollowed: w.ch.Unfollowed(), Left: w.Left(), Behind: w.behind(w.f.Now()), Verified: w.verified, VerifiedAt: w.verifiedAt, Progress: p, Lost: w.lost}
+		Wholes: w.ch.Wholes(), Unfollowed: w.ch.Unfollowed(), Left: w.Left(), Behind: w.behind(w.f.Now()), Every: max(w.every(0), w.every(1)), Verified: w.verified, VerifiedAt: w.verifiedAt, Progress: p, Lost: w.lost}
 	dirty := w.ch.OpenOf()
 	w.r.mu.Lock()
 	defer w.r.mu.Unlock()
@@ -88,11 +89,11 @@ func (r *runner) now() tablediff.Progress {
 
 // Doubts is how many things stand against the data being equal at the next
 // freeze: rows that differ and do not move, following that was lost, and logs that
-// are read too late for the freeze to wait for them. Rows on their way are none,
-// nor is a write on green that left both sides alike: that one is told to people.
+// are read too late for the freeze to wait for them; a busy log that is read in
+// batches is read all the time before a freeze. Rows on their way are none, nor is a write on green that left both sides alike: that one is told to people.
 func (s State) Doubts() int {
 	n := len(s.Failing)
-	if s.Lost != nil || s.Behind > mostBehind || !s.Read {
+	if s.Lost != nil || s.Behind > mostBehind+s.Every || !s.Read {
 		n++
 	}
 	return n

@@ -14,20 +14,17 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"github.com/turquoise-db/turquoise/checks/tablediff"
 	"github.com/turquoise-db/turquoise/compare"
 	"github.com/turquoise-db/turquoise/lab"
 )
 
-// BenchmarkTracking gives what following costs the source: pgbench at full speed
-// on replicated tables, in turns with and without a follower on both sides, and
-// where the processor time of a transaction goes. At full speed on shared
-// processors the source, its replica, the clients and the follower take time from
-// each other: the loss of throughput there is all that following costs anywhere.
-// With the source and its clients on a processor of their own it is what following
-// costs the source. At a rate that leaves processors idle, throughput shows nothing.
+// BenchmarkTracking gives what following costs the source: pgbench's own transactions
+// in turns with and without a follower on both sides, and where the processor time of
+// a transaction goes. The source, its replica, the clients and the follower share all
+// processors: what one takes the others lack. "durable" is how people run a server;
+// without fsync the source is as fast as it can be, and following costs it most. At a
+// rate that leaves processors idle, throughput shows nothing.
 func BenchmarkTracking(b *testing.B) {
 	programs, err := lab.OpenServers(os.Stderr)
 	if err != nil {
@@ -47,26 +44,21 @@ func BenchmarkTracking(b *testing.B) {
 	}
 	d.link()
 	d.slots()
-	b.Run("full speed", func(b *testing.B) { d.paired(b, bin, "full") })
-	b.Run("300 per second", func(b *testing.B) { d.paired(b, bin, "300", "-R", "300") })
-	b.Run("source apart", func(b *testing.B) {
-		for side := range 2 {
-			for _, pid := range append(serverPIDs(b, d.do[side].PgConn().PID()), parentOf(b, d.do[side].PgConn().PID())) {
-				pinned(b, side, pid)
+	long := []string{"-T", "15"} // a busy log is read in batches ten seconds apart
+	b.Run("durable", func(b *testing.B) {
+		settings := func(words ...string) {
+			for i := range d.do {
+				for _, w := range words {
+					d.exec(i, w)
+				}
 			}
 		}
-		pinned(b, 1, strconv.Itoa(os.Getpid()))
-		d.paired(b, bin, "apart")
+		settings("ALTER SYSTEM SET fsync = on", "SELECT pg_reload_conf()")
+		defer settings("ALTER SYSTEM RESET fsync", "SELECT pg_reload_conf()")
+		d.paired(b, bin, "durable", long...)
 	})
-}
-
-// pinned puts all threads of a process, and what it starts from now on, on one
-// processor.
-func pinned(b *testing.B, cpu int, pid string) {
-	b.Helper()
-	if out, err := exec.CommandContext(b.Context(), "taskset", "-a", "-c", "-p", strconv.Itoa(cpu), pid).CombinedOutput(); err != nil {
-		b.Skipf("cannot put a process on a processor: %v: %s", err, out)
-	}
+	b.Run("full speed", func(b *testing.B) { d.paired(b, bin, "full", long...) })
+	b.Run("300 per second", func(b *testing.B) { d.paired(b, bin, "300", "-T", "8", "-R", "300") })
 }
 
 // turn is what one run of pgbench measured; times are microseconds of processor
@@ -82,10 +74,7 @@ func (d *duo) paired(b *testing.B, bin, name string, args ...string) {
 	o.DataOnly = true
 	o.Limits = func() tablediff.Limits { return tablediff.Limits{Workers: 2} }
 	keep := filepath.Join(b.TempDir(), "compared.json")
-	cmd := []string{"-n", "-N", "-c", "4", "-T", "8"}
-	if name == "apart" {
-		cmd = append([]string{"taskset", "-c", "0"}, cmd...)
-	}
+	cmd := []string{"-n", "-c", "4"}
 	var turns [2][]turn
 	for round, with := range []int{0, 1, 1, 0, 0, 1} { // a drift of the machine hits both alike
 		var w *compare.Follower
@@ -95,10 +84,13 @@ func (d *duo) paired(b *testing.B, bin, name string, args ...string) {
 				b.Fatal(err)
 			}
 		}
-		before, began := d.spent(b, with == 1), time.Now()
+		if !slices.Contains(args, "-R") { // until the follower knows how busy the log is
+			pgbench(b, bin, d.db[0].DSN, append(cmd, "-T", "6")...)
+		}
+		before, began := d.spent(b), time.Now()
 		n := pgbench(b, bin, d.db[0].DSN, append(cmd, args...)...)
 		is := turn{"tps": n / time.Since(began).Seconds()}
-		for what, ns := range d.spent(b, with == 1) {
+		for what, ns := range d.spent(b) {
 			is[what] = (ns - before[what]) / n / 1000
 		}
 		if w != nil {
@@ -119,15 +111,12 @@ func (d *duo) paired(b *testing.B, bin, name string, args ...string) {
 	b.ReportMetric(mid(0, "tps"), "tps-alone")
 	b.ReportMetric(mid(1, "tps"), "tps-followed")
 	b.ReportMetric(100*(1-mid(1, "tps")/mid(0, "tps")), "%-fewer-tps")
-	b.ReportMetric(mid(0, "blue"), "µs/tx-blue-alone")
-	b.ReportMetric(mid(0, "green"), "µs/tx-green-alone")
-	for what := range turns[1][0] {
-		if what == "until-verified" {
-			b.ReportMetric(mid(1, what), "s-until-verified")
-		} else if what != "tps" && what != "blue" && what != "green" {
-			b.ReportMetric(mid(1, what), "µs/tx-"+what)
-		}
+	for _, side := range []string{"blue", "green"} {
+		b.ReportMetric(mid(0, side), "µs/tx-"+side+"-alone")
+		b.ReportMetric(mid(1, side), "µs/tx-"+side+"-followed")
 	}
+	b.ReportMetric(mid(1, "follower"), "µs/tx-follower")
+	b.ReportMetric(mid(1, "until-verified"), "s-until-verified")
 	b.ReportMetric(0, "ns/op")
 }
 
@@ -146,45 +135,20 @@ func caughtUp(b *testing.B, w *compare.Follower) time.Duration {
 	return time.Since(began)
 }
 
-// spent is the processor time so far, in nanoseconds, of both servers and, where
-// there is a follower, of its sessions there and of this process, which does little
-// else.
-func (d *duo) spent(b *testing.B, followed bool) map[string]float64 {
+// spent is the processor time so far, in nanoseconds, of both servers and of this
+// process, which does little but follow.
+func (d *duo) spent(b *testing.B) map[string]float64 {
 	b.Helper()
 	out := map[string]float64{}
 	for i, side := range []string{"blue", "green"} {
 		out[side] = serverCPU(b, d.do[i].PgConn().PID())
-		if followed {
-			out[side+"-decoding"], out[side+"-verifying"] = d.ourCPU(b, i, "walsender"), d.ourCPU(b, i, "client backend")
-		}
 	}
-	if followed {
-		var u syscall.Rusage
-		if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-			b.Fatal(err)
-		}
-		out["follower"] = float64(u.Utime.Nano() + u.Stime.Nano())
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		b.Fatal(err)
 	}
+	out["follower"] = float64(u.Utime.Nano() + u.Stime.Nano())
 	return out
-}
-
-// ourCPU is the processor time of the follower's sessions of a sort on a side,
-// since they were opened.
-func (d *duo) ourCPU(b *testing.B, side int, sort string) float64 {
-	b.Helper()
-	rows, err := d.do[side].Query(b.Context(), "SELECT pid FROM pg_stat_activity WHERE backend_type = $1 AND application_name LIKE 'turquoise/%'", sort)
-	if err != nil {
-		b.Fatal(err)
-	}
-	pids, err := pgx.CollectRows(rows, pgx.RowTo[uint32])
-	if err != nil {
-		b.Fatal(err)
-	}
-	total := 0.0
-	for _, pid := range pids {
-		total += backendCPU(b, pid)
-	}
-	return total
 }
 
 var processed = regexp.MustCompile(`number of transactions actually processed: (\d+)`)
@@ -197,11 +161,7 @@ func pgbench(b *testing.B, bin, dsn string, args ...string) float64 {
 		b.Fatal(err)
 	}
 	pass, _ := u.User.Password()
-	program := filepath.Join(bin, "pgbench")
-	if args[0] == "taskset" {
-		program, args = args[0], slices.Insert(slices.Clone(args[1:]), 2, program)
-	}
-	cmd := exec.CommandContext(b.Context(), program, append(args, "-h", u.Hostname(), "-p", u.Port(), "-U", u.User.Username(), strings.TrimPrefix(u.Path, "/"))...)
+	cmd := exec.CommandContext(b.Context(), filepath.Join(bin, "pgbench"), append(args, "-h", u.Hostname(), "-p", u.Port(), "-U", u.User.Username(), strings.TrimPrefix(u.Path, "/"))...)
 	cmd.Env = append(os.Environ(), "PGPASSWORD="+pass)
 	out, err := cmd.CombinedOutput()
 	if err != nil {

@@ -17,6 +17,15 @@ const (
 	mostKept  = 1 << 30 // bytes of a log that a server keeps for us because we do not read it
 )
 
+// A busy log is read in batches, for its server's sake, until a proof is near. Below
+// a rate that few servers feel, each change is told at once.
+const (
+	batchEvery = 10 * time.Second
+	busyAbove  = 500 // transactions per second
+	busyUntil  = 250
+	rateOver   = 5 * time.Second // of what a rate is taken
+)
+
 // yield is how following gives way to the servers' own work. w.mu guards it.
 type yield struct {
 	pace   tablediff.Pace
@@ -25,6 +34,64 @@ type yield struct {
 	urgent int    // proofs at work: nobody waits then
 	end    [2]uint64
 	news   chan struct{} // closed and replaced when following goes on
+	near   bool          // a proof may come at any moment
+	rate   [2]rate
+}
+
+// rate is how busy a log is.
+type rate struct {
+	since time.Time
+	n     int
+	busy  bool
+}
+
+// count takes what one reading told.
+func (r *rate) count(tx engines.Transaction, now time.Time) {
+	if r.since.IsZero() {
+		r.since = now
+	}
+	if tx.Before > 0 { // else it is word of a position
+		r.n++
+	}
+	took := now.Sub(r.since)
+	if took < rateOver || r.busy && tx.Before > 0 { // of a batch all is counted
+		return
+	}
+	limit := busyAbove
+	if r.busy {
+		limit = busyUntil
+	}
+	r.busy = float64(r.n) > float64(limit)*took.Seconds()
+	r.since, r.n = now, 0
+}
+
+// every is how long the next batch of a side is kept waiting; 0: none is. w.mu is
+// held.
+func (w *Follower) every(side int) time.Duration {
+	if y := &w.yield; y.rate[side].busy && w.read && !y.near && y.urgent == 0 {
+		return batchEvery
+	}
+	return 0
+}
+
+// pace tells the logs how they are to be read from now on. w.mu is held.
+func (w *Follower) pace() {
+	for side, l := range w.logs {
+		if p, can := l.(engines.Paced); can {
+			p.Pace(w.every(side))
+		}
+	}
+}
+
+// Near says whether a proof may come at any moment: then changes are told at once,
+// whatever that costs.
+func (w *Follower) Near(is bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.yield.near != is {
+		w.yield.near = is
+		w.pace()
+	}
 }
 
 // law looks at the load of both servers. Following never ends for it.
@@ -70,10 +137,12 @@ func (w *Follower) urgently() (end func()) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.yield.urgent++
+	w.pace()
 	w.goOn()
 	return func() {
 		w.mu.Lock()
 		w.yield.urgent--
+		w.pace()
 		w.mu.Unlock()
 	}
 }

@@ -3,6 +3,7 @@ package engines
 import (
 	"context"
 	"errors"
+	"time"
 )
 
 // Comparer is one open door to a server for comparing its data with another
@@ -114,6 +115,15 @@ type Patient interface {
 	// Alive tells the server that we are there. It is called about once a second
 	// while nothing is read, by the goroutine that reads.
 	Alive() error
+}
+
+// Paced is a Tracker whose server can tell changes in batches: one that sends each
+// change by itself works several times more for it.
+type Paced interface {
+	// Pace says how long the next batch is kept waiting behind the last one; 0: each
+	// change is told at once, as it is at first. Any goroutine may call it, and it
+	// ends a wait.
+	Pace(every time.Duration)
 }
 
 // Transaction is what one commit changed, as far as it can be named.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/turquoise-db/turquoise/compare"
 	"github.com/turquoise-db/turquoise/engines"
+	"github.com/turquoise-db/turquoise/runbooks"
 	"github.com/turquoise-db/turquoise/steps"
 )
 
@@ -49,6 +50,12 @@ func (s *Session) compareReadings(t engines.TargetID) []engines.Reading {
 	if t != "green" {
 		return nil
 	}
+	if d := s.compared.Load(); d != nil {
+		s.mu.Lock()
+		near := proofNear(s.state)
+		s.mu.Unlock()
+		d.Near(near)
+	}
 	st, followed := s.following()
 	doubts := st.Doubts()
 	if !followed && s.cfg.Values.Text["verify"] != "none" {
@@ -58,6 +65,20 @@ func (s *Session) compareReadings(t engines.TargetID) []engines.Reading {
 		return engines.Reading{Gauge: engines.Gauge(t, name), At: s.cfg.Now(), Value: float64(n), Unit: engines.Count}
 	}
 	return []engines.Reading{read("data_doubts_count", doubts), read("unverified_count", st.Dirty)}
+}
+
+// proofNear reports whether a proof that every row is equal may come at any moment:
+// the window that holds it is next, or has begun.
+func proofNear(s steps.State) bool {
+	it, ok := s.Current()
+	if !ok {
+		return false
+	}
+	proves := func(st runbooks.Step) bool { return st.Kind == "compare" && st.Stage == "prove" }
+	if slices.ContainsFunc(it.Parts, proves) {
+		return true
+	}
+	return slices.ContainsFunc(s.Walk[s.Pos:], func(x runbooks.Item) bool { return x.Phase == it.Phase && x.Back == it.Back && proves(x.Step) })
 }
 
 func (s *Session) following() (compare.State, bool) {
@@ -80,7 +101,7 @@ func (s *Session) lookAtData() *Compared {
 	}
 	p := st.Progress
 	c := &Compared{Reading: !st.Read, Rows: st.Rows, Total: p.Total, Rate: p.Rate(), Elapsed: p.Elapsed, Held: p.Held, Pace: pace.String(), Dirty: st.Dirty,
-		Back: d.Back(), Verified: st.Verified, VerifiedAt: st.VerifiedAt, Behind: st.Behind, Foreign: st.Foreign, Differ: s.marked(st.Failing), Strangers: s.marked(st.Strangers), Keys: s.revealed}
+		Back: d.Back(), Verified: st.Verified, VerifiedAt: st.VerifiedAt, Behind: st.Behind, Every: st.Every, Foreign: st.Foreign, Differ: s.marked(st.Failing), Strangers: s.marked(st.Strangers), Keys: s.revealed}
 	if eta, ok := p.ETA(); ok {
 		c.ETA = eta
 	}

@@ -297,6 +297,7 @@ type Compared struct {
 	Verified   string        // position of the side that has the writes up to which everything is verified
 	VerifiedAt time.Time
 	Behind     time.Duration // for how long a log was not read up to where its server was
+	Every      time.Duration // a log is busy and read so far apart; 0: all the time
 	Differ     []string      // rows that differ and do not move, by mark
 	Foreign    int           // writes on green that did not come from blue
 	Strangers  []string      // some of them, by mark

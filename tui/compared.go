@@ -39,7 +39,7 @@ func comparedAge(s session.Snapshot) line {
 	case c.Reading || c.VerifiedAt.IsZero():
 		return one(dim, "no verdict yet")
 	}
-	return freshness(s.Now.Sub(c.VerifiedAt), s.Now.Sub(c.VerifiedAt) > staleVerdict)
+	return freshness(s.Now.Sub(c.VerifiedAt), s.Now.Sub(c.VerifiedAt) > staleVerdict+c.Every)
 }
 
 // staleVerdict is some rounds of verification: after that nobody knows why there
@@ -69,7 +69,10 @@ func comparedHead(s session.Snapshot, w int) []line {
 			at = append(at, seg{dim, " at "}, seg{text, utc(c.VerifiedAt)})
 		}
 		t := text
-		if c.Behind > staleVerdict/2 {
+		if c.Every > 0 {
+			at = append(at, seg{dim, "   busy: read every "}, seg{text, brief(c.Every)})
+		}
+		if c.Behind > staleVerdict/2+c.Every {
 			t = amber | bold
 			at = append(at, seg{t, "   logs read " + brief(c.Behind) + " late"})
 		}

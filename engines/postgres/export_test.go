@@ -53,3 +53,11 @@ func releaseArgs(kind string) map[string]string {
 		"fence-role": {"colour": "blue"},
 	}[kind]
 }
+
+// SetBatchRows makes answers of batches hold fewer changes, until the returned
+// function is called.
+func SetBatchRows(n int) func() {
+	was := batchRows
+	batchRows = n
+	return func() { batchRows = was }
+}

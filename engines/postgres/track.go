@@ -36,61 +36,85 @@ const (
 	slotPoll = 100 * time.Millisecond
 )
 
-// Tracker decodes a logical slot of our own.
+// slotInUse is the SQLSTATE of a slot that another session reads.
+const slotInUse = "55006"
+
+// Tracker decodes a logical slot of our own: by the stream of a walsender, or in
+// batches.
 type Tracker struct {
 	target    engines.TargetID
-	cfg       *pgconn.Config
-	pg        *pgconn.PgConn
+	cfg       *pgconn.Config // of a walsender
+	plain     *pgconn.Config // of a session
+	req       engines.TrackRequest
+	pg        *pgconn.PgConn // of the stream; nil while batches are read
 	decoder   decoder
 	confirmed atomic.Uint64
-	begun     uint64 // the slot's position when the stream began
+	begun     uint64 // the slot's position when it was opened
 	seen      uint64
 	told      time.Time
 	due       time.Time // until when the connection waits for a message
 	gulp      *gulp
+	pace      pace
+	batch     batch
 }
 
 var (
 	_ engines.Tracker = (*Tracker)(nil)
 	_ engines.Patient = (*Tracker)(nil)
+	_ engines.Paced   = (*Tracker)(nil)
 )
 
 // OpenTracker starts the stream of a slot that exists. What was committed since
 // the slot was made, or since the last confirmed position, comes first.
 func OpenTracker(o engines.OpenRequest, r engines.TrackRequest) (*Tracker, error) {
-	cfg, err := config(o, false)
-	if err != nil {
+	t := &Tracker{target: o.Target, req: r, decoder: newDecoder(r.Tables)}
+	for _, c := range []**pgconn.Config{&t.cfg, &t.plain} {
+		cfg, err := config(o, false)
+		if err != nil {
+			return nil, err
+		}
+		cfg.RuntimeParams["idle_in_transaction_session_timeout"] = "0"
+		*c = cfg
+	}
+	t.cfg.RuntimeParams["replication"] = "database"
+	// A walsender takes no read-only default, and its statement has no end.
+	delete(t.cfg.RuntimeParams, "default_transaction_read_only")
+	if err := t.open(o.Ctx, r.From); err != nil {
 		return nil, err
 	}
-	cfg.RuntimeParams["replication"] = "database"
-	// A walsender takes no read-only default, and its statement has no end.
-	delete(cfg.RuntimeParams, "default_transaction_read_only")
-	cfg.RuntimeParams["idle_in_transaction_session_timeout"] = "0"
+	return t, nil
+}
+
+// open starts the stream of everything since a position.
+func (t *Tracker) open(ctx context.Context, from string) error {
+	cfg := t.cfg.Copy()
 	over := time.Now().Add(slotFree)
 	for {
-		t := &Tracker{target: o.Target, cfg: cfg, decoder: newDecoder(r.Tables)}
 		cfg.BuildFrontend = func(r io.Reader, w io.Writer) *pgproto3.Frontend {
 			t.gulp = &gulp{r: r, buf: make([]byte, gulpSize)}
 			return pgproto3.NewFrontend(t.gulp, w)
 		}
 		var m engines.Meter
-		if t.pg, err = dial(o.Ctx, cfg, &m); err != nil {
-			return nil, t.fail("connect a decoder", err, "check that the role may replicate and that a walsender is free")
+		var err error
+		if t.pg, err = dial(ctx, cfg, &m); err != nil {
+			t.pg = nil
+			return t.fail("connect a decoder", err, "check that the role may replicate and that a walsender is free")
 		}
-		err = t.stands(o.Ctx, r)
+		err = t.stands(ctx, from)
 		if err == nil {
-			err = t.start(o.Ctx, r)
+			err = t.start(ctx, from)
 		}
 		if err == nil {
-			return t, nil
+			t.told, t.due = time.Time{}, time.Time{}
+			return nil
 		}
-		_ = t.Close() // the reason is the error that counts
+		_ = t.hangUp() // the reason is the error that counts
 		var pe *pgconn.PgError
-		if !errors.As(err, &pe) || pe.Code != "55006" || time.Now().After(over) {
-			return nil, t.fail("decode slot "+r.Slot, err, "see whether the slot stands and nobody else reads it")
+		if !errors.As(err, &pe) || pe.Code != slotInUse || time.Now().After(over) {
+			return t.fail("decode slot "+t.req.Slot, err, "see whether the slot stands and nobody else reads it")
 		}
-		if err := rest(o.Ctx, slotPoll); err != nil {
-			return nil, t.fail("decode slot "+r.Slot, err, "")
+		if err := rest(ctx, slotPoll); err != nil {
+			return t.fail("decode slot "+t.req.Slot, err, "")
 		}
 	}
 }
@@ -115,24 +139,34 @@ func (t *Tracker) fail(op string, err error, next string) error {
 
 // stands reads where the slot is. One that is ahead of what we last confirmed has
 // given changes to somebody else.
-func (t *Tracker) stands(ctx context.Context, r engines.TrackRequest) error {
-	res, err := t.pg.Exec(ctx, "SELECT confirmed_flush_lsn FROM pg_catalog.pg_replication_slots WHERE slot_name = "+lit(r.Slot)+
-		" AND database = current_database() AND coalesce(wal_status, '') <> 'lost'").ReadAll()
+func (t *Tracker) stands(ctx context.Context, wanted string) error {
+	at, err := t.confirmedAt(ctx, t.pg)
 	if err != nil {
 		return err
 	}
-	if len(res) != 1 || len(res[0].Rows) != 1 {
-		return errNoSlot
+	if wanted == "" {
+		t.begun = at
+		return nil
 	}
-	if t.begun, err = t.Parse(string(res[0].Rows[0][0])); err != nil || r.From == "" {
-		return err
-	}
-	from, err := t.Parse(r.From)
-	if err != nil || t.begun > from {
+	from, err := t.Parse(wanted)
+	if err != nil || at > from {
 		return errors.Join(err, errGap)
 	}
 	t.begun = from
 	return nil
+}
+
+// confirmedAt is the place from which on the slot still tells everything.
+func (t *Tracker) confirmedAt(ctx context.Context, pg *pgconn.PgConn) (uint64, error) {
+	res, err := pg.Exec(ctx, "SELECT confirmed_flush_lsn FROM pg_catalog.pg_replication_slots WHERE slot_name = "+lit(t.req.Slot)+
+		" AND database = current_database() AND coalesce(wal_status, '') <> 'lost'").ReadAll()
+	if err != nil {
+		return 0, err
+	}
+	if len(res) != 1 || len(res[0].Rows) != 1 {
+		return 0, errNoSlot
+	}
+	return t.Parse(string(res[0].Rows[0][0]))
 }
 
 // Start is the slot's position when the stream began.
@@ -163,12 +197,11 @@ func (t *Tracker) Parse(s string) (uint64, error) {
 
 // start asks for everything since the position from which on nothing may be
 // missing, or since the slot's own.
-func (t *Tracker) start(ctx context.Context, r engines.TrackRequest) error {
-	from := r.From
+func (t *Tracker) start(ctx context.Context, from string) error {
 	if from == "" {
 		from = "0/0"
 	}
-	sql := "START_REPLICATION SLOT " + ident(r.Slot) + " LOGICAL " + from + " (proto_version '1', publication_names " + lit(ident(r.Publication)) + ")"
+	sql := "START_REPLICATION SLOT " + ident(t.req.Slot) + " LOGICAL " + from + " (proto_version '1', publication_names " + lit(ident(t.req.Publication)) + ")"
 	t.pg.Frontend().Send(&pgproto3.Query{String: sql})
 	if err := t.pg.Frontend().Flush(); err != nil {
 		return err
@@ -193,6 +226,42 @@ func (t *Tracker) Confirm(position uint64) { t.confirmed.Store(position) }
 
 // Next waits for the next commit, or for word of a position.
 func (t *Tracker) Next(ctx context.Context) (engines.Transaction, error) {
+	for {
+		every, news := t.pace.now()
+		tx, ok, err := t.ofBatch()
+		switch {
+		case ok:
+			return tx, nil
+		case err != nil:
+		case every == 0 && t.pg != nil:
+			return t.ofStream(ctx)
+		case every == 0:
+			if err := t.open(ctx, t.Text(max(t.seen, t.begun))); err != nil {
+				return tx, err
+			}
+			continue
+		default:
+			if t.pg != nil { // between two transactions: what it has sent since comes again
+				t.seen = max(t.seen, t.begun)
+				err = t.hangUp()
+			}
+			if err == nil {
+				err = t.batch.wait(ctx, every, news)
+			}
+			if now, _ := t.pace.now(); err == nil && now == every {
+				err = t.ask(ctx)
+			}
+		}
+		if err != nil {
+			return tx, t.fail("read changes", err, unknownSince)
+		}
+	}
+}
+
+const unknownSince = "changes since are not known: compare the tables again"
+
+// ofStream waits for the next transaction of the stream.
+func (t *Tracker) ofStream(ctx context.Context) (engines.Transaction, error) {
 	// One watch for a whole transaction: pgx's own is set up for every message,
 	// and a busy log has thousands of them a second.
 	stop := context.AfterFunc(ctx, func() { _ = t.pg.Conn().SetReadDeadline(time.Unix(1, 0)) })
@@ -205,11 +274,11 @@ func (t *Tracker) Next(ctx context.Context) (engines.Transaction, error) {
 		}
 		m, err := t.receive(ctx)
 		if err != nil {
-			return engines.Transaction{}, t.fail("read changes", err, "changes since are not known: compare the tables again")
+			return engines.Transaction{}, t.fail("read changes", err, unknownSince)
 		}
 		tx, ok, err := t.take(m)
 		if err != nil {
-			return engines.Transaction{}, t.fail("read changes", err, "changes since are not known: compare the tables again")
+			return engines.Transaction{}, t.fail("read changes", err, unknownSince)
 		}
 		if ok {
 			return tx, nil
@@ -280,30 +349,47 @@ func (t *Tracker) status() error {
 	binary.BigEndian.PutUint64(b[17:], done)
 	// Microseconds since 2000, the server's own calendar.
 	binary.BigEndian.PutUint64(b[25:], uint64(time.Now().UnixMicro()-946684800000000))
-	t.told = time.Now()
+	t.told, t.batch.freed = time.Now(), max(t.batch.freed, done)
 	t.pg.Frontend().Send(&pgproto3.CopyData{Data: b[:]})
 	return t.pg.Frontend().Flush()
 }
 
 // Alive tells the server how far we have read, as we do while we read.
 func (t *Tracker) Alive() error {
+	if t.pg == nil {
+		return nil // between two batches nobody is waited for
+	}
 	if err := t.status(); err != nil {
 		return t.fail("tell the position", err, "")
 	}
 	return nil
 }
 
-// Close ends the stream. The slot stays until its own step drops it.
-func (t *Tracker) Close() error {
-	if t.pg.IsClosed() {
+// hangUp ends the stream. The slot stays until its own step drops it.
+func (t *Tracker) hangUp() error {
+	pg := t.pg
+	t.pg = nil
+	if pg == nil || pg.IsClosed() {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), grace)
 	defer cancel()
 	// A stream of copies has no polite end that is worth waiting for.
-	if err := t.pg.Conn().Close(); err != nil {
+	err := pg.Conn().Close()
+	_ = pg.Close(ctx) // its socket is gone already
+	return err
+}
+
+// Close ends the stream and the session of batches.
+func (t *Tracker) Close() error {
+	err := t.hangUp()
+	if b := t.batch.pg; b != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), grace)
+		defer cancel()
+		err = errors.Join(err, b.Close(ctx))
+	}
+	if err != nil {
 		return t.fail("end the stream", err, "")
 	}
-	_ = t.pg.Close(ctx) // its socket is gone already
 	return nil
 }

@@ -1,0 +1,150 @@
+package postgres_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/turquoise-db/turquoise/engines"
+	"github.com/turquoise-db/turquoise/engines/postgres"
+	"github.com/turquoise-db/turquoise/lab/labtest"
+)
+
+// pacedTable is a table, a publication and a slot of a database of the test's own.
+func pacedTable(t *testing.T) (dsn string, root *pgx.Conn, open func(from string) *postgres.Tracker) {
+	t.Helper()
+	db := labtest.Postgres(t, 15)
+	root, err := pgx.Connect(t.Context(), db.DSN)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = root.Close(context.WithoutCancel(t.Context())) })
+	slot := "paced_" + db.Name
+	for _, s := range []string{"CREATE TABLE told (id bigint PRIMARY KEY)", "CREATE PUBLICATION paced FOR TABLE told",
+		"SELECT pg_create_logical_replication_slot('" + slot + "', 'pgoutput')"} {
+		if _, err := root.Exec(t.Context(), s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Cleanup(func() { // a slot outlives its test's database otherwise
+		ctx := context.WithoutCancel(t.Context())
+		for n := 1; n > 0; {
+			if err := root.QueryRow(ctx, "SELECT count(*) FROM pg_replication_slots WHERE slot_name = $1 AND active", slot).Scan(&n); err != nil {
+				t.Error(err)
+				return
+			}
+		}
+		if _, err := root.Exec(ctx, "SELECT pg_drop_replication_slot($1)", slot); err != nil {
+			t.Error(err)
+		}
+	})
+	digest := engines.TableDigest{Schema: "public", Name: "told", Key: []string{"id"}, Tracked: true}
+	return db.DSN, root, func(from string) *postgres.Tracker {
+		t.Helper()
+		k, err := postgres.OpenTracker(engines.OpenRequest{Ctx: t.Context(), Target: "blue", DSN: db.DSN, Run: "r1", Person: "ann"},
+			engines.TrackRequest{Slot: slot, Publication: "paced", From: from, Tables: []engines.TableDigest{digest}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = k.Close() })
+		return k
+	}
+}
+
+// TestChangesAreToldOnceAtAnyPace: between the stream and batches nothing is lost or
+// told again, whenever one gives way to the other.
+func TestChangesAreToldOnceAtAnyPace(t *testing.T) {
+	const writers, each = 4, 600
+	defer postgres.SetBatchRows(50)() // fewer than the slot tells again
+	dsn, _, open := pacedTable(t)
+	k := open("")
+	var wg sync.WaitGroup
+	for n := range writers {
+		wg.Go(func() {
+			conn, err := pgx.Connect(t.Context(), dsn)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer func() { _ = conn.Close(t.Context()) }()
+			for i := range each {
+				if _, err := conn.Exec(t.Context(), "INSERT INTO told VALUES ($1)", n*each+i); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	t.Cleanup(wg.Wait)
+	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
+	defer cancel()
+	told, at, turns := map[string]int{}, uint64(0), 0
+	for len(told) < writers*each {
+		if n := len(told) / 100; n > turns {
+			turns = n
+			k.Pace([]time.Duration{0, 30 * time.Millisecond, 0, time.Millisecond}[n%4])
+		}
+		tx, err := k.Next(ctx)
+		if err != nil {
+			t.Fatalf("after %d rows: %v", len(told), err)
+		}
+		if tx.Position < at {
+			t.Fatalf("the place went back from %d to %d", at, tx.Position)
+		}
+		at = tx.Position
+		for _, r := range tx.Rows {
+			if told[r.Key[0]]++; told[r.Key[0]] > 1 {
+				t.Fatalf("row %s was told twice", r.Key[0])
+			}
+		}
+		if len(told)%500 == 0 {
+			k.Confirm(at)
+		}
+	}
+	for i := range writers * each {
+		if told[strconv.Itoa(i)] != 1 {
+			t.Fatalf("row %d was not told", i)
+		}
+	}
+}
+
+// TestABatchThatOthersReadIsAGap: between two batches nobody holds the slot.
+func TestABatchThatOthersReadIsAGap(t *testing.T) {
+	_, root, open := pacedTable(t)
+	k := open("")
+	next := func(id int) error {
+		t.Helper()
+		if _, err := root.Exec(t.Context(), "INSERT INTO told VALUES ($1)", id); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+		defer cancel()
+		for {
+			tx, err := k.Next(ctx)
+			if err != nil || len(tx.Rows) > 0 && tx.Rows[0].Key[0] == fmt.Sprint(id) {
+				return err
+			}
+		}
+	}
+	k.Pace(50 * time.Millisecond)
+	for i := range 3 {
+		if err := next(i); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := root.Exec(t.Context(), "INSERT INTO told VALUES (100)"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := root.Exec(t.Context(), "SELECT count(*) FROM pg_logical_slot_get_binary_changes((SELECT slot_name FROM pg_replication_slots WHERE database = current_database()), NULL, NULL, 'proto_version', '1', 'publication_names', 'paced')"); err != nil {
+		t.Fatal(err)
+	}
+	if err := next(101); !errors.Is(err, engines.ErrGap) {
+		t.Errorf("changes that somebody else took: %v", err)
+	}
+}

@@ -25,7 +25,7 @@ const (
 
 var (
 	comments  = regexp.MustCompile(`(?s)^(?:\s*(?:/\*.*?\*/|--[^\n]*\n))*\s*`)
-	effectful = regexp.MustCompile(`(?i)\b(?:nextval|setval|pg_\w*(?:create|drop|advance|copy)\w*slot\w*|pg_terminate_backend|pg_cancel_backend|pg_switch_wal|pg_reload_conf|pg_promote|pg_logical_emit_message|set_config|lo_\w+|dblink\w*|pg_replication_origin_\w+|pg_advisory\w*)\s*\(`)
+	effectful = regexp.MustCompile(`(?i)\b(?:nextval|setval|pg_\w*(?:create|drop|advance|copy)\w*slot\w*|pg_replication_slot_advance|pg_logical_slot_get\w*|pg_terminate_backend|pg_cancel_backend|pg_switch_wal|pg_reload_conf|pg_promote|pg_logical_emit_message|set_config|lo_\w+|dblink\w*|pg_replication_origin_\w+|pg_advisory\w*)\s*\(`)
 	// acting are MySQL's statements that change a server and begin like harmless ones,
 	// or like nothing that PostgreSQL has.
 	acting    = regexp.MustCompile(`(?i)^(?:set\s+(?:global|persist\w*|@@global|@@persist\w*)\b|(?:start|stop)\s+(?:replica|slave|group_replication)\b|reset\s+(?:replica|slave|master|binary|persist)\b|change\s+(?:replication|master)\b|purge\s+(?:binary|master)\b|kill\b|xa\s+(?:commit|rollback|prepare|start|begin|end)\b|(?:un)?install\b|flush\b|lock\s+(?:tables?|instance)\b)`)

@@ -98,7 +98,8 @@ func TestCloudTrail(t *testing.T) {
 
 func TestClassify(t *testing.T) {
 	for text, want := range map[string]class{
-		"SELECT 1": reads, "  /* a */ -- b\n select now()": reads, "SELECT pg_drop_replication_slot('x')": other, "SELECT nextval('s')": other,
+		"SELECT 1": reads, "  /* a */ -- b\n select now()": reads, "SELECT pg_drop_replication_slot('x')": other, "SELECT pg_replication_slot_advance('x', '0/1')": other,
+		"SELECT data FROM pg_logical_slot_get_binary_changes('x', NULL, NULL)": other, "SELECT data FROM pg_logical_slot_peek_binary_changes('x', NULL, NULL)": reads, "SELECT nextval('s')": other,
 		"SELECT * INTO t FROM u": other, "TABLE t": reads, "SELECT has_table_privilege(t, 'UPDATE')": reads, "BEGIN": reads, "SHOW x": reads, "": reads,
 		"WITH d AS (DELETE FROM t RETURNING 1) SELECT 1": unknown, "DO $$ $$": unknown, "CALL p()": unknown, "COPY t FROM STDIN": unknown, "VACUUM": unknown, "EXECUTE p": unknown,
 		"SET GLOBAL read_only = OFF": other, "set persist x = 1": other, "SET SESSION x = 1": reads, "SET x = 1": reads, "START REPLICA": other, "START TRANSACTION": reads,

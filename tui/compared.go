@@ -69,10 +69,10 @@ func comparedHead(s session.Snapshot, w int) []line {
 			at = append(at, seg{dim, " at "}, seg{text, utc(c.VerifiedAt)})
 		}
 		t := text
-		if c.Every > 0 {
+		switch {
+		case c.Every > 0 && c.Behind <= staleVerdict/2+c.Every:
 			at = append(at, seg{dim, "   busy: read every "}, seg{text, brief(c.Every)})
-		}
-		if c.Behind > staleVerdict/2+c.Every {
+		case c.Behind > staleVerdict/2+c.Every:
 			t = amber | bold
 			at = append(at, seg{t, "   logs read " + brief(c.Behind) + " late"})
 		}

@@ -157,7 +157,7 @@ var inText, inBinary = []int16{0}, []int16{1}
 func (b *batch) rows(ctx context.Context, format []int16, sql string) ([][][]byte, error) {
 	over := time.Now().Add(slotFree)
 	for {
-		r := b.pg.ExecParams(ctx, sql, nil, nil, nil, format).Read()
+		r := b.pg.ExecParams(ctx, marked(b.pg, sql), nil, nil, nil, format).Read()
 		var pe *pgconn.PgError
 		if r.Err == nil || !errors.As(r.Err, &pe) || pe.Code != slotInUse || time.Now().After(over) {
 			return r.Rows, r.Err

@@ -264,7 +264,8 @@ const unknownSince = "changes since are not known: compare the tables again"
 func (t *Tracker) ofStream(ctx context.Context) (engines.Transaction, error) {
 	// One watch for a whole transaction: pgx's own is set up for every message,
 	// and a busy log has thousands of them a second.
-	stop := context.AfterFunc(ctx, func() { _ = t.pg.Conn().SetReadDeadline(time.Unix(1, 0)) })
+	conn := t.pg.Conn() // the watch may outlive the stream
+	stop := context.AfterFunc(ctx, func() { _ = conn.SetReadDeadline(time.Unix(1, 0)) })
 	defer stop()
 	for {
 		if time.Since(t.told) > statusEvery {

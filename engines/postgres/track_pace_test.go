@@ -148,3 +148,20 @@ func TestABatchThatOthersReadIsAGap(t *testing.T) {
 		t.Errorf("changes that somebody else took: %v", err)
 	}
 }
+
+// TestAStreamMayBeClosedAtOnce: who waits for a change that nobody needs any more may
+// still be told so when the stream is gone.
+func TestAStreamMayBeClosedAtOnce(t *testing.T) {
+	_, _, open := pacedTable(t)
+	for range 20 {
+		k := open("")
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if _, err := k.Next(ctx); !errors.Is(err, context.Canceled) {
+			t.Errorf("a wait that was ended: %v", err)
+		}
+		if err := k.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}

@@ -155,11 +155,11 @@ func (w *Follower) begin(ctx context.Context) error {
 
 func (w *Follower) shut() {
 	w.mu.Lock()
-	defer w.mu.Unlock()
-	for i, l := range w.logs {
+	logs := w.logs
+	w.mu.Unlock()
+	for _, l := range logs {
 		if l != nil {
 			_ = l.Close() // a stream that was only read
-			w.logs[i] = nil
 		}
 	}
 }

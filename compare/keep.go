@@ -108,6 +108,9 @@ func (w *Follower) open(ctx context.Context, ds []engines.TableDigest) error {
 				return w.adopt(c)
 			}
 			w.shut()
+			w.mu.Lock()
+			w.logs = [2]engines.Tracker{}
+			w.mu.Unlock()
 		}
 		if !errors.Is(err, errOther) && !errors.Is(err, engines.ErrGap) {
 			return err // it may go better the next time, and nothing is lost yet
@@ -126,7 +129,9 @@ func (w *Follower) stream(ctx context.Context, ds []engines.TableDigest, from [2
 		if err != nil {
 			return err
 		}
+		w.mu.Lock()
 		w.logs[i] = l
+		w.mu.Unlock()
 	}
 	return nil
 }

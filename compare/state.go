@@ -90,7 +90,8 @@ func (r *runner) now() tablediff.Progress {
 // Doubts is how many things stand against the data being equal at the next
 // freeze: rows that differ and do not move, following that was lost, and logs that
 // are read too late for the freeze to wait for them; a busy log that is read in
-// batches is read all the time before a freeze. Rows on their way are none, nor is a write on green that left both sides alike: that one is told to people.
+// batches is read all the time before a freeze. Rows on their way are none, nor is a
+// write on green that left both sides alike: that one is told to people.
 func (s State) Doubts() int {
 	n := len(s.Failing)
 	if s.Lost != nil || s.Behind > mostBehind+s.Every || !s.Read {

@@ -65,10 +65,11 @@ func (r *rate) count(tx engines.Transaction, now time.Time) {
 	r.since, r.n = now, 0
 }
 
-// every is how long the next batch of a side is kept waiting; 0: none is. w.mu is
-// held.
+// every is how long the next batch of a side is kept waiting; 0: none is, or its log
+// knows no batches. w.mu is held.
 func (w *Follower) every(side int) time.Duration {
-	if y := &w.yield; y.rate[side].busy && w.read && !y.near && y.urgent == 0 {
+	y := &w.yield
+	if _, can := w.logs[side].(engines.Paced); can && y.rate[side].busy && w.read && !y.near && y.urgent == 0 {
 		return batchEvery
 	}
 	return 0

@@ -174,7 +174,7 @@ func ParseCompareOrder(text string) (CompareOrder, error) {
 			o.Do = strings.TrimSuffix(name, ":")
 			if a, b, ok := strings.Cut(strings.TrimPrefix(value, "every row of "), " with "); ok && o.Do == CompareAll {
 				o.From, o.To = TargetID(a), TargetID(b)
-				o.Back = o.From == "green"
+				o.Back = o.From == GreenSide
 			}
 			if o.Do == CompareEnd {
 				o.Back = l == endBack

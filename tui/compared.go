@@ -68,13 +68,11 @@ func comparedHead(s session.Snapshot, w int) []line {
 		if !c.VerifiedAt.IsZero() {
 			at = append(at, seg{dim, " at "}, seg{text, utc(c.VerifiedAt)})
 		}
-		t := text
 		switch {
-		case c.Every > 0 && c.Behind <= staleVerdict/2+c.Every:
-			at = append(at, seg{dim, "   busy: read every "}, seg{text, brief(c.Every)})
 		case c.Behind > staleVerdict/2+c.Every:
-			t = amber | bold
-			at = append(at, seg{t, "   logs read " + brief(c.Behind) + " late"})
+			at = append(at, seg{amber | bold, "   logs read " + brief(c.Behind) + " late"})
+		case c.Every > 0:
+			at = append(at, seg{dim, "   busy: read every "}, seg{text, brief(c.Every)})
 		}
 		out = append(out, at, pick(w,
 			line{{dim, "rows "}, {text | bold, count(c.Rows)}, {dim, " in "}, {text, count(int64(len(c.Tables)))}, {dim, " tables   on their way "}, {text | bold, count(int64(c.Dirty))}, {dim, "   written on " + to + " by others "}, {foreignTok(c), count(int64(c.Foreign))}},

@@ -35,7 +35,7 @@ func (p plan) compareTrack() (engines.Parts, error) {
 func (p plan) compareProve() (engines.Parts, error) { return p.Prove() }
 
 func (p plan) unfollow() engines.Action {
-	return engines.CompareAction(engines.CompareOrder{Do: engines.CompareEnd, Back: p.From == "green"})
+	return engines.CompareAction(engines.CompareOrder{Do: engines.CompareEnd, Back: p.From == engines.GreenSide})
 }
 
 // compareDrop ends following.

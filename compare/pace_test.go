@@ -1,0 +1,61 @@
+package compare
+
+import (
+	"testing"
+	"time"
+
+	"github.com/turquoise-db/turquoise/engines"
+)
+
+// streamed is a log that knows no batches, paced is one that does.
+type (
+	streamed struct{ engines.Tracker }
+	paced    struct {
+		engines.Tracker
+		every *time.Duration
+	}
+)
+
+func (p paced) Pace(every time.Duration) { *p.every = every }
+
+// TestOnlyALogThatKnowsBatchesIsReadLate: a busy log that cannot be read in batches is
+// read all the time, and being late with it is a doubt.
+func TestOnlyALogThatKnowsBatchesIsReadLate(t *testing.T) {
+	var told time.Duration
+	w := &Follower{logs: [2]engines.Tracker{streamed{}, paced{every: &told}}, read: true}
+	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	for side := range w.logs {
+		r := &w.yield.rate[side]
+		for i := range 6000 {
+			r.count(engines.Transaction{Before: 1}, now.Add(time.Duration(i)*time.Millisecond))
+		}
+		if !r.busy {
+			t.Fatalf("1,000 transactions per second are not busy")
+		}
+	}
+	w.pace()
+	if w.every(0) != 0 || w.every(1) != batchEvery || told != batchEvery {
+		t.Errorf("without batches %s, with them %s, told %s", w.every(0), w.every(1), told)
+	}
+	w.yield.near = true
+	if w.pace(); w.every(1) != 0 || told != 0 {
+		t.Errorf("a proof is near: %s, told %s", w.every(1), told)
+	}
+}
+
+// TestABusyLogIsCountedByWholeBatches: the first transaction of a batch comes long
+// after the last one, and says nothing of how busy the log is.
+func TestABusyLogIsCountedByWholeBatches(t *testing.T) {
+	at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	r := rate{since: at, busy: true}
+	at = at.Add(batchEvery)
+	for range 8000 {
+		r.count(engines.Transaction{Before: 1}, at)
+	}
+	if r.count(engines.Transaction{Position: 9}, at); !r.busy {
+		t.Error("800 transactions per second in a batch are taken for few")
+	}
+	if r.count(engines.Transaction{Position: 9}, at.Add(batchEvery)); r.busy {
+		t.Error("a batch of nothing is taken for much")
+	}
+}

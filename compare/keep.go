@@ -26,6 +26,7 @@ type checkpoint struct {
 	From   [2]string            // positions up to which everything was verified
 	Read   bool                 // every row was compared; else the journal beside it says which parts
 	Rows   map[string]int64     // of blue, counted by the comparison
+	Wholes map[string]string    // tables that have to be compared as a whole, with the reason
 	At     time.Time
 }
 
@@ -36,6 +37,7 @@ var errOther = errors.New("what was kept is about other servers, tables or colum
 func (w *Follower) keep() error {
 	w.mu.Lock()
 	b, g := w.ch.Floor(w.pos[0], w.pos[1])
+	wholes := w.ch.Carried() // at the same moment
 	lost, done := w.lost, w.read
 	if lost == nil && done {
 		w.verified, w.verifiedAt = w.logs[0].Text(b), w.f.Now()
@@ -44,7 +46,7 @@ func (w *Follower) keep() error {
 	if lost != nil {
 		return nil
 	}
-	if err := w.put(done, b, g); err != nil {
+	if err := w.put(done, b, g, wholes); err != nil {
 		return err
 	}
 	w.logs[0].Confirm(b)
@@ -53,14 +55,14 @@ func (w *Follower) keep() error {
 }
 
 // put writes the checkpoint.
-func (w *Follower) put(read bool, blue, green uint64) error {
+func (w *Follower) put(read bool, blue, green uint64, wholes map[string]string) error {
 	if w.f.Keep == "" {
 		return nil
 	}
 	w.mu.Lock()
 	lies := w.stored.lies()
 	w.mu.Unlock()
-	c := checkpoint{Header: w.r.header(), Prints: w.prints, Stored: lies, From: [2]string{w.logs[0].Text(blue), w.logs[1].Text(green)}, Read: read, Rows: map[string]int64{}, At: w.f.Now()}
+	c := checkpoint{Header: w.r.header(), Prints: w.prints, Stored: lies, From: [2]string{w.logs[0].Text(blue), w.logs[1].Text(green)}, Read: read, Rows: map[string]int64{}, Wholes: wholes, At: w.f.Now()}
 	w.r.mu.Lock()
 	for i, t := range w.r.tables {
 		c.Rows[t.Label()] = t.report.BlueRows
@@ -194,8 +196,13 @@ func (w *Follower) adopt(c checkpoint) error {
 		}
 		return w.fresh() // another way of cutting: the parts say nothing
 	}
+	at, err := w.logs[0].Parse(c.From[0])
+	if err != nil {
+		return err
+	}
 	w.mu.Lock()
 	w.read = true
+	w.ch.Carry(c.Wholes, at)
 	w.mu.Unlock()
 	w.r.mu.Lock()
 	defer w.r.mu.Unlock()
@@ -216,7 +223,7 @@ func (w *Follower) fresh() error {
 	if err := os.Remove(w.parts()); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return &engines.Error{Op: "begin the comparison", Object: w.parts(), Err: err, Next: "remove the file"}
 	}
-	if err := w.put(false, w.logs[0].Start(), w.logs[1].Start()); err != nil {
+	if err := w.put(false, w.logs[0].Start(), w.logs[1].Start(), nil); err != nil {
 		return err
 	}
 	w.r.o.Journal = NewJournal(w.parts())

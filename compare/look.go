@@ -41,6 +41,7 @@ func (w *Follower) verify(ctx context.Context, all bool, wholes int) error {
 			}
 		}
 	}
+	w.note()
 	if wholes == noWholes {
 		return nil
 	}
@@ -55,6 +56,9 @@ func (w *Follower) verify(ctx context.Context, all bool, wholes int) error {
 		if wholes != allWholes && began.Before(t.looked.Add(max(time.Duration(wholes)*t.took, tickEvery))) {
 			continue
 		}
+		if t.looked = began; wholes != allWholes && !w.rests(t, began) {
+			continue
+		}
 		if err := w.whole(ctx, t); err != nil {
 			return err
 		}
@@ -62,6 +66,31 @@ func (w *Follower) verify(ctx context.Context, all bool, wholes int) error {
 		t.took = t.looked.Sub(began)
 	}
 	return nil
+}
+
+// note is when it was last heard that tables were written that have to be compared as
+// a whole.
+func (w *Follower) note() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for n := range w.ch.Wholes() {
+		if t, at := w.tables[n], w.ch.Written(n); at != t.turn {
+			t.turn, t.wrote = at, w.f.Now()
+		}
+	}
+}
+
+// rests reports whether a look at the whole of a table has a chance: nobody wrote it
+// for as long as the last look took, and as its log may be read late. One that is
+// written all the time would be read in vain.
+func (w *Follower) rests(t *table, now time.Time) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if t.took == 0 || now.Sub(t.wrote) >= t.took+max(w.every(0), w.every(1)) {
+		return true
+	}
+	w.ch.Moved(t.Label())
+	return false
 }
 
 // progress asks green how far it is if its own log has not said so: a commit of

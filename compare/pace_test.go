@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/turquoise-db/turquoise/checks/tablediff"
 	"github.com/turquoise-db/turquoise/engines"
 )
 
@@ -57,5 +58,37 @@ func TestABusyLogIsCountedByWholeBatches(t *testing.T) {
 	}
 	if r.count(engines.Transaction{Position: 9}, at.Add(batchEvery)); r.busy {
 		t.Error("a batch of nothing is taken for much")
+	}
+}
+
+// TestATableThatIsBeingWrittenIsNotReadInVain: a look at the whole of it counts only
+// if nobody writes it meanwhile.
+func TestATableThatIsBeingWrittenIsNotReadInVain(t *testing.T) {
+	d := engines.TableDigest{Schema: "public", Name: "log", Tracked: true}
+	at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	tb := &table{TableDigest: d}
+	w := &Follower{f: Follow{Options: Options{Now: func() time.Time { return at }}}, ch: tablediff.NewChanges([]engines.TableDigest{d}), tables: map[string]*table{d.Label(): tb}}
+	write := func() {
+		w.ch.Blue(engines.Transaction{Before: 1, Position: 2, Rows: []engines.RowChange{{Table: d.Label()}}})
+		w.note()
+	}
+	write()
+	if !w.rests(tb, at) {
+		t.Fatal("nobody knows yet how long a look takes")
+	}
+	tb.took = 2 * time.Second
+	for range looksFailed {
+		at = at.Add(time.Second)
+		write()
+		if w.rests(tb, at) {
+			t.Fatal("it was written a moment ago")
+		}
+	}
+	if r := w.ch.Restless(looksFailed); len(r) != 1 {
+		t.Errorf("a step would wait for it for ever: %v", r)
+	}
+	at = at.Add(tb.took)
+	if w.note(); !w.rests(tb, at) {
+		t.Error("it rests, and is not read")
 	}
 }

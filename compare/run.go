@@ -80,6 +80,8 @@ type table struct {
 
 	looked time.Time     // at the whole of it, while it is followed
 	took   time.Duration // of that
+	turn   uint64        // of the newest change that was heard of
+	wrote  time.Time     // when it was
 }
 
 // Run compares the two sides once. The error is one of the comparison itself; a

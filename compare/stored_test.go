@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -117,5 +118,56 @@ func TestALogThatKeepsSomethingBack(t *testing.T) {
 	d.fence("one")
 	if p, err := w.At(t.Context(), "one"); err != nil || !slices.Equal(p.Wholes, []string{"public.big"}) || !p.Since.IsZero() {
 		t.Errorf("%v: compared as a whole %v, counted since %s", err, p.Wholes, p.Since)
+	}
+}
+
+// TestATableThatIsComparedAsAWholeHoldsNoLog: a table without a key that is never at
+// rest, or differs, is compared as a whole by a later life too; no server keeps its log
+// for that until then.
+func TestATableThatIsComparedAsAWholeHoldsNoLog(t *testing.T) {
+	d, o := newFollowed(t, 2000)
+	keep := filepath.Join(t.TempDir(), "compared.json")
+	w, err := d.followKept(o, keep, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.exec(1, "INSERT INTO bare VALUES (1, 'only here')")
+	lsn := ""
+	if err := d.do[1].QueryRow(t.Context(), "SELECT pg_logical_emit_message(true, 'turquoise', 'later')::text").Scan(&lsn); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	for held := true; held; {
+		// The server's own word for what it keeps; it is asked until it lets go.
+		if err := d.do[1].QueryRow(ctx, "SELECT confirmed_flush_lsn < $2::text::pg_lsn, pg_sleep(0.1) FROM pg_replication_slots WHERE slot_name = $1", "cmp_"+d.db[1].Name, lsn).Scan(&held, nil); err != nil {
+			t.Fatalf("green keeps its log: %v", err)
+		}
+	}
+	w.Close()
+	for range 2 {
+		if _, err := d.refollow(o, keep, nil); !errors.Is(err, compare.ErrDiffers) || !strings.Contains(err.Error(), "public.bare") {
+			t.Errorf("the log was let go, and a later life says: %v", err)
+		}
+	}
+}
+
+// TestRowsThatNoLogNamesOutliveTheProcess: rows that were found by comparing a table
+// as a whole are in no log.
+func TestRowsThatNoLogNamesOutliveTheProcess(t *testing.T) {
+	d, o := newFollowed(t, 2000)
+	keep := filepath.Join(t.TempDir(), "compared.json")
+	h := &heard{bell: make(chan struct{}, 1)}
+	w, err := d.followKept(o, keep, h.say)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.exec(1, "ALTER TABLE far ALTER COLUMN n TYPE int USING n + (n = 77)::int * 100000")
+	h.until(t, "differs: public.far (")
+	w.Close()
+	for range 2 {
+		if _, err := d.refollow(o, keep, nil); !errors.Is(err, compare.ErrDiffers) || !strings.Contains(err.Error(), "public.far (") {
+			t.Errorf("a later life: %v", err)
+		}
 	}
 }

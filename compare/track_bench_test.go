@@ -1,18 +1,23 @@
 package compare_test
 
 import (
+	"errors"
 	"fmt"
 	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/jackc/pgx/v5"
+	"golang.org/x/sys/unix"
 
 	"github.com/turquoise-db/turquoise/checks/tablediff"
 	"github.com/turquoise-db/turquoise/compare"
@@ -57,6 +62,10 @@ func BenchmarkTracking(b *testing.B) {
 		defer settings("ALTER SYSTEM RESET fsync", "SELECT pg_reload_conf()")
 		d.paired(b, bin, "durable", long...)
 	})
+	b.Run("own processor", func(b *testing.B) {
+		d.pin(b)
+		d.paired(b, bin, "own", long...)
+	})
 	b.Run("full speed", func(b *testing.B) { d.paired(b, bin, "full", long...) })
 	b.Run("300 per second", func(b *testing.B) { d.paired(b, bin, "300", "-T", "8", "-R", "300") })
 }
@@ -76,7 +85,7 @@ func (d *duo) paired(b *testing.B, bin, name string, args ...string) {
 	keep := filepath.Join(b.TempDir(), "compared.json")
 	cmd := []string{"-n", "-c", "4"}
 	var turns [2][]turn
-	for round, with := range []int{0, 1, 1, 0, 0, 1} { // a drift of the machine hits both alike
+	for round, with := range []int{0, 1, 1} { // a drift of the machine hits both alike
 		var w *compare.Follower
 		if with == 1 {
 			var err error
@@ -87,9 +96,14 @@ func (d *duo) paired(b *testing.B, bin, name string, args ...string) {
 		if !slices.Contains(args, "-R") { // until the follower knows how busy the log is
 			pgbench(b, bin, d.db[0].DSN, append(cmd, "-T", "6")...)
 		}
-		before, began := d.spent(b), time.Now()
+		before, ours, began := d.spent(b), d.ours(b), time.Now()
 		n := pgbench(b, bin, d.db[0].DSN, append(cmd, args...)...)
 		is := turn{"tps": n / time.Since(began).Seconds()}
+		for pid, now := range d.ours(b) {
+			is["sessions"] += (now.cpu - ours[pid].cpu) / n / 1000
+			b.Logf("%d %s %s: %.2f", with, pid, now.query, (now.cpu-ours[pid].cpu)/n/1000)
+		}
+		d.reaped(b)
 		for what, ns := range d.spent(b) {
 			is[what] = (ns - before[what]) / n / 1000
 		}
@@ -115,6 +129,7 @@ func (d *duo) paired(b *testing.B, bin, name string, args ...string) {
 		b.ReportMetric(mid(0, side), "µs/tx-"+side+"-alone")
 		b.ReportMetric(mid(1, side), "µs/tx-"+side+"-followed")
 	}
+	b.ReportMetric(mid(1, "sessions"), "µs/tx-sessions")
 	b.ReportMetric(mid(1, "follower"), "µs/tx-follower")
 	b.ReportMetric(mid(1, "until-verified"), "s-until-verified")
 	b.ReportMetric(0, "ns/op")
@@ -149,6 +164,107 @@ func (d *duo) spent(b *testing.B) map[string]float64 {
 	}
 	out["follower"] = float64(u.Utime.Nano() + u.Stime.Nano())
 	return out
+}
+
+type session struct {
+	query string
+	cpu   float64
+}
+
+// ours is the processor time of the sessions that following has on the source.
+func (d *duo) ours(b *testing.B) map[string]session {
+	b.Helper()
+	rows, err := d.do[0].Query(b.Context(), "SELECT pid::text, left(query, 60) FROM pg_stat_activity WHERE application_name LIKE 'turquoise%'")
+	if err != nil {
+		b.Fatal(err)
+	}
+	out := map[string]session{}
+	var pid, query string
+	if _, err := pgx.ForEachRow(rows, []any{&pid, &query}, func() error {
+		out[pid] = session{query, cpuOf(b, "/proc/"+pid+"/schedstat")}
+		return nil
+	}); err != nil {
+		b.Fatal(err)
+	}
+	return out
+}
+
+// reaped waits until the server has taken notice that pgbench's sessions have ended:
+// only then their processor time counts.
+func (d *duo) reaped(b *testing.B) {
+	b.Helper()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		n := 0
+		for _, pid := range serverPIDs(b, d.do[0].PgConn().PID()) {
+			title, _ := os.ReadFile("/proc/" + pid + "/cmdline")
+			if state, _ := os.ReadFile("/proc/" + pid + "/stat"); strings.Contains(string(state), ") Z ") || d.benching(b, pid) {
+				n++
+			}
+			_ = title
+		}
+		if n == 0 {
+			return
+		}
+		<-tick.C
+	}
+}
+
+func (d *duo) benching(b *testing.B, pid string) (is bool) {
+	b.Helper()
+	if err := d.do[0].QueryRow(b.Context(), "SELECT count(*) > 0 FROM pg_stat_activity WHERE application_name = 'pgbench' AND pid = $1::int", pid).Scan(&is); err != nil {
+		b.Fatal(err)
+	}
+	return is
+}
+
+// pin gives the source a processor of its own, as it has a machine of its own, and
+// everybody else another one.
+func (d *duo) pin(b *testing.B) {
+	b.Helper()
+	if runtime.NumCPU() < 2 {
+		b.Skip("one processor")
+	}
+	set := func(pids []string, cpus ...int) {
+		var to unix.CPUSet
+		for _, c := range cpus {
+			to.Set(c)
+		}
+		for _, pid := range pids {
+			if n, err := strconv.Atoi(pid); err == nil {
+				if err := unix.SchedSetaffinity(n, &to); err != nil && !errors.Is(err, unix.ESRCH) {
+					b.Fatal(err)
+				}
+			}
+		}
+	}
+	all := func() (source, rest []string) {
+		for i, side := range [][]string{source, rest} {
+			pid := d.do[i].PgConn().PID()
+			side = append(serverPIDs(b, pid), parentOf(b, pid))
+			if i == 0 {
+				source = side
+			} else {
+				rest = side
+			}
+		}
+		tasks, err := filepath.Glob("/proc/self/task/*")
+		if err != nil {
+			b.Fatal(err)
+		}
+		for _, t := range tasks {
+			rest = append(rest, filepath.Base(t))
+		}
+		return source, rest
+	}
+	source, rest := all()
+	set(source, 0)
+	set(rest, 1)
+	b.Cleanup(func() {
+		source, rest := all()
+		set(append(source, rest...), 0, 1)
+	})
 }
 
 var processed = regexp.MustCompile(`number of transactions actually processed: (\d+)`)

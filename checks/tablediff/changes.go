@@ -36,7 +36,6 @@ type changed struct {
 	tally [2]tally // rows that came and went, on blue and green
 	// uncounted says that the tally does not hold all.
 	uncounted bool
-	from      [2]uint64 // before the first changes on blue and green since which it had to be compared as a whole, 0: none
 }
 
 // Dirty is a key that has to be verified.
@@ -69,7 +68,7 @@ func (c *Changes) Blue(tx engines.Transaction) {
 	c.take(tx, 0)
 	for _, r := range tx.Rows {
 		c.counted(r, 0, tx.Position, 0)
-		d := c.mark(r, tx.Before, 0)
+		d := c.mark(r)
 		if d != nil {
 			d.Position = tx.Position
 			if d.Blue == 0 {
@@ -94,7 +93,7 @@ func (c *Changes) Green(tx engines.Transaction) {
 	}
 	for _, r := range tx.Rows {
 		c.counted(r, 1, at, of)
-		if d := c.mark(r, tx.Before, 1); d != nil {
+		if d := c.mark(r); d != nil {
 			if d.Green == 0 {
 				d.Green = tx.Before
 			}
@@ -115,26 +114,16 @@ func (c *Changes) take(tx engines.Transaction, side int) {
 	c.turn++
 	for _, t := range tx.Truncated {
 		c.Whole(t, "it was truncated")
-		c.tables[t].begins(tx.Before, side)
 	}
 	for _, t := range tx.Reshaped {
 		c.Whole(t, "its columns changed")
-		c.tables[t].begins(tx.Before, side)
 	}
 	for _, t := range tx.Tokens {
 		c.tokens[side][t] = true
 	}
 }
 
-// begins keeps from where a log would have to be read again to know that the
-// table must be compared as a whole.
-func (t *changed) begins(position uint64, side int) {
-	if t != nil && t.from[side] == 0 {
-		t.from[side] = position
-	}
-}
-
-func (c *Changes) mark(r engines.RowChange, position uint64, side int) *Dirty {
+func (c *Changes) mark(r engines.RowChange) *Dirty {
 	t := c.tables[r.Table]
 	if t == nil {
 		return nil
@@ -144,14 +133,9 @@ func (c *Changes) mark(r engines.RowChange, position uint64, side int) *Dirty {
 		if t.whole == "" {
 			t.whole = "rows without a name were written"
 		}
-		t.begins(position, side)
 		return nil
 	}
-	d := c.Mark(r.Table, r.Key)
-	if d == nil {
-		t.begins(position, side)
-	}
-	return d
+	return c.Mark(r.Table, r.Key)
 }
 
 // Mark makes a key dirty that no log named: the first comparison saw it differ.
@@ -182,13 +166,6 @@ func (c *Changes) Whole(table, why string) {
 		return
 	}
 	t.since, t.uncounted = c.turn, true
-	for _, d := range t.keys {
-		for side, at := range []uint64{d.Blue, d.Green} {
-			if at > 0 && (t.from[side] == 0 || at < t.from[side]) {
-				t.from[side] = at
-			}
-		}
-	}
 	t.whole, t.keys = why, map[string]*Dirty{}
 }
 
@@ -327,16 +304,11 @@ func (c *Changes) SawFence(token string) bool { return c.tokens[0]["fence "+toke
 // SawAck reports whether green's log was read up to the acknowledgement of a token.
 func (c *Changes) SawAck(token string) bool { return c.tokens[1]["ack "+token] }
 
-// Floor is up to where each log is no longer needed: everything before it was
-// verified. blue and green are the positions that were read so far.
+// Floor is up to where each log is no longer needed: every row that it names before
+// was verified, and what has to be compared as a whole is Carried. blue and green are
+// the positions that were read so far.
 func (c *Changes) Floor(blue, green uint64) (uint64, uint64) {
 	for _, t := range c.tables {
-		if t.from[0] > 0 {
-			blue = min(blue, t.from[0])
-		}
-		if t.from[1] > 0 {
-			green = min(green, t.from[1])
-		}
 		for _, d := range t.keys {
 			if d.Blue > 0 {
 				blue = min(blue, d.Blue)

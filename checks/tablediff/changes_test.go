@@ -168,19 +168,33 @@ func TestTheFloorKeepsWhatIsNotVerified(t *testing.T) {
 	if b, g := c.Floor(300, 400); b != 99 || g != 400 {
 		t.Errorf("%d %d", b, g)
 	}
-	c.Blue(engines.Transaction{Before: 209, Position: 210, Truncated: []string{"public.t"}})
-	if b, _ := c.Floor(300, 400); b != 99 {
-		t.Errorf("keys became a table that is compared as a whole, and the log before is let go: %d", b)
+	if w := c.Carried(); len(w) != 1 || w["public.unlogged"] == "" {
+		t.Errorf("the logs tell everything of the others: %v", w)
 	}
+	c.Blue(engines.Transaction{Before: 209, Position: 210, Truncated: []string{"public.t"}})
 	c.Green(engines.Transaction{Before: 349, Position: 350, Rows: []engines.RowChange{{Table: "public.bare"}}})
-	if b, g := c.Floor(300, 400); b != 99 || g != 349 {
-		t.Errorf("a table without a key: %d %d", b, g)
+	if b, g := c.Floor(300, 400); b != 300 || g != 400 {
+		t.Errorf("logs are kept for tables that are compared as a whole: %d %d", b, g)
+	}
+	if w := c.Carried(); w["public.t"] == "" || w["public.bare"] == "" {
+		t.Errorf("the logs are let go, and a later life knows nothing: %v", w)
+	}
+	next := tablediff.NewChanges(tracked())
+	next.Carry(c.Carried(), 300)
+	if w := next.Wholes(); len(w) != 3 {
+		t.Errorf("a later life: %v", w)
+	}
+	next.LookedWhole("public.bare", next.Turn(), false)
+	if f := next.Failing(1, 5); len(f) > 0 {
+		t.Errorf("green has not had everything yet: %v", f)
 	}
 	c.LookedWhole("public.t", c.Turn(), true)
+	c.Mark("public.t", engines.Key{"5"})
 	c.LookedWhole("public.bare", c.Turn(), true)
-	if b, g := c.Floor(300, 400); b != 300 || g != 400 {
-		t.Errorf("%d %d", b, g)
+	if w := c.Carried(); len(w) != 2 || w["public.t"] == "" {
+		t.Errorf("no log names the row that was found: %v", w)
 	}
+	c.Looked("public.t", c.Due("public.t", 10, true)[0], true)
 	c.Blue(wrote(500, "7"))
 	if b, _ := c.Floor(600, 400); b != 499 {
 		t.Errorf("%d", b)

@@ -11,13 +11,19 @@ func (c *Changes) LookedWhole(table string, turn uint64, equal bool) bool {
 	case t.since > turn:
 		t.moved++
 	case equal:
-		t.whole, t.from, t.moved, t.stood = "", [2]uint64{}, 0, 0
+		t.whole, t.moved, t.stood = "", 0, 0
 		return true
 	case t.at <= c.applied:
 		t.stood++
 	}
 	return false
 }
+
+// Written is the turn of the newest change of a table whose rows have no names.
+func (c *Changes) Written(table string) uint64 { return c.tables[table].since }
+
+// Moved says that a look at the whole of a table was left out, for it is being written.
+func (c *Changes) Moved(table string) { c.tables[table].moved++ }
 
 // Restless names the tables that were written during so many looks at the whole of
 // them, and at none stood still.
@@ -63,4 +69,28 @@ func (c *Changes) Wholes() map[string]string {
 		}
 	}
 	return out
+}
+
+// Carried are the tables that a later follower has to compare as a whole, with the
+// reason: the logs from the Floor on do not tell what is not verified of them.
+func (c *Changes) Carried() map[string]string {
+	out := c.Wholes()
+	for n, t := range c.tables {
+		for _, d := range t.keys {
+			if d.Blue == 0 && d.Green == 0 && out[n] == "" {
+				out[n] = "rows of it differed that no log names"
+			}
+		}
+	}
+	return out
+}
+
+// Carry takes what an earlier follower has Carried. Green has not had all of it before
+// it has applied a position of blue.
+func (c *Changes) Carry(tables map[string]string, position uint64) {
+	for n, why := range tables {
+		if t := c.tables[n]; t != nil {
+			t.whole, t.at = why, max(t.at, position)
+		}
+	}
 }

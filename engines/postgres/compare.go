@@ -254,57 +254,6 @@ func hashes(d engines.TableDigest, rows [][]*string) []engines.RowHash {
 	return out
 }
 
-// byKey joins the table with lists of the key's columns, numbered in q.o.
-func byKey(d engines.TableDigest, keys []engines.Key, what string) (string, []string) {
-	from, on, args := make([]string, len(d.Key)), make([]string, len(d.Key)), make([]string, len(d.Key))
-	names := make([]string, len(d.Key))
-	for j, k := range d.Key {
-		names[j] = "k" + itoa(j)
-		from[j] = "$" + itoa(j+1) + "::text[]"
-		on[j] = col(k) + " = q." + names[j] + "::" + d.Types[j]
-		vs := make([]string, len(keys))
-		for i, key := range keys {
-			vs[i] = key[j]
-		}
-		args[j] = arrayText(vs)
-	}
-	return "SELECT " + what + " FROM unnest(" + strings.Join(from, ", ") + ") WITH ORDINALITY q(" + strings.Join(names, ", ") + ", o) JOIN " + source(d) +
-		" ON " + strings.Join(on, " AND "), args
-}
-
-// SumsByKey is number and sum of the rows of each group of keys.
-func (c *Comparer) SumsByKey(ctx context.Context, d engines.TableDigest, keys []engines.Key, group int) ([]engines.Sum, error) {
-	sql, args := byKey(d, keys, "(q.o - 1) / "+itoa(group)+", "+total(d))
-	rows, err := c.query(ctx, "sum rows of "+d.Label()+" by key", sql+" GROUP BY 1", args...)
-	if err != nil {
-		return nil, err
-	}
-	out := make([]engines.Sum, (len(keys)+group-1)/group)
-	for _, r := range rows {
-		i, err := strconv.Atoi(text(r, 0))
-		if err != nil || i < 0 || i >= len(out) {
-			return nil, c.fail("sum rows of "+d.Label()+" by key", errNumber)
-		}
-		if out[i], err = c.sum(d, r, 1); err != nil {
-			return nil, err
-		}
-	}
-	return out, nil
-}
-
-// ByKey lists key and hash of the rows that have one of the keys.
-func (c *Comparer) ByKey(ctx context.Context, d engines.TableDigest, keys []engines.Key) ([]engines.RowHash, error) {
-	if len(keys) == 0 {
-		return nil, nil
-	}
-	sql, args := byKey(d, keys, named(d))
-	rows, err := c.query(ctx, "read rows of "+d.Label()+" by key", sql, args...)
-	if err != nil {
-		return nil, err
-	}
-	return hashes(d, rows), nil
-}
-
 // Values reads whole rows as text.
 func (c *Comparer) Values(ctx context.Context, d engines.TableDigest, keys []engines.Key) ([]engines.RowValues, error) {
 	if len(keys) == 0 || len(d.Key) == 0 {

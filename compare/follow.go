@@ -53,7 +53,8 @@ type Follower struct {
 	names  []string
 	prints [2]map[string]string
 
-	look sync.Mutex // one verification at a time
+	told uint64 // turn of the last look
+	look turn   // one verification at a time
 
 	mu         sync.Mutex
 	ch         *tablediff.Changes
@@ -81,7 +82,7 @@ func NewFollower(ctx context.Context, f Follow) (*Follower, tablediff.Report, er
 	if err != nil {
 		return nil, tablediff.Report{}, err
 	}
-	w := &Follower{f: f, r: r, tables: map[string]*table{}, news: make(chan struct{}), alarm: map[string]bool{}, yield: yield{news: make(chan struct{})}}
+	w := &Follower{f: f, r: r, tables: map[string]*table{}, news: make(chan struct{}), alarm: map[string]bool{}, look: make(turn, 1), yield: yield{news: make(chan struct{})}}
 	w.f.Options = o
 	if f.Begun != nil {
 		f.Begun(w)
@@ -111,6 +112,14 @@ func NewFollower(ctx context.Context, f Follow) (*Follower, tablediff.Report, er
 // begin opens the logs before anything is read: what changes while the tables
 // are being read is verified afterwards, so nothing falls in between.
 func (w *Follower) begin(ctx context.Context) error {
+	var err error
+	if w.tick, err = openPair(ctx, w.f.Options); err != nil {
+		return err
+	}
+	// Before the tables are looked at: a column that comes in between is another shape.
+	if w.prints[0], w.prints[1], err = both(w.tick, func(c engines.Comparer) (map[string]string, error) { return c.Fingerprint(ctx) }); err != nil {
+		return err
+	}
 	if err := w.r.plan(ctx); err != nil {
 		return err
 	}
@@ -128,13 +137,6 @@ func (w *Follower) begin(ctx context.Context) error {
 	}
 	w.ch = tablediff.NewChanges(ds)
 	w.mu.Unlock()
-	var err error
-	if w.tick, err = openPair(ctx, w.f.Options); err != nil {
-		return err
-	}
-	if w.prints[0], w.prints[1], err = both(w.tick, func(c engines.Comparer) (map[string]string, error) { return c.Fingerprint(ctx) }); err != nil {
-		return err
-	}
 	if w.stored.seen, err = w.lie(ctx); err != nil {
 		return err
 	}
@@ -179,6 +181,10 @@ func (w *Follower) baseline(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	at, err := w.here(ctx)
+	if err != nil {
+		return err
+	}
 	w.mu.Lock()
 	for _, t := range w.r.tables {
 		if t.report.Unnamed > 0 {
@@ -190,7 +196,7 @@ func (w *Follower) baseline(ctx context.Context) error {
 		}
 		for _, s := range t.suspects {
 			if len(s.Key) > 0 {
-				w.ch.Mark(t.Label(), s.Key)
+				w.ch.Mark(t.Label(), s.Key, at[0])
 			}
 		}
 	}

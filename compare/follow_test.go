@@ -67,15 +67,23 @@ func (d *duo) released() {
 // slots makes publications and slots of our own.
 func (d *duo) slots() { d.t.Helper(); d.slotsNamed("cmp_"+d.db[0].Name, "cmp_"+d.db[1].Name) }
 
-func (d *duo) slotsNamed(names ...string) {
+// publish makes the publications that a runbook makes, or names their tables anew.
+func (d *duo) publish() {
 	d.t.Helper()
 	plan, err := postgres.Planner{}.Plan(engines.Request{Kind: "compare", Stage: "track", On: "green", From: "blue", To: "green",
 		Known: map[engines.TargetID]engines.Identity{"blue": {Major: 15}, "green": {Major: 17}}})
 	if err != nil {
 		d.t.Fatal(err)
 	}
+	for i := range d.do {
+		d.exec(i, plan.Actions[2*i].Text)
+	}
+}
+
+func (d *duo) slotsNamed(names ...string) {
+	d.t.Helper()
+	d.publish()
 	for i, slot := range names {
-		d.exec(i, plan.Actions[2*i].Text) // the publication that a runbook makes
 		d.exec(i, "SELECT pg_create_logical_replication_slot('"+slot+"', 'pgoutput')")
 		d.t.Cleanup(func() {
 			ctx := context.WithoutCancel(d.t.Context())

@@ -49,9 +49,11 @@ func (w *Follower) At(ctx context.Context, token string) (Proof, error) {
 	if err := w.unmoved(ctx); err != nil {
 		return p, err
 	}
-	w.look.Lock()
+	if err := w.look.take(ctx); err != nil {
+		return p, err
+	}
 	err := w.replaced(ctx)
-	w.look.Unlock()
+	w.look.leave()
 	if err != nil {
 		return p, err
 	}
@@ -64,10 +66,19 @@ func (w *Follower) At(ctx context.Context, token string) (Proof, error) {
 	p.Keys = w.ch.Open()
 	p.Wholes = slices.Sorted(maps.Keys(w.ch.Wholes()))
 	w.mu.Unlock()
-	// Twice: rows of a table that was compared as a whole may have become keys.
-	for range 2 {
+	// Rows of a table that was compared as a whole may become keys, and there may be more
+	// keys than one look takes.
+	for open := 1; open > 0; {
 		if err := w.verify(ctx, true, allWholes); err != nil {
 			return p, err
+		}
+		w.mu.Lock()
+		open = w.ch.Unlooked()
+		w.mu.Unlock()
+		if open > 0 { // or a commit is not shown yet
+			if err := pause(ctx, time.Millisecond); err != nil {
+				return p, err
+			}
 		}
 	}
 	p.Took = w.f.Now().Sub(began)
@@ -131,9 +142,9 @@ func (w *Follower) late(token string) error {
 	ctx, cancel := context.WithTimeout(w.run, asideLimit)
 	defer cancel()
 	b, g := "an unknown place", "an unknown place"
-	if w.look.TryLock() { // else a verification is at work, and may be what is slow
+	if w.look.take(ctx) == nil { // else a verification is at work, and may be what is slow
 		x, y, err := both(w.tick, func(c engines.Comparer) (string, error) { return c.Position(ctx) })
-		w.look.Unlock()
+		w.look.leave()
 		if err == nil {
 			b, g = x, y
 		}
@@ -151,9 +162,11 @@ func (w *Follower) ends(ctx context.Context) error {
 		if _, can := w.logs[i].(engines.Exact); !can {
 			continue
 		}
-		w.look.Lock()
+		if err := w.look.take(ctx); err != nil {
+			return err
+		}
 		at, err := c.Position(ctx)
-		w.look.Unlock()
+		w.look.leave()
 		if err != nil {
 			return err
 		}
@@ -181,9 +194,11 @@ func (w *Follower) ends(ctx context.Context) error {
 
 // unmoved refuses tables whose columns changed, and tables that are new.
 func (w *Follower) unmoved(ctx context.Context) error {
-	w.look.Lock()
+	if err := w.look.take(ctx); err != nil {
+		return err
+	}
 	b, g, err := both(w.tick, func(c engines.Comparer) (map[string]string, error) { return c.Fingerprint(ctx) })
-	w.look.Unlock()
+	w.look.leave()
 	if err != nil {
 		return err
 	}

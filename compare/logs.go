@@ -57,26 +57,38 @@ func (w *Follower) feed(ctx context.Context, side int) {
 // ask notes where the servers are, so that it is seen when a log is not read up to
 // there.
 func (w *Follower) ask(ctx context.Context) error {
-	w.look.Lock()
-	b, g, err := both(w.tick, func(c engines.Comparer) (string, error) { return c.Position(ctx) })
-	w.look.Unlock()
+	if err := w.look.take(ctx); err != nil {
+		return err
+	}
+	at, err := w.here(ctx)
+	w.look.leave()
 	if err != nil {
 		return err
 	}
 	now := w.f.Now()
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for i, at := range []string{b, g} {
-		pos, err := w.logs[i].Parse(at)
-		if err != nil {
-			return err
-		}
+	for i, pos := range at {
 		w.yield.end[i] = pos
 		if pos > w.pos[i] && len(w.asked[i]) < mostAsked {
 			w.asked[i] = append(w.asked[i], asked{now, pos})
 		}
 	}
 	return nil
+}
+
+// here is where both servers are.
+func (w *Follower) here(ctx context.Context) (at [2]uint64, err error) {
+	b, g, err := both(w.tick, func(c engines.Comparer) (string, error) { return c.Position(ctx) })
+	if err != nil {
+		return at, err
+	}
+	for i, text := range []string{b, g} {
+		if at[i], err = w.logs[i].Parse(text); err != nil {
+			return at, err
+		}
+	}
+	return at, nil
 }
 
 // behind is for how long a log has not been read up to where its server was. w.mu
@@ -101,15 +113,9 @@ const (
 // caughtUp waits until both logs have been read up to where the servers are now,
 // and all that they told is verified.
 func (w *Follower) caughtUp(ctx context.Context) error {
-	var want [2]uint64
-	b, g, err := both(w.tick, func(c engines.Comparer) (string, error) { return c.Position(ctx) })
+	want, err := w.here(ctx)
 	if err != nil {
 		return err
-	}
-	for i, at := range []string{b, g} {
-		if want[i], err = w.logs[i].Parse(at); err != nil {
-			return err
-		}
 	}
 	turn, told := uint64(0), false
 	for late := 0; ; {
@@ -154,15 +160,9 @@ func (w *Follower) caughtUp(ctx context.Context) error {
 // countRows begins to count rows that come and go, from where both are now: what blue
 // commits from here on is in both logs.
 func (w *Follower) countRows(ctx context.Context) error {
-	b, g, err := both(w.tick, func(c engines.Comparer) (string, error) { return c.Position(ctx) })
+	from, err := w.here(ctx)
 	if err != nil {
 		return err
-	}
-	var from [2]uint64
-	for i, at := range []string{b, g} {
-		if from[i], err = w.logs[i].Parse(at); err != nil {
-			return err
-		}
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()

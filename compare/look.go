@@ -2,11 +2,15 @@ package compare
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/turquoise-db/turquoise/checks/tablediff"
 	"github.com/turquoise-db/turquoise/engines"
 )
+
+// mostDue is how many keys of a table one look takes; tests take fewer.
+var mostDue = 20 * batch
 
 // group is how many keys are summed together: few enough that a row which is on
 // its way makes little work.
@@ -24,18 +28,29 @@ const (
 // verify looks at every key that is due, and at tables that have to be compared
 // as a whole, as often as said. all does not wait for green to have applied anything.
 func (w *Follower) verify(ctx context.Context, all bool, wholes int) error {
-	w.look.Lock()
-	defer w.look.Unlock()
+	if err := w.look.take(ctx); err != nil {
+		return err
+	}
+	defer w.look.leave()
 	if !all {
 		if err := w.progress(ctx); err != nil {
 			return err
 		}
 	}
+	w.heard()
+	shown, err := w.shown(ctx, all)
+	if err != nil {
+		return err
+	}
 	for _, n := range w.names {
 		w.mu.Lock()
-		due := w.ch.Due(n, 20*batch, all)
+		due := w.ch.Due(n, mostDue, all)
 		w.mu.Unlock()
+		due = slices.DeleteFunc(due, func(d tablediff.Dirty) bool { return !shown(d.TX, d.Turn) })
 		for at := 0; at < len(due); at += batch {
+			if !all && w.hurried() {
+				return nil
+			}
 			if err := w.keys(ctx, w.tables[n], due[at:min(at+batch, len(due))]); err != nil {
 				return err
 			}
@@ -59,7 +74,13 @@ func (w *Follower) verify(ctx context.Context, all bool, wholes int) error {
 		if t.looked = began; wholes != allWholes && !w.rests(t, began) {
 			continue
 		}
-		if err := w.whole(ctx, t); err != nil {
+		w.mu.Lock()
+		at, tx := w.ch.Written(n)
+		w.mu.Unlock()
+		if !all && !shown(tx, at) {
+			continue
+		}
+		if cut, err := w.whole(ctx, t, all); cut || err != nil {
 			return err
 		}
 		t.looked = w.f.Now()
@@ -74,7 +95,8 @@ func (w *Follower) note() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for n := range w.ch.Wholes() {
-		if t, at := w.tables[n], w.ch.Written(n); at != t.turn {
+		t := w.tables[n]
+		if at, _ := w.ch.Written(n); at != t.turn {
 			t.turn, t.wrote = at, w.f.Now()
 		}
 	}
@@ -188,41 +210,80 @@ func (w *Follower) rows(ctx context.Context, t *table, due []tablediff.Dirty) er
 		return err
 	}
 	blue, green := index(b), index(g)
+	equal := make([]bool, len(due))
+	for i, d := range due {
+		id := tablediff.ID(d.Key)
+		equal[i] = blue[id].Count == green[id].Count && blue[id].Hash == green[id].Hash
+	}
+	var at [2]uint64
+	if w.readsLate() && slices.Contains(equal, false) {
+		if at, err = w.here(ctx); err != nil {
+			return err
+		}
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for _, d := range due {
-		id := tablediff.ID(d.Key)
-		w.ch.Looked(t.Label(), d, blue[id].Count == green[id].Count && blue[id].Hash == green[id].Hash)
+	for i, d := range due {
+		if !equal[i] && at != [2]uint64{} {
+			w.ch.Doubted(t.Label(), d, at)
+			continue
+		}
+		w.ch.Looked(t.Label(), d, equal[i])
 	}
 	return nil
 }
 
+// readsLate reports whether a log is read late, so that a row may have been written long
+// before that is heard of.
+func (w *Follower) readsLate() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.every(0) > 0 || w.every(1) > 0
+}
+
+// heard settles what was seen of rows before their logs had been read up to then.
+func (w *Follower) heard() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.ch.Heard(w.pos, looksFailed)
+}
+
 // whole compares one table again, part by part. Rows that differ become dirty
-// keys; a table without a key must be equal as a whole.
-func (w *Follower) whole(ctx context.Context, t *table) error {
+// keys; a table without a key must be equal as a whole. A proof does not wait for one
+// that is under way.
+func (w *Follower) whole(ctx context.Context, t *table, all bool) (cut bool, err error) {
 	w.mu.Lock()
 	turn := w.ch.Turn()
 	w.mu.Unlock()
 	clean := true
 	var suspects []tablediff.Suspect
 	for i := range t.parts {
+		if !all && w.hurried() {
+			return true, nil
+		}
 		f, err := w.r.part(ctx, w.tick, job{t, i})
 		if err != nil {
-			return err
+			return false, err
 		}
 		clean = clean && !f.Unnamed && (len(f.Suspects) == 0 || len(t.Key) > 0)
 		suspects = append(suspects, f.Suspects...)
 	}
+	var at [2]uint64
+	if len(suspects) > 0 {
+		if at, err = w.here(ctx); err != nil {
+			return false, err
+		}
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.behind(w.f.Now()) > tickEvery && !clean {
-		return nil // what differs may be in a log that we have not read
+		return false, nil // what differs may be in a log that we have not read
 	}
 	if w.ch.LookedWhole(t.Label(), turn, clean) {
 		w.settled(t.Label())
 		for _, s := range suspects {
-			w.ch.Mark(t.Label(), s.Key)
+			w.ch.Mark(t.Label(), s.Key, at[0])
 		}
 	}
-	return nil
+	return false, nil
 }

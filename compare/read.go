@@ -3,6 +3,7 @@ package compare
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -302,8 +303,11 @@ func (r *runner) narrow(ctx context.Context, p pair, j job, f found, n int) (fou
 		if in = tablediff.Slices(b, g); len(in) == 0 {
 			return f, nil // what was on its way has arrived
 		}
-		if most := mostNamed / 128; len(in) > most {
-			in = in[:most]
+		if in, err = r.arrived(ctx, p, j, n, in); err != nil {
+			return found{}, err
+		}
+		if len(in) > mostSlices {
+			in = in[:mostSlices]
 			f.Unnamed = true
 		}
 	}
@@ -316,6 +320,32 @@ func (r *runner) narrow(ctx context.Context, p pair, j job, f found, n int) (fou
 		f.Suspects, f.Unnamed = f.Suspects[:mostNamed], true
 	}
 	return f, nil
+}
+
+// mostSlices is how many slices of a part are listed.
+const mostSlices = mostNamed / 128
+
+// arrived takes from too many slices those that are equal in a later look: most of
+// what differs under load is on its way, and is elsewhere then.
+func (r *runner) arrived(ctx context.Context, p pair, j job, n int, in []int) ([]int, error) {
+	for round := 0; len(in) > mostSlices && round < looksFailed; round++ {
+		_, linked, err := r.fenceOf(ctx, p)
+		if err != nil || !linked {
+			return in, err
+		}
+		b, g, err := both(p, func(c engines.Comparer) (map[int]engines.Sum, error) {
+			return c.Slices(ctx, j.t.TableDigest, j.t.parts[j.i], n)
+		})
+		if err != nil {
+			return nil, err
+		}
+		still := tablediff.Slices(b, g)
+		before := len(in)
+		if in = slices.DeleteFunc(in, func(s int) bool { return !slices.Contains(still, s) }); len(in) == before {
+			break // nothing of it is on its way
+		}
+	}
+	return in, nil
 }
 
 func count(m map[int]engines.Sum) int64 {

@@ -103,16 +103,20 @@ func index(rows []engines.RowHash) map[string]engines.RowHash {
 
 // fence waits until green has applied what blue has now.
 func (r *runner) fence(ctx context.Context) (applied, linked bool, err error) {
-	at, err := r.main.blue.Position(ctx)
+	if applied, linked, err = r.fenceOf(ctx, r.main); linked {
+		r.report.Replicated = true
+	}
+	return applied, linked, err
+}
+
+func (r *runner) fenceOf(ctx context.Context, p pair) (applied, linked bool, err error) {
+	at, err := p.blue.Position(ctx)
 	if err != nil {
 		return false, false, err
 	}
 	over := r.o.Now().Add(appliedWait)
 	for {
-		applied, linked, err = r.main.green.Applied(ctx, r.main.blue, at)
-		if linked {
-			r.report.Replicated = true
-		}
+		applied, linked, err = p.green.Applied(ctx, p.blue, at)
 		if err != nil || applied || !linked {
 			return applied, linked, err
 		}

@@ -25,7 +25,7 @@ func (w *Follower) lie(ctx context.Context) ([2]map[string]string, error) {
 	return [2]map[string]string{b, g}, err
 }
 
-// replaced makes tables that lie otherwise be compared as a whole. w.look is held.
+// replaced makes tables that lie otherwise be compared as a whole. It is the caller's turn to look.
 func (w *Follower) replaced(ctx context.Context) error {
 	now, err := w.lie(ctx)
 	if err != nil {

@@ -89,7 +89,7 @@ func TestATableWithoutAKeyEndsTheFirstComparison(t *testing.T) {
 // table changed after it was seen equal.
 func TestATableOutsideTheLogIsReadAgainAtTheFreeze(t *testing.T) {
 	d, o := newFollowed(t, 2000)
-	d.both("CREATE UNLOGGED TABLE cache (id int PRIMARY KEY, v text); INSERT INTO cache SELECT g, 'v' FROM generate_series(1, 500) g")
+	d.both("CREATE UNLOGGED TABLE cache (id int PRIMARY KEY, v text); INSERT INTO cache SELECT g, 'v' FROM generate_series(1, 500) g; CREATE UNLOGGED TABLE bag (v text)")
 	w, err := d.follow(o, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -102,6 +102,58 @@ func TestATableOutsideTheLogIsReadAgainAtTheFreeze(t *testing.T) {
 	d.fence("two")
 	if _, err := w.At(t.Context(), "two"); !errors.Is(err, compare.ErrDiffers) || !strings.Contains(err.Error(), "public.cache (7)") {
 		t.Errorf("a change that no log holds was vouched for: %v", err)
+	}
+	d.exec(0, "UPDATE cache SET v = 'v' WHERE id = 7; INSERT INTO bag VALUES ('x')")
+	d.fence("three")
+	if _, err := w.At(t.Context(), "three"); !errors.Is(err, compare.ErrDiffers) || !strings.Contains(err.Error(), "public.bag") {
+		t.Errorf("a row without a key that no log holds was vouched for: %v", err)
+	}
+}
+
+// TestATableThatCameLaterIsFollowed: the publication names the tables that there were;
+// of another one no log would say anything.
+func TestATableThatCameLaterIsFollowed(t *testing.T) {
+	d, o := newFollowed(t, 2000)
+	keep := filepath.Join(t.TempDir(), "compared.json")
+	w, err := d.followKept(o, keep, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.both("CREATE TABLE later (id int PRIMARY KEY)")
+	w.Close()
+	if _, err := d.refollow(o, keep, nil); err == nil || errors.Is(err, compare.ErrDiffers) || !strings.Contains(err.Error(), "public.later") || !strings.Contains(err.Error(), "names the tables anew") {
+		t.Fatalf("nobody would hear of its changes: %v", err)
+	}
+	d.publish()
+	if w, err = d.refollow(o, keep, nil); err != nil {
+		t.Fatal(err)
+	}
+	d.exec(0, "INSERT INTO later VALUES (1)") // the subscription does not know the table
+	d.fence("one")
+	if _, err := w.At(t.Context(), "one"); !errors.Is(err, compare.ErrDiffers) || !strings.Contains(err.Error(), "public.later (1)") {
+		t.Errorf("a row that never came: %v", err)
+	}
+}
+
+// TestMoreRowsThanOneLookTakes are verified all the same, and what differs is named.
+func TestMoreRowsThanOneLookTakes(t *testing.T) {
+	defer compare.SetMostDue(100)()
+	d, o := newFollowed(t, 2000)
+	w, err := d.follow(o, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.exec(0, "UPDATE big SET note = 'many' WHERE id % 3 = 0")
+	d.fence("one")
+	if p, err := w.At(t.Context(), "one"); err != nil || p.Keys < 300 {
+		t.Errorf("%d keys: %v", p.Keys, err)
+	}
+	d.exec(0, "UPDATE big SET note = 'more' WHERE id % 3 = 0")
+	d.fence("applied")
+	d.exec(1, "UPDATE big SET note = 'spoilt' WHERE id = 300")
+	d.fence("two")
+	if _, err := w.At(t.Context(), "two"); !errors.Is(err, compare.ErrDiffers) || !strings.Contains(err.Error(), "1 rows: public.big (300)") {
+		t.Errorf("one row differs: %v", err)
 	}
 }
 

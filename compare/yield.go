@@ -2,6 +2,7 @@ package compare
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/turquoise-db/turquoise/checks/tablediff"
@@ -20,11 +21,25 @@ const (
 // A busy log is read in batches, for its server's sake, until a proof is near. Below
 // a rate that few servers feel, each change is told at once.
 const (
-	batchEvery = 10 * time.Second
+	batchEvery = 20 * time.Second
 	busyAbove  = 500 // transactions per second
 	busyUntil  = 250
 	rateOver   = 5 * time.Second // of what a rate is taken
 )
+
+// turn lets one at a time look; whoever waits for it may give up.
+type turn chan struct{}
+
+func (t turn) take(ctx context.Context) error {
+	select {
+	case t <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("a look at the rows is under way: %w", context.Cause(ctx))
+	}
+}
+
+func (t turn) leave() { <-t }
 
 // yield is how following gives way to the servers' own work. w.mu guards it.
 type yield struct {
@@ -97,9 +112,11 @@ func (w *Follower) Near(is bool) {
 
 // law looks at the load of both servers. Following never ends for it.
 func (w *Follower) law(ctx context.Context) {
-	w.look.Lock()
+	if w.look.take(ctx) != nil {
+		return
+	}
 	b, g, err := both(w.tick, func(c engines.Comparer) (engines.Load, error) { return c.Load(ctx) })
-	w.look.Unlock()
+	w.look.leave()
 	w.mu.Lock()
 	y := &w.yield
 	order, why := y.pace.Next(w.r.o.Limits(), map[string]engines.Load{w.f.from(): b, w.f.to(): g}, err)
@@ -124,6 +141,13 @@ func (w *Follower) law(ctx context.Context) {
 func (w *Follower) goOn() {
 	close(w.yield.news)
 	w.yield.news = make(chan struct{})
+}
+
+// hurried reports whether a proof is at work, which nobody keeps waiting.
+func (w *Follower) hurried() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.yield.urgent > 0
 }
 
 // yields reports whether verifying waits for calmer servers.

@@ -51,6 +51,13 @@ type Comparer interface {
 	Close() error
 }
 
+// Seer is a Comparer that knows which transactions its server does not show yet. A log
+// tells a commit before sessions see it: for as long as a synchronous standby takes.
+type Seer interface {
+	// Unseen says of a Transaction's ID whether a look that begins now may miss it.
+	Unseen(ctx context.Context) (func(id uint64) bool, error)
+}
+
 // KeySummer is a Comparer that sums rows by their keys: one answer for each group of
 // keys instead of one for each row. Without it, or at the strength Cryptographic,
 // rows are read one by one.
@@ -128,6 +135,7 @@ type Paced interface {
 
 // Transaction is what one commit changed, as far as it can be named.
 type Transaction struct {
+	ID        uint64 // as this server numbers it, for a Seer; 0: unknown
 	Before    uint64 // a log that is read again from here tells it again
 	Position  uint64 // behind the commit, in the log of this server
 	Origin    string // replication it came through; empty: written here
@@ -229,6 +237,7 @@ type TableDigest struct {
 	Kinds        []string // of the columns, where the engine needs them to write a value; else none
 	Ordered      bool     // parts are ranges of the first key column
 	Tracked      bool     // a key of the replica identity: changes can be followed
+	Silent       bool     // no log tells that it was written
 	Strength     Strength
 	Rows         int64 // the larger of the two estimates
 	Bytes        int64

@@ -33,7 +33,6 @@ max_wal_senders = 10
 max_replication_slots = 10
 max_logical_replication_workers = 8
 max_worker_processes = 16
-shared_buffers = 32MB
 fsync = off
 autovacuum_naptime = 10s
 log_line_prefix = '%m [%p] %a '

@@ -27,13 +27,14 @@ type Changes struct {
 // changed is one table's part.
 type changed struct {
 	keys  map[string]*Dirty
-	whole string   // why the table has to be compared as a whole; empty if not
-	blind string   // why its changes cannot be followed; empty if they are
-	since uint64   // turn of the newest change of a table whose rows have no names
-	at    uint64   // position of that change on blue
-	moved int      // looks at the whole of it during which it was written
-	stood int      // looks in a row at which it stood still, green had everything, and it differed
-	tally [2]tally // rows that came and went, on blue and green
+	whole string    // why the table has to be compared as a whole; empty if not
+	blind string    // why its changes cannot be followed; empty if they are
+	since uint64    // turn of the newest change of a table whose rows have no names
+	at    uint64    // position of that change on blue
+	tx    [2]uint64 // newest transactions of blue and green that wrote such rows; 0: unknown
+	moved int       // looks at the whole of it during which it was written
+	stood int       // looks in a row at which it stood still, green had everything, and it differed
+	tally [2]tally  // rows that came and went, on blue and green
 	// uncounted says that the tally does not hold all.
 	uncounted bool
 }
@@ -41,11 +42,13 @@ type changed struct {
 // Dirty is a key that has to be verified.
 type Dirty struct {
 	Key      engines.Key
-	Position uint64 // on blue: green must have applied it before a difference means anything
-	Blue     uint64 // before the first change on blue since it was clean, 0: none
-	Green    uint64 // before the first change on green since it was clean, 0: none
-	Turn     uint64 // of the newest change: a verdict on an older one does not count
-	Failed   int    // looks in which it differed since
+	Position uint64    // on blue: green must have applied it before a difference means anything
+	Blue     uint64    // before the newest change on blue since it was clean, 0: none
+	Green    uint64    // before the newest change on green since it was clean, 0: none
+	TX       [2]uint64 // newest transactions of blue and green, as the servers number them; 0: unknown
+	Turn     uint64    // of the newest change: a verdict on an older one does not count
+	Failed   int       // looks in which it differed since
+	Doubt    [2]uint64 // where blue and green were after a look in which it differed that counts only if their logs name it not up to there; 0: none
 }
 
 // NewChanges begins with everything clean. Tables that are not tracked are
@@ -54,7 +57,7 @@ func NewChanges(tables []engines.TableDigest) *Changes {
 	c := &Changes{tables: map[string]*changed{}, tokens: [2]map[string]bool{{}, {}}}
 	for _, t := range tables {
 		x := &changed{keys: map[string]*Dirty{}}
-		if !t.Tracked && len(t.Key) > 0 {
+		if t.Silent || !t.Tracked && len(t.Key) > 0 {
 			x.blind = "its changes cannot be followed"
 			x.whole = x.blind
 		}
@@ -70,12 +73,9 @@ func (c *Changes) Blue(tx engines.Transaction) {
 		c.counted(r, 0, tx.Position, 0)
 		d := c.mark(r)
 		if d != nil {
-			d.Position = tx.Position
-			if d.Blue == 0 {
-				d.Blue = tx.Before
-			}
+			d.Position, d.Blue, d.TX[0] = tx.Position, tx.Before, tx.ID
 		} else if t := c.tables[r.Table]; t != nil {
-			t.at = tx.Position
+			t.at, t.tx[0] = tx.Position, tx.ID
 		}
 	}
 }
@@ -94,12 +94,12 @@ func (c *Changes) Green(tx engines.Transaction) {
 	for _, r := range tx.Rows {
 		c.counted(r, 1, at, of)
 		if d := c.mark(r); d != nil {
-			if d.Green == 0 {
-				d.Green = tx.Before
-			}
+			d.Green, d.TX[1] = tx.Before, tx.ID
 			if tx.Origin != "" {
 				d.Position = max(d.Position, tx.From)
 			}
+		} else if t := c.tables[r.Table]; t != nil {
+			t.tx[1] = tx.ID
 		}
 		if tx.Origin == "" && c.tables[r.Table] != nil {
 			c.strange++
@@ -135,11 +135,12 @@ func (c *Changes) mark(r engines.RowChange) *Dirty {
 		}
 		return nil
 	}
-	return c.Mark(r.Table, r.Key)
+	return c.Mark(r.Table, r.Key, 0)
 }
 
-// Mark makes a key dirty that no log named: the first comparison saw it differ.
-func (c *Changes) Mark(table string, k engines.Key) *Dirty {
+// Mark makes a key dirty that no log named: a comparison of the table saw it differ,
+// when blue was at a position.
+func (c *Changes) Mark(table string, k engines.Key, position uint64) *Dirty {
 	t := c.tables[table]
 	if t == nil {
 		return nil
@@ -154,8 +155,8 @@ func (c *Changes) Mark(table string, k engines.Key) *Dirty {
 		d = &Dirty{Key: k}
 		t.keys[id] = d
 	}
-	d.Turn = c.turn
-	d.Failed = 0
+	d.Turn, d.Failed, d.Doubt = c.turn, 0, [2]uint64{}
+	d.Position = max(d.Position, position)
 	return d
 }
 
@@ -196,10 +197,17 @@ func (c *Changes) Due(table string, n int, all bool) []Dirty {
 	if len(keys) == 0 {
 		return nil
 	}
-	out := make([]Dirty, 0, len(keys))
+	var out []Dirty
+	fresh := 0
 	for _, d := range keys {
-		if all || d.Position <= c.applied {
+		if all || d.Position <= c.applied && d.Doubt == [2]uint64{} {
 			out = append(out, *d)
+			if d.Failed == 0 {
+				fresh++
+			}
+		}
+		if fresh > n { // of very many there is no need to look at all
+			break
 		}
 	}
 	slices.SortFunc(out, func(a, b Dirty) int { return cmp.Or(a.Failed-b.Failed, cmp.Compare(a.Turn, b.Turn)) })
@@ -243,6 +251,26 @@ func (c *Changes) Looked(table string, d Dirty, equal bool) {
 	}
 }
 
+// Doubted takes a look in which a key differed, after which blue and green were at
+// positions that their logs have not been read up to: it may have been written since.
+func (c *Changes) Doubted(table string, d Dirty, at [2]uint64) {
+	if is := c.tables[table].keys[ID(d.Key)]; is != nil && is.Turn == d.Turn {
+		is.Doubt = at
+	}
+}
+
+// Heard says up to where the logs were read. A key that was doubted before and that
+// they did not name differs: that counts as so many looks.
+func (c *Changes) Heard(at [2]uint64, looks int) {
+	for _, t := range c.tables {
+		for _, d := range t.keys {
+			if d.Doubt != [2]uint64{} && d.Doubt[0] <= at[0] && d.Doubt[1] <= at[1] {
+				d.Failed, d.Doubt = d.Failed+looks, [2]uint64{}
+			}
+		}
+	}
+}
+
 // Turn is the number of transactions taken: a look at a whole table counts only
 // if none of that table came since.
 func (c *Changes) Turn() uint64 { return c.turn }
@@ -267,6 +295,20 @@ func (c *Changes) OpenOf() map[string]int {
 		out[n] = len(t.keys)
 	}
 	return out
+}
+
+// Unlooked is how many keys nobody has looked at since they were written last, or
+// since Distrust.
+func (c *Changes) Unlooked() int {
+	n := 0
+	for _, t := range c.tables {
+		for _, d := range t.keys {
+			if d.Failed == 0 {
+				n++
+			}
+		}
+	}
+	return n
 }
 
 // Open is how many keys are not verified.
@@ -305,8 +347,9 @@ func (c *Changes) SawFence(token string) bool { return c.tokens[0]["fence "+toke
 func (c *Changes) SawAck(token string) bool { return c.tokens[1]["ack "+token] }
 
 // Floor is up to where each log is no longer needed: every row that it names before
-// was verified, and what has to be compared as a whole is Carried. blue and green are
-// the positions that were read so far.
+// was verified or is named again behind it, and what has to be compared as a whole is
+// Carried. One row that is written all the time holds no log. blue and green are the
+// positions that were read so far.
 func (c *Changes) Floor(blue, green uint64) (uint64, uint64) {
 	for _, t := range c.tables {
 		for _, d := range t.keys {

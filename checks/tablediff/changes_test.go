@@ -165,8 +165,8 @@ func TestTheFloorKeepsWhatIsNotVerified(t *testing.T) {
 	c := tablediff.NewChanges(tracked())
 	c.Blue(wrote(100, "1"))
 	c.Blue(wrote(200, "1", "2"))
-	if b, g := c.Floor(300, 400); b != 99 || g != 400 {
-		t.Errorf("%d %d", b, g)
+	if b, g := c.Floor(300, 400); b != 199 || g != 400 {
+		t.Errorf("%d %d: the newest change names a row again, and an older one is not needed for that", b, g)
 	}
 	if w := c.Carried(); len(w) != 1 || w["public.unlogged"] == "" {
 		t.Errorf("the logs tell everything of the others: %v", w)
@@ -189,7 +189,7 @@ func TestTheFloorKeepsWhatIsNotVerified(t *testing.T) {
 		t.Errorf("green has not had everything yet: %v", f)
 	}
 	c.LookedWhole("public.t", c.Turn(), true)
-	c.Mark("public.t", engines.Key{"5"})
+	c.Mark("public.t", engines.Key{"5"}, 0)
 	c.LookedWhole("public.bare", c.Turn(), true)
 	if w := c.Carried(); len(w) != 2 || w["public.t"] == "" {
 		t.Errorf("no log names the row that was found: %v", w)
@@ -250,5 +250,51 @@ func TestNothingIsEverForgotten(t *testing.T) {
 				t.Fatalf("round %d at %d: %d open, the model has %d", round, pos, c.Open(), len(model))
 			}
 		}
+	}
+}
+
+// TestARowThatIsAlwaysWrittenHoldsNoLog: it is never at rest when somebody looks.
+func TestARowThatIsAlwaysWrittenHoldsNoLog(t *testing.T) {
+	c := tablediff.NewChanges(tracked())
+	for pos := uint64(100); pos <= 1000; pos += 100 {
+		c.Blue(wrote(pos, "1"))
+		tx := wrote(pos+7, "1")
+		tx.Origin, tx.From = "pg_1", pos
+		c.Green(tx)
+		due := c.Due("public.t", 10, false)
+		c.Blue(wrote(pos+50, "1"))
+		c.Looked("public.t", due[0], true)
+		if c.Open() != 1 {
+			t.Fatal("it was written during the look, and counts as seen")
+		}
+	}
+	if b, g := c.Floor(2000, 2000); b != 1049 || g != 1006 {
+		t.Errorf("%d %d", b, g)
+	}
+}
+
+// TestADoubtCountsWhenTheLogsAreRead: a log that is read late may name the row still.
+func TestADoubtCountsWhenTheLogsAreRead(t *testing.T) {
+	c := tablediff.NewChanges(tracked())
+	c.Blue(wrote(100, "1", "2"))
+	c.Applied(100)
+	for _, d := range c.Due("public.t", 10, false) {
+		c.Doubted("public.t", d, [2]uint64{500, 600})
+	}
+	if due := c.Due("public.t", 10, false); len(due) > 0 {
+		t.Errorf("looked at again before anybody can tell: %v", due)
+	}
+	c.Blue(wrote(400, "2"))
+	c.Heard([2]uint64{500, 599}, 4)
+	if f := c.Failing(1, 5); len(f) > 0 {
+		t.Errorf("green's log may name it yet: %v", f)
+	}
+	c.Heard([2]uint64{500, 600}, 4)
+	if f := c.Failing(4, 5); len(f) != 1 || f[0].Key[0] != "1" {
+		t.Errorf("one was written before the look, and one was not: %v", f)
+	}
+	c.Distrust()
+	if due := c.Due("public.t", 10, true); len(due) != 2 || c.Unlooked() != 2 {
+		t.Errorf("at the freeze each is looked at anew: %v", due)
 	}
 }

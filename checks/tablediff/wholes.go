@@ -19,8 +19,12 @@ func (c *Changes) LookedWhole(table string, turn uint64, equal bool) bool {
 	return false
 }
 
-// Written is the turn of the newest change of a table whose rows have no names.
-func (c *Changes) Written(table string) uint64 { return c.tables[table].since }
+// Written is the turn of the newest change of a table whose rows have no names, and the
+// newest transactions of blue and green in which they were changed.
+func (c *Changes) Written(table string) (turn uint64, tx [2]uint64) {
+	t := c.tables[table]
+	return t.since, t.tx
+}
 
 // Moved says that a look at the whole of a table was left out, for it is being written.
 func (c *Changes) Moved(table string) { c.tables[table].moved++ }
@@ -40,11 +44,14 @@ func (c *Changes) Restless(looks int) []string {
 
 // Distrust says that time has passed: what is not followed may have changed
 // since it was seen equal, and has to be looked at again. Nothing in the logs
-// would say so.
+// would say so. And no key has been looked at since.
 func (c *Changes) Distrust() {
 	for _, t := range c.tables {
 		if t.blind != "" {
 			t.whole = t.blind
+		}
+		for _, d := range t.keys {
+			d.Failed, d.Doubt = 0, [2]uint64{}
 		}
 	}
 }

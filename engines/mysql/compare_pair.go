@@ -67,7 +67,8 @@ func (p *pairing) pair(b, g engines.TableShape) (engines.TableDigest, bool) {
 	}
 	primary := b.KeyFrom == keyPrimary && g.KeyFrom == keyPrimary
 	d.Ordered = len(key) > 0 && primary && stable(key[0])
-	d.Tracked = len(key) > 0 && p.told(b, g) && !slices.ContainsFunc(key, func(c pairedColumn) bool { return !followed(c) })
+	d.Silent = !p.told(b, g)
+	d.Tracked = len(key) > 0 && !d.Silent && !slices.ContainsFunc(key, func(c pairedColumn) bool { return !followed(c) })
 	d.Order = d.RowHash
 	if len(key) > 0 && !slices.ContainsFunc(key, func(c pairedColumn) bool { return !stable(c) || c.kind == kindText }) {
 		d.Order = ""

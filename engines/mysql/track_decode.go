@@ -72,6 +72,9 @@ func (d *decoder) event(e *replication.BinlogEvent) (tx engines.Transaction, ok 
 	case *replication.RowsEvent:
 		d.rows(h, ev)
 		return tx, false, nil
+	case *replication.ExecuteLoadQueryEvent: // LOAD DATA of a session that logs statements
+		d.everything()
+		return tx, false, nil
 	case *replication.XIDEvent:
 		tx, ok = d.end(h)
 		return tx, ok, nil

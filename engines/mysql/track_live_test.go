@@ -3,10 +3,13 @@ package mysql_test
 import (
 	"context"
 	"errors"
+	"io"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	driver "github.com/go-sql-driver/mysql"
 
 	"github.com/turquoise-db/turquoise/engines"
 	"github.com/turquoise-db/turquoise/engines/enginetest"
@@ -104,6 +107,16 @@ func keysOfTheLog(t *testing.T, w enginetest.Twins, l *lab.MySQLPairLab) {
 	}
 	if twice, _ := changed(t, again, at); len(twice) != len(rows) {
 		t.Errorf("read again: %d changes, %d before", len(twice), len(rows))
+	}
+	// A session that logs statements instead of rows names none.
+	driver.RegisterReaderHandler("loaded", func() io.Reader { return strings.NewReader("t9\t9\tv\n") })
+	defer driver.DeregisterReaderHandler("loaded")
+	do("SET GLOBAL local_infile = 1")
+	do("SET SESSION binlog_format = 'STATEMENT'")
+	do("LOAD DATA LOCAL INFILE 'Reader::loaded' INTO TABLE pairs")
+	do("SET SESSION binlog_format = 'ROW'")
+	if rows, _ := changed(t, again, position(t, w.Side[0])); !slices.ContainsFunc(rows, func(r engines.RowChange) bool { return r.Table == "twin.pairs" && r.Key == nil }) {
+		t.Errorf("a file was loaded as a statement: %v", rows)
 	}
 	do("TRUNCATE TABLE pairs")
 	do("ALTER TABLE ids ADD COLUMN more int")

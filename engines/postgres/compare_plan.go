@@ -17,9 +17,9 @@ func (p plan) cmp(side engines.TargetID) link {
 	return link{from: side, to: side, pub: name, slot: name}
 }
 
-// follow is the CREATE PUBLICATION of a side. From 15 on only the columns of the
-// key are published where the key is the replica identity: no other value leaves
-// the server.
+// follow makes the publication of a side, or names its tables anew: one that was made
+// since would be followed by nobody. From 15 on only the columns of the key are
+// published where the key is the replica identity: no other value leaves the server.
 func (p plan) follow(l link) string {
 	with := ""
 	if p.Known[l.from].Major >= 15 {
@@ -36,11 +36,14 @@ func (p plan) follow(l link) string {
 	}
 	return body(`DECLARE l text;
 BEGIN
-  IF EXISTS (SELECT FROM pg_catalog.pg_publication WHERE pubname = ` + lit(l.pub) + `) THEN RETURN; END IF;
   SELECT string_agg(format('%I.%I', n.nspname, c.relname)` + with + `, ', ') INTO STRICT l
    FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
    WHERE c.relkind IN ('r', 'p') AND c.relpersistence = 'p' AND NOT c.relispartition AND ` + which + `;
-  EXECUTE ` + lit("CREATE PUBLICATION "+ident(l.pub)+" FOR TABLE ") + ` || l || ' WITH (publish_via_partition_root = true)';
+  IF EXISTS (SELECT FROM pg_catalog.pg_publication WHERE pubname = ` + lit(l.pub) + `) THEN
+    EXECUTE ` + lit("ALTER PUBLICATION "+ident(l.pub)+" SET TABLE ") + ` || l;
+  ELSE
+    EXECUTE ` + lit("CREATE PUBLICATION "+ident(l.pub)+" FOR TABLE ") + ` || l || ' WITH (publish_via_partition_root = true)';
+  END IF;
 END`)
 }
 

@@ -64,6 +64,7 @@ func (p *pairing) pair(b, g engines.TableShape) (engines.TableDigest, bool) {
 	}
 	d.Ordered = len(key) > 0 && key[0].Stable && slices.Contains(ordered, key[0].Base) && !b.Scattered && !g.Scattered
 	d.Tracked = len(key) > 0 && followed(b) && followed(g)
+	d.Silent = b.Unlogged || g.Unlogged
 	return d, true
 }
 

@@ -19,10 +19,11 @@ import (
 )
 
 var (
-	errStream = errors.New("the server ended the stream of changes")
-	errShort  = errors.New("a message of the stream is cut off")
-	errGap    = fmt.Errorf("%w: the slot was read by somebody else, or made anew", engines.ErrGap)
-	errNoSlot = fmt.Errorf("%w: there is no such slot, or the server has given up its log", engines.ErrGap)
+	errStream      = errors.New("the server ended the stream of changes")
+	errShort       = errors.New("a message of the stream is cut off")
+	errGap         = fmt.Errorf("%w: the slot was read by somebody else, or made anew", engines.ErrGap)
+	errUnpublished = errors.New("a table is not in the publication, and nobody would hear of its changes; run the step that compares again, it names the tables anew")
+	errNoSlot      = fmt.Errorf("%w: there is no such slot, or the server has given up its log", engines.ErrGap)
 )
 
 // statusEvery is how often the server is told how far we are; it ends a stream
@@ -102,6 +103,9 @@ func (t *Tracker) open(ctx context.Context, from string) error {
 		}
 		err = t.stands(ctx, from)
 		if err == nil {
+			err = t.published(ctx)
+		}
+		if err == nil {
 			err = t.start(ctx, from)
 		}
 		if err == nil {
@@ -131,7 +135,7 @@ func rest(ctx context.Context, d time.Duration) error {
 }
 
 func (t *Tracker) fail(op string, err error, next string) error {
-	if !errors.Is(err, engines.ErrGap) && !errors.Is(err, errStream) && !errors.Is(err, errShort) { // ours hold nothing of the server's
+	if !errors.Is(err, errUnpublished) && !errors.Is(err, engines.ErrGap) && !errors.Is(err, errStream) && !errors.Is(err, errShort) { // ours hold nothing of the server's
 		err = mask(err)
 	}
 	return &engines.Error{Op: op, Object: object(t.target, t.cfg), Err: err, Next: next}
@@ -153,6 +157,25 @@ func (t *Tracker) stands(ctx context.Context, wanted string) error {
 		return errors.Join(err, errGap)
 	}
 	t.begun = from
+	return nil
+}
+
+// published refuses a publication that leaves a table out: its stream would say
+// nothing of what is written there.
+func (t *Tracker) published(ctx context.Context) error {
+	res, err := t.pg.Exec(ctx, "SELECT schemaname || '.' || tablename FROM pg_catalog.pg_publication_tables WHERE pubname = "+lit(t.req.Publication)).ReadAll()
+	if err != nil {
+		return err
+	}
+	in := map[string]bool{}
+	for _, row := range res[0].Rows {
+		in[string(row[0])] = true
+	}
+	for _, d := range t.req.Tables {
+		if !d.Silent && !in[d.Label()] {
+			return fmt.Errorf("%w: %s", errUnpublished, d.Label())
+		}
+	}
 	return nil
 }
 
@@ -228,6 +251,9 @@ func (t *Tracker) Confirm(position uint64) { t.confirmed.Store(position) }
 func (t *Tracker) Next(ctx context.Context) (engines.Transaction, error) {
 	for {
 		every, news := t.pace.now()
+		if time.Now().Before(t.batch.dear) {
+			every = 0
+		}
 		tx, ok, err := t.ofBatch()
 		switch {
 		case ok:
@@ -249,7 +275,7 @@ func (t *Tracker) Next(ctx context.Context) (engines.Transaction, error) {
 				err = t.batch.wait(ctx, every, news)
 			}
 			if now, _ := t.pace.now(); err == nil && now == every {
-				err = t.ask(ctx)
+				err = t.ask(ctx, every)
 			}
 		}
 		if err != nil {

@@ -18,6 +18,16 @@ import (
 // a server notes a new place to begin from. So batches are far apart.
 var batchRows = 200_000 // changes that one answer holds, and the rest of its last transaction; tests take fewer
 
+// What a slot is not told to let go is told by each batch again, and what lies behind a
+// long transaction is decoded by each: where that becomes much the stream, which decodes
+// once, is cheaper.
+const (
+	dearFor  = 5 * time.Minute
+	dearTime = time.Second // and more than a quarter of the time between two
+)
+
+var dearRows = 1_000_000 // tests take fewer
+
 // pace is how long the next batch is kept waiting; 0: changes are told at once.
 type pace struct {
 	mu    sync.Mutex
@@ -55,9 +65,10 @@ type batch struct {
 	queue [][]byte
 	end   uint64 // up to which the answer tells everything; 0: up to its last transaction
 	asked time.Time
-	most  int    // changes that the answer may hold
-	news  bool   // it told a transaction that was not told before
-	freed uint64 // up to which the slot was told that nothing is needed
+	most  int       // changes that the answer may hold
+	news  bool      // it told a transaction that was not told before
+	freed uint64    // up to which the slot was told that nothing is needed
+	dear  time.Time // until when no batch is asked for
 }
 
 // ofBatch gives the next transaction of the batch, or word of where it ends. ok is
@@ -102,8 +113,8 @@ func (b *batch) wait(ctx context.Context, every time.Duration, news <-chan struc
 
 // ask reads the next batch. Nobody holds the slot between two of them: one that was
 // read by others meanwhile, beyond what we have seen, tells a gap.
-func (t *Tracker) ask(ctx context.Context) error {
-	b, seen := &t.batch, t.seen
+func (t *Tracker) ask(ctx context.Context, every time.Duration) error {
+	b, seen, began := &t.batch, t.seen, time.Now()
 	if b.pg == nil {
 		var m engines.Meter
 		var err error
@@ -141,6 +152,9 @@ func (t *Tracker) ask(ctx context.Context) error {
 	}
 	if len(rows) >= b.most {
 		b.end, b.asked = 0, time.Time{} // there is more
+	}
+	if took := time.Since(began); took > dearTime && took > every/4 || b.most > dearRows {
+		b.dear = time.Now().Add(dearFor)
 	}
 	at, err := t.confirmedAt(ctx, b.pg)
 	if err == nil && at > seen {

@@ -44,6 +44,8 @@ func (d *decoder) message(b []byte) (tx engines.Transaction, ok bool, err error)
 	switch kind := r.byte(); kind {
 	case 'B':
 		d.tx, d.open = engines.Transaction{}, true
+		r.skip(16) // where it commits, and when
+		d.tx.ID = uint64(r.uint32())
 	case 'O':
 		d.tx.From = r.uint64()
 		d.tx.Origin = r.text()

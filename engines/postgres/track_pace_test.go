@@ -114,6 +114,41 @@ func TestChangesAreToldOnceAtAnyPace(t *testing.T) {
 	}
 }
 
+// TestWhatIsToldAgainEachTimeIsStreamed: a slot that is not told to let go would tell a
+// day of changes again with each batch.
+func TestWhatIsToldAgainEachTimeIsStreamed(t *testing.T) {
+	defer postgres.SetBatchRows(100)()
+	defer postgres.SetDearRows(400)()
+	_, root, open := pacedTable(t)
+	k := open("")
+	k.Pace(time.Minute)
+	write := func(from, to int) time.Duration {
+		t.Helper()
+		for i := from; i < to; i++ {
+			if _, err := root.Exec(t.Context(), "INSERT INTO told VALUES ($1)", i); err != nil {
+				t.Fatal(err)
+			}
+		}
+		began := time.Now()
+		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+		defer cancel()
+		for last := ""; last != strconv.Itoa(to-1); {
+			tx, err := k.Next(ctx)
+			if err != nil {
+				t.Fatalf("up to row %q of %d: %v", last, to, err)
+			}
+			if len(tx.Rows) > 0 {
+				last = tx.Rows[0].Key[0]
+			}
+		}
+		return time.Since(began)
+	}
+	write(0, 600)
+	if took := write(600, 601); took > 10*time.Second {
+		t.Errorf("the next change was told after %s: by a batch", took)
+	}
+}
+
 // TestABatchThatOthersReadIsAGap: between two batches nobody holds the slot.
 func TestABatchThatOthersReadIsAGap(t *testing.T) {
 	_, root, open := pacedTable(t)

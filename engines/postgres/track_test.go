@@ -62,7 +62,7 @@ func TestTheDecoderKeepsKeys(t *testing.T) {
 	row := func(op engines.RowOp, k ...string) engines.RowChange {
 		return engines.RowChange{Table: "public.t", Key: k, Op: op}
 	}
-	want := engines.Transaction{Before: 5, Position: 999, Origin: "pg_1", From: 777,
+	want := engines.Transaction{ID: 3, Before: 5, Position: 999, Origin: "pg_1", From: 777,
 		Rows:      []engines.RowChange{row(engines.Inserted, "1", "eu"), row(engines.Updated, "1", "eu"), row(engines.Updated, "2", "us"), row(engines.Deleted, "3", "eu"), {Table: "public.bare", Op: engines.Inserted}},
 		Truncated: []string{"public.t"}, Tokens: []string{"fence s7f2.1"}}
 	if !reflect.DeepEqual(got, want) {

@@ -60,6 +60,10 @@ func (w *Follower) verify(ctx context.Context, all bool, wholes int) error {
 	if wholes == noWholes {
 		return nil
 	}
+	return w.verifyWholes(ctx, all, wholes, shown)
+}
+
+func (w *Follower) verifyWholes(ctx context.Context, all bool, wholes int, shown shown) error {
 	if err := w.replaced(ctx); err != nil {
 		return err
 	}
@@ -77,7 +81,16 @@ func (w *Follower) verify(ctx context.Context, all bool, wholes int) error {
 		w.mu.Lock()
 		at, tx := w.ch.Written(n)
 		w.mu.Unlock()
-		if !all && !shown(tx, at) {
+		for all && !shown(tx, at) {
+			err := pause(ctx, time.Millisecond)
+			if err == nil {
+				shown, err = w.shown(ctx, all)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		if !shown(tx, at) {
 			continue
 		}
 		if cut, err := w.whole(ctx, t, all); cut || err != nil {

@@ -144,6 +144,26 @@ type Transaction struct {
 	Truncated []string // tables
 	Reshaped  []string // tables whose columns are not those of before
 	Tokens    []string // fence tokens and acknowledgements
+	wide      map[string]bool
+}
+
+// mostRows is how many rows of one transaction are named: some 100 MB.
+const mostRows = 1_000_000
+
+// Add takes a row that was written. Of a transaction that wrote very many, the tables
+// alone are named from there on: they are compared as a whole.
+func (t *Transaction) Add(r RowChange) {
+	if len(t.Rows) >= mostRows {
+		if t.wide[r.Table] {
+			return
+		}
+		if t.wide == nil {
+			t.wide = map[string]bool{}
+		}
+		t.wide[r.Table] = true
+		r = RowChange{Table: r.Table, Op: Written}
+	}
+	t.Rows = append(t.Rows, r)
 }
 
 // RowChange names a row that was written. Without a key only the table is known.

@@ -194,7 +194,7 @@ func (d *decoder) settle() {
 // everything says that any row may have been written.
 func (d *decoder) everything() {
 	for n := range d.tables {
-		d.tx.Rows = append(d.tx.Rows, engines.RowChange{Table: n})
+		d.tx.Add(engines.RowChange{Table: n})
 	}
 }
 
@@ -297,9 +297,9 @@ func (d *decoder) rows(h *replication.EventHeader, e *replication.RowsEvent) {
 		switch {
 		case after && known && (k == nil || slices.Equal(k, before)): // the key did not change, and is not told twice
 		case known && k != nil:
-			d.tx.Rows = append(d.tx.Rows, engines.RowChange{Table: name, Key: k})
+			d.tx.Add(engines.RowChange{Table: name, Key: k})
 		default:
-			d.tx.Rows = append(d.tx.Rows, engines.RowChange{Table: name})
+			d.tx.Add(engines.RowChange{Table: name})
 		}
 		before = k
 	}

@@ -117,17 +117,21 @@ func (d *decoder) row(r *wire, kind byte) {
 		r.bad = true
 		return
 	}
-	named := false
+	images, named := 0, 0
 	for len(r.b) > 0 && !r.bad {
 		switch r.byte() {
 		case 'N', 'K', 'O':
-			named = d.keep(rel, r, kind) || named
+			images++
+			if d.keep(rel, r, kind) {
+				named++
+			}
 		default:
 			r.bad = true
 		}
 	}
-	if rel.known && !named {
-		d.tx.Rows = append(d.tx.Rows, engines.RowChange{Table: rel.label, Op: opOf(kind)})
+	// The new key may lie out of line in part, and is not said then.
+	if rel.known && (named < images || images == 0) {
+		d.tx.Add(engines.RowChange{Table: rel.label, Op: opOf(kind)})
 	}
 }
 
@@ -163,7 +167,7 @@ func (d *decoder) keep(rel *relation, r *wire, kind byte) bool {
 	case !rel.known:
 		return true
 	}
-	d.tx.Rows = append(d.tx.Rows, engines.RowChange{Table: rel.label, Key: key, Op: opOf(kind)})
+	d.tx.Add(engines.RowChange{Table: rel.label, Key: key, Op: opOf(kind)})
 	return true
 }
 

@@ -45,6 +45,7 @@ func TestTheDecoderKeepsKeys(t *testing.T) {
 		rel(1, "public", "t", "region", "note", "id"), rel(2, "public", "bare", "a"), rel(3, "tq", "fence", "token", "at"), rel(4, "public", "else", "a"),
 		msg('I').u32(1).u8('N').u16(3).val("eu").val("secret").val("1").b,
 		msg('U').u32(1).u8('K').u16(3).val("eu").u8('n').val("1").u8('N').u16(3).val("us").u8('u').val("2").b,
+		msg('U').u32(1).u8('K').u16(3).val("eu").u8('n').val("4").u8('N').u16(3).u8('u').u8('u').val("5").b, // the new key is not told whole
 		msg('D').u32(1).u8('K').u16(3).val("eu").u8('n').val("3").b,
 		msg('I').u32(2).u8('N').u16(1).val("x").b, msg('I').u32(4).u8('N').u16(1).val("x").b,
 		msg('I').u32(3).u8('N').u16(2).val("s7f2.1").val("now").b,
@@ -63,7 +64,7 @@ func TestTheDecoderKeepsKeys(t *testing.T) {
 		return engines.RowChange{Table: "public.t", Key: k, Op: op}
 	}
 	want := engines.Transaction{ID: 3, Before: 5, Position: 999, Origin: "pg_1", From: 777,
-		Rows:      []engines.RowChange{row(engines.Inserted, "1", "eu"), row(engines.Updated, "1", "eu"), row(engines.Updated, "2", "us"), row(engines.Deleted, "3", "eu"), {Table: "public.bare", Op: engines.Inserted}},
+		Rows:      []engines.RowChange{row(engines.Inserted, "1", "eu"), row(engines.Updated, "1", "eu"), row(engines.Updated, "2", "us"), row(engines.Updated, "4", "eu"), row(engines.Updated), row(engines.Deleted, "3", "eu"), {Table: "public.bare", Op: engines.Inserted}},
 		Truncated: []string{"public.t"}, Tokens: []string{"fence s7f2.1"}}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)

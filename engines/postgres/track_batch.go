@@ -13,7 +13,7 @@ import (
 
 // A walsender sends each change by itself and is woken by each commit: 60
 // microseconds of processor time for a transaction of pgbench. Asked for all changes
-// since the last time, a session decodes the same in 9, and decodes again what lies
+// since the last time, a session decodes the same in 4 to 6, and decodes again what lies
 // between the slot's restart_lsn and there: up to fifteen seconds of log, after which
 // a server notes a new place to begin from. So batches are far apart.
 var batchRows = 200_000 // changes that one answer holds, and the rest of its last transaction; tests take fewer

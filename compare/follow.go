@@ -53,8 +53,9 @@ type Follower struct {
 	names  []string
 	prints [2]map[string]string
 
-	told uint64 // turn of the last look
-	look turn   // one verification at a time
+	told   uint64 // newest turn when the last look began, for servers that cannot say what they show
+	look   turn   // one verification at a time
+	broken bool   // sessions of looks are gone; whoever has the turn may ask
 
 	mu         sync.Mutex
 	ch         *tablediff.Changes
@@ -84,6 +85,7 @@ func NewFollower(ctx context.Context, f Follow) (*Follower, tablediff.Report, er
 	}
 	w := &Follower{f: f, r: r, tables: map[string]*table{}, news: make(chan struct{}), alarm: map[string]bool{}, look: make(turn, 1), yield: yield{news: make(chan struct{})}}
 	w.f.Options = o
+	r.hurried = w.hurried
 	if f.Begun != nil {
 		f.Begun(w)
 	}

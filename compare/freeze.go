@@ -49,11 +49,11 @@ func (w *Follower) At(ctx context.Context, token string) (Proof, error) {
 	if err := w.unmoved(ctx); err != nil {
 		return p, err
 	}
-	if err := w.look.take(ctx); err != nil {
+	if err := w.enter(ctx); err != nil {
 		return p, err
 	}
 	err := w.replaced(ctx)
-	w.look.leave()
+	w.leave(ctx)
 	if err != nil {
 		return p, err
 	}
@@ -68,17 +68,20 @@ func (w *Follower) At(ctx context.Context, token string) (Proof, error) {
 	w.mu.Unlock()
 	// Rows of a table that was compared as a whole may become keys, and there may be more
 	// keys than one look takes.
-	for open := 1; open > 0; {
+	// Or a commit is not shown yet. What differs is looked at twice.
+	for twice := false; ; {
 		if err := w.verify(ctx, true, allWholes); err != nil {
 			return p, err
 		}
 		w.mu.Lock()
-		open = w.ch.Unlooked()
+		open, unlooked := w.ch.Open(), w.ch.Unlooked()
 		w.mu.Unlock()
-		if open > 0 { // or a commit is not shown yet
-			if err := pause(ctx, time.Millisecond); err != nil {
-				return p, err
-			}
+		if open == 0 || unlooked == 0 && twice {
+			break
+		}
+		twice = unlooked == 0
+		if err := pause(ctx, time.Millisecond); err != nil {
+			return p, err
 		}
 	}
 	p.Took = w.f.Now().Sub(began)
@@ -142,9 +145,9 @@ func (w *Follower) late(token string) error {
 	ctx, cancel := context.WithTimeout(w.run, asideLimit)
 	defer cancel()
 	b, g := "an unknown place", "an unknown place"
-	if w.look.take(ctx) == nil { // else a verification is at work, and may be what is slow
+	if w.enter(ctx) == nil { // else a verification is at work, and may be what is slow
 		x, y, err := both(w.tick, func(c engines.Comparer) (string, error) { return c.Position(ctx) })
-		w.look.leave()
+		w.leave(ctx)
 		if err == nil {
 			b, g = x, y
 		}
@@ -158,15 +161,15 @@ func (w *Follower) late(token string) error {
 // ends waits until each log that can be is read up to where its server stands:
 // whoever passes the freeze may have written behind the token.
 func (w *Follower) ends(ctx context.Context) error {
-	for i, c := range []engines.Comparer{w.tick.blue, w.tick.green} {
+	for i := range w.logs {
 		if _, can := w.logs[i].(engines.Exact); !can {
 			continue
 		}
-		if err := w.look.take(ctx); err != nil {
+		if err := w.enter(ctx); err != nil {
 			return err
 		}
-		at, err := c.Position(ctx)
-		w.look.leave()
+		at, err := []engines.Comparer{w.tick.blue, w.tick.green}[i].Position(ctx)
+		w.leave(ctx)
 		if err != nil {
 			return err
 		}
@@ -194,11 +197,11 @@ func (w *Follower) ends(ctx context.Context) error {
 
 // unmoved refuses tables whose columns changed, and tables that are new.
 func (w *Follower) unmoved(ctx context.Context) error {
-	if err := w.look.take(ctx); err != nil {
+	if err := w.enter(ctx); err != nil {
 		return err
 	}
 	b, g, err := both(w.tick, func(c engines.Comparer) (map[string]string, error) { return c.Fingerprint(ctx) })
-	w.look.leave()
+	w.leave(ctx)
 	if err != nil {
 		return err
 	}

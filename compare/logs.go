@@ -57,11 +57,11 @@ func (w *Follower) feed(ctx context.Context, side int) {
 // ask notes where the servers are, so that it is seen when a log is not read up to
 // there.
 func (w *Follower) ask(ctx context.Context) error {
-	if err := w.look.take(ctx); err != nil {
+	if err := w.enter(ctx); err != nil {
 		return err
 	}
 	at, err := w.here(ctx)
-	w.look.leave()
+	w.leave(ctx)
 	if err != nil {
 		return err
 	}
@@ -117,7 +117,7 @@ func (w *Follower) caughtUp(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	turn, told := uint64(0), false
+	turn, told, left := uint64(0), false, 0
 	for late := 0; ; {
 		if err := w.ask(ctx); err != nil {
 			return err
@@ -129,7 +129,12 @@ func (w *Follower) caughtUp(ctx context.Context) error {
 		if !told && w.pos[0] >= want[0] && w.pos[1] >= want[1] {
 			turn, told = w.ch.Turn(), true
 		}
-		open, failing, wholes, lost := w.ch.OpenBefore(turn), w.ch.Failing(looksFailed, enoughRows), w.ch.Wholes(), w.lost
+		wholes := w.ch.Wholes()
+		if told && len(wholes) < left {
+			turn = w.ch.Turn() // rows of a table that was compared as a whole became keys
+		}
+		left = len(wholes)
+		open, failing, lost := w.ch.OpenBefore(turn), w.ch.Failing(looksFailed, enoughRows), w.lost
 		for n := range w.ch.Unfollowed() {
 			delete(wholes, n) // compared again in the freeze, whatever is found now
 		}

@@ -28,17 +28,17 @@ const (
 // verify looks at every key that is due, and at tables that have to be compared
 // as a whole, as often as said. all does not wait for green to have applied anything.
 func (w *Follower) verify(ctx context.Context, all bool, wholes int) error {
-	if err := w.look.take(ctx); err != nil {
+	if err := w.enter(ctx); err != nil {
 		return err
 	}
-	defer w.look.leave()
+	defer w.leave(ctx)
 	if !all {
 		if err := w.progress(ctx); err != nil {
 			return err
 		}
 	}
 	w.heard()
-	shown, err := w.shown(ctx, all)
+	shown, err := w.shown(ctx)
 	if err != nil {
 		return err
 	}
@@ -46,7 +46,7 @@ func (w *Follower) verify(ctx context.Context, all bool, wholes int) error {
 		w.mu.Lock()
 		due := w.ch.Due(n, mostDue, all)
 		w.mu.Unlock()
-		due = slices.DeleteFunc(due, func(d tablediff.Dirty) bool { return !shown(d.TX, d.Turn) })
+		due = shown(due)
 		for at := 0; at < len(due); at += batch {
 			if !all && w.hurried() {
 				return nil
@@ -60,10 +60,10 @@ func (w *Follower) verify(ctx context.Context, all bool, wholes int) error {
 	if wholes == noWholes {
 		return nil
 	}
-	return w.verifyWholes(ctx, all, wholes, shown)
+	return w.verifyWholes(ctx, all, wholes)
 }
 
-func (w *Follower) verifyWholes(ctx context.Context, all bool, wholes int, shown shown) error {
+func (w *Follower) verifyWholes(ctx context.Context, all bool, wholes int) error {
 	if err := w.replaced(ctx); err != nil {
 		return err
 	}
@@ -72,28 +72,22 @@ func (w *Follower) verifyWholes(ctx context.Context, all bool, wholes int, shown
 	w.mu.Unlock()
 	for n := range list {
 		t, began := w.tables[n], w.f.Now()
-		if wholes != allWholes && began.Before(t.looked.Add(max(time.Duration(wholes)*t.took, tickEvery))) {
+		if wholes != allWholes && !w.chance(t, wholes, began) {
 			continue
 		}
-		if t.looked = began; wholes != allWholes && !w.rests(t, began) {
-			continue
-		}
-		w.mu.Lock()
-		at, tx := w.ch.Written(n)
-		w.mu.Unlock()
-		for all && !shown(tx, at) {
-			err := pause(ctx, time.Millisecond)
-			if err == nil {
-				shown, err = w.shown(ctx, all)
-			}
-			if err != nil {
+		turn, shown, err := w.shows(ctx, n)
+		for ; err == nil && all && !shown; turn, shown, err = w.shows(ctx, n) {
+			if err := pause(ctx, time.Millisecond); err != nil {
 				return err
 			}
 		}
-		if !shown(tx, at) {
+		if err != nil {
+			return err
+		}
+		if !shown {
 			continue
 		}
-		if cut, err := w.whole(ctx, t, all); cut || err != nil {
+		if cut, err := w.whole(ctx, t, turn, all); cut || err != nil {
 			return err
 		}
 		t.looked = w.f.Now()
@@ -102,22 +96,32 @@ func (w *Follower) verifyWholes(ctx context.Context, all bool, wholes int, shown
 	return nil
 }
 
+// chance reports whether the whole of a table is due for a look that may count.
+func (w *Follower) chance(t *table, wholes int, now time.Time) bool {
+	apart := max(time.Duration(wholes)*t.took, tickEvery)
+	again := max(min(apart, soon*t.took), tickEvery)
+	if now.Before(t.looked.Add(apart)) || now.Before(t.tried.Add(again)) {
+		return false
+	}
+	t.tried = now
+	return w.rests(t, now)
+}
+
 // note is when it was last heard that tables were written that have to be compared as
 // a whole.
 func (w *Follower) note() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for n := range w.ch.Wholes() {
-		t := w.tables[n]
-		if at, _ := w.ch.Written(n); at != t.turn {
+		if t, at := w.tables[n], w.ch.Written(n); at != t.turn {
 			t.turn, t.wrote = at, w.f.Now()
 		}
 	}
 }
 
 // rests reports whether a look at the whole of a table has a chance: nobody wrote it
-// for as long as the last look took, and as its log may be read late. One that is
-// written all the time would be read in vain.
+// for as long as the last look took, plus the time by which its log may be late. One
+// that is written all the time would be read in vain.
 func (w *Follower) rests(t *table, now time.Time) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -263,11 +267,8 @@ func (w *Follower) heard() {
 
 // whole compares one table again, part by part. Rows that differ become dirty
 // keys; a table without a key must be equal as a whole. A proof does not wait for one
-// that is under way.
-func (w *Follower) whole(ctx context.Context, t *table, all bool) (cut bool, err error) {
-	w.mu.Lock()
-	turn := w.ch.Turn()
-	w.mu.Unlock()
+// that is under way. Up to the turn, both servers show what was told.
+func (w *Follower) whole(ctx context.Context, t *table, turn uint64, all bool) (cut bool, err error) {
 	clean := true
 	var suspects []tablediff.Suspect
 	for i := range t.parts {

@@ -1,6 +1,7 @@
 package compare
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -90,5 +91,40 @@ func TestATableThatIsBeingWrittenIsNotReadInVain(t *testing.T) {
 	at = at.Add(tb.took)
 	if w.note(); !w.rests(tb, at) {
 		t.Error("it rests, and is not read")
+	}
+}
+
+// storedSide says where the rows of its tables lie.
+type storedSide struct {
+	engines.Comparer
+	lies map[string]string
+}
+
+func (s storedSide) Stored(context.Context) (map[string]string, error) { return s.lies, nil }
+
+// TestARewrittenTableIsNewsOnce: one that was rewritten and is compared as a whole is
+// not rewritten again with every look.
+func TestARewrittenTableIsNewsOnce(t *testing.T) {
+	d := engines.TableDigest{Schema: "public", Name: "t", Key: []string{"id"}, Tracked: true}
+	w := &Follower{ch: tablediff.NewChanges([]engines.TableDigest{d}), tables: map[string]*table{d.Label(): {TableDigest: d}},
+		tick: pair{storedSide{lies: map[string]string{d.Label(): "1"}}, storedSide{lies: map[string]string{d.Label(): "2"}}}}
+	w.stored.seen = [2]map[string]string{{d.Label(): "1"}, {d.Label(): "1"}}
+	look := func() uint64 {
+		w.ch.Blue(engines.Transaction{Before: 1, Position: 2}) // something else goes on
+		if err := w.replaced(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		return w.ch.Written(d.Label())
+	}
+	first := look()
+	if w.ch.Wholes()[d.Label()] == "" || first == 0 {
+		t.Fatal("it was rewritten on green, and is not compared as a whole")
+	}
+	if look() != first {
+		t.Error("it never rests")
+	}
+	w.tick.green = storedSide{lies: map[string]string{d.Label(): "3"}}
+	if look() == first {
+		t.Error("it was rewritten once more")
 	}
 }

@@ -13,12 +13,13 @@ import (
 
 // runner is one comparison at work.
 type runner struct {
-	o      Options
-	main   pair
-	began  time.Time
-	notes  []engines.Note
-	tables []*table
-	report tablediff.Report
+	o       Options
+	main    pair
+	hurried func() bool // whether a proof waits; nil: there is none
+	began   time.Time
+	notes   []engines.Note
+	tables  []*table
+	report  tablediff.Report
 
 	mu     sync.Mutex
 	prog   tablediff.Progress
@@ -329,6 +330,9 @@ const mostSlices = mostNamed / 128
 // what differs under load is on its way, and is elsewhere then.
 func (r *runner) arrived(ctx context.Context, p pair, j job, n int, in []int) ([]int, error) {
 	for round := 0; len(in) > mostSlices && round < looksFailed; round++ {
+		if r.hurried != nil && r.hurried() {
+			break
+		}
 		_, linked, err := r.fenceOf(ctx, p)
 		if err != nil || !linked {
 			return in, err

@@ -79,6 +79,7 @@ type table struct {
 	atOnce   bool // summed in one scan first: it is at rest and small enough
 
 	looked time.Time     // at the whole of it, while it is followed
+	tried  time.Time     // to, also where it was left
 	took   time.Duration // of that
 	turn   uint64        // of the newest change that was heard of
 	wrote  time.Time     // when it was

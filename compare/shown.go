@@ -2,38 +2,70 @@ package compare
 
 import (
 	"context"
+	"slices"
 
+	"github.com/turquoise-db/turquoise/checks/tablediff"
 	"github.com/turquoise-db/turquoise/engines"
 )
 
-// shown reports of the newest transactions of blue and green that wrote a row, and of
-// the turn in which they were told, whether both servers show what they wrote.
-type shown func(tx [2]uint64, turn uint64) bool
+// A log tells a commit before sessions see it: where it waits for a synchronous standby
+// that is long, and a row that is read meanwhile is as it was.
 
-// shown asks what the servers show. A log tells a commit before sessions see it: where
-// it waits for a synchronous standby that is long, and a row that is read meanwhile is
-// as it was. A server that cannot say is given until the next look; at a freeze nothing
-// is being committed any more.
-func (w *Follower) shown(ctx context.Context, all bool) (shown, error) {
-	var unseen [2]func(uint64) bool
-	for i, c := range []engines.Comparer{w.tick.blue, w.tick.green} {
+// unseen asks both servers which transactions they do not show yet; nil from one that
+// cannot say.
+func (w *Follower) unseen(ctx context.Context) ([2]func(id uint64) bool, error) {
+	b, g, err := both(w.tick, func(c engines.Comparer) (func(uint64) bool, error) {
 		if s, can := c.(engines.Seer); can {
-			var err error
-			if unseen[i], err = s.Unseen(ctx); err != nil {
-				return nil, err
-			}
+			return s.Unseen(ctx)
 		}
+		return nil, nil
+	})
+	return [2]func(uint64) bool{b, g}, err
+}
+
+// shown leaves only keys whose newest change both servers show. Where a server cannot
+// say, what was told since the last look is left out until the next.
+func (w *Follower) shown(ctx context.Context) (func([]tablediff.Dirty) []tablediff.Dirty, error) {
+	unseen, err := w.unseen(ctx)
+	if err != nil {
+		return nil, err
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	before := w.told
 	w.told = w.ch.Turn()
-	return func(tx [2]uint64, turn uint64) bool {
-		for i, f := range unseen {
-			if f == nil && !all && turn > before || f != nil && tx[i] > 0 && f(tx[i]) {
-				return false
-			}
+	for i, f := range unseen {
+		if f != nil {
+			w.ch.Shown(i, f)
 		}
-		return true
+	}
+	return func(due []tablediff.Dirty) []tablediff.Dirty {
+		return slices.DeleteFunc(due, func(d tablediff.Dirty) bool {
+			for i, f := range unseen {
+				if f == nil && d.Turn > before || f != nil && d.TX[i] > 0 && f(d.TX[i]) {
+					return true
+				}
+			}
+			return false
+		})
 	}, nil
+}
+
+// shows reports whether both servers show everything that was told of a table up to
+// the turn that it gives.
+func (w *Follower) shows(ctx context.Context, table string) (turn uint64, ok bool, err error) {
+	w.mu.Lock()
+	turn = w.ch.Turn()
+	told := w.ch.Hidden(table)
+	w.mu.Unlock()
+	unseen, err := w.unseen(ctx)
+	if err != nil {
+		return turn, false, err
+	}
+	for i, f := range unseen {
+		if f != nil && slices.ContainsFunc(told[i], f) {
+			return turn, false, nil
+		}
+	}
+	return turn, true, nil
 }

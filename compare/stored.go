@@ -25,7 +25,8 @@ func (w *Follower) lie(ctx context.Context) ([2]map[string]string, error) {
 	return [2]map[string]string{b, g}, err
 }
 
-// replaced makes tables that lie otherwise be compared as a whole. It is the caller's turn to look.
+// replaced makes tables that came to lie otherwise be compared as a whole. It is the
+// caller's turn to look.
 func (w *Follower) replaced(ctx context.Context) error {
 	now, err := w.lie(ctx)
 	if err != nil {
@@ -33,10 +34,11 @@ func (w *Follower) replaced(ctx context.Context) error {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	before := w.stored.now
 	w.stored.now = now
 	for i := range now {
 		for n, is := range now[i] {
-			if w.tables[n] != nil && is != w.stored.seen[i][n] {
+			if w.tables[n] != nil && is != w.stored.seen[i][n] && (before[i] == nil || is != before[i][n]) {
 				w.ch.Whole(n, "it was rewritten, or its partitions changed")
 			}
 		}

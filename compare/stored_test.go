@@ -135,6 +135,50 @@ func TestATableThatCameLaterIsFollowed(t *testing.T) {
 	}
 }
 
+// TestATableIsReadWhenItsOldWritersAreGone: what a transaction wrote before a
+// publication named the table is not in the stream, whenever it commits.
+func TestATableIsReadWhenItsOldWritersAreGone(t *testing.T) {
+	d, o := newFollowed(t, 2000)
+	d.slots()
+	d.both("CREATE TABLE later (id int PRIMARY KEY)")
+	old, err := pgx.Connect(t.Context(), d.db[0].DSN)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = old.Close(context.WithoutCancel(t.Context())) }()
+	tx, err := old.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tx.Exec(t.Context(), "INSERT INTO later VALUES (1)"); err != nil {
+		t.Fatal(err)
+	}
+	d.publish()
+	began := make(chan error, 1)
+	go func() {
+		_, err := d.refollow(o, "", nil)
+		began <- err
+	}()
+	settled(t, "somebody waits for the old writer", func() bool {
+		n := 0
+		if err := d.do[0].QueryRow(t.Context(), "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_publication_rel%' AND pid <> pg_backend_pid()").Scan(&n); err != nil {
+			t.Fatal(err)
+		}
+		select {
+		case err := <-began:
+			t.Fatalf("the tables were read, and the row was not there yet: %v", err)
+		default:
+		}
+		return n > 0
+	})
+	if err := tx.Commit(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-began; !errors.Is(err, compare.ErrDiffers) || !strings.Contains(err.Error(), "public.later (1)") {
+		t.Errorf("a row that never came: %v", err)
+	}
+}
+
 // TestMoreRowsThanOneLookTakes are verified all the same, and what differs is named.
 func TestMoreRowsThanOneLookTakes(t *testing.T) {
 	defer compare.SetMostDue(100)()

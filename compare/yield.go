@@ -41,6 +41,28 @@ func (t turn) take(ctx context.Context) error {
 
 func (t turn) leave() { <-t }
 
+// enter is a turn to look. Sessions that somebody before gave up in the middle of a
+// question are opened anew.
+func (w *Follower) enter(ctx context.Context) error {
+	if err := w.look.take(ctx); err != nil || !w.broken {
+		return err
+	}
+	p, err := openPair(ctx, w.f.Options)
+	if err != nil {
+		w.look.leave()
+		return err
+	}
+	w.tick.close()
+	w.tick, w.broken = p, false
+	return nil
+}
+
+// leave ends the turn of whoever looked with a context.
+func (w *Follower) leave(ctx context.Context) {
+	w.broken = w.broken || ctx.Err() != nil
+	w.look.leave()
+}
+
 // yield is how following gives way to the servers' own work. w.mu guards it.
 type yield struct {
 	pace   tablediff.Pace
@@ -112,11 +134,11 @@ func (w *Follower) Near(is bool) {
 
 // law looks at the load of both servers. Following never ends for it.
 func (w *Follower) law(ctx context.Context) {
-	if w.look.take(ctx) != nil {
+	if w.enter(ctx) != nil {
 		return
 	}
 	b, g, err := both(w.tick, func(c engines.Comparer) (engines.Load, error) { return c.Load(ctx) })
-	w.look.leave()
+	w.leave(ctx)
 	w.mu.Lock()
 	y := &w.yield
 	order, why := y.pace.Next(w.r.o.Limits(), map[string]engines.Load{w.f.from(): b, w.f.to(): g}, err)

@@ -26,15 +26,15 @@ type Changes struct {
 
 // changed is one table's part.
 type changed struct {
-	keys  map[string]*Dirty
-	whole string    // why the table has to be compared as a whole; empty if not
-	blind string    // why its changes cannot be followed; empty if they are
-	since uint64    // turn of the newest change of a table whose rows have no names
-	at    uint64    // position of that change on blue
-	tx    [2]uint64 // newest transactions of blue and green that wrote such rows; 0: unknown
-	moved int       // looks at the whole of it during which it was written
-	stood int       // looks in a row at which it stood still, green had everything, and it differed
-	tally [2]tally  // rows that came and went, on blue and green
+	keys   map[string]*Dirty
+	whole  string             // why the table has to be compared as a whole; empty if not
+	blind  string             // why its changes cannot be followed; empty if they are
+	since  uint64             // turn of the newest change of a table whose rows have no names
+	at     uint64             // position of that change on blue
+	hidden [2]map[uint64]bool // transactions of blue and green that wrote to it and that nobody has seen the servers show
+	moved  int                // looks at the whole of it during which it was written
+	stood  int                // looks in a row at which it stood still, green had everything, and it differed
+	tally  [2]tally           // rows that came and went, on blue and green
 	// uncounted says that the tally does not hold all.
 	uncounted bool
 }
@@ -48,7 +48,7 @@ type Dirty struct {
 	TX       [2]uint64 // newest transactions of blue and green, as the servers number them; 0: unknown
 	Turn     uint64    // of the newest change: a verdict on an older one does not count
 	Failed   int       // looks in which it differed since
-	Doubt    [2]uint64 // where blue and green were after a look in which it differed that counts only if their logs name it not up to there; 0: none
+	Doubt    [2]uint64 // where both servers were after a look in which it differed; it counts once both logs are read up to there and do not name it. 0: none
 }
 
 // NewChanges begins with everything clean. Tables that are not tracked are
@@ -70,12 +70,13 @@ func NewChanges(tables []engines.TableDigest) *Changes {
 func (c *Changes) Blue(tx engines.Transaction) {
 	c.take(tx, 0)
 	for _, r := range tx.Rows {
+		c.hide(r.Table, 0, tx.ID)
 		c.counted(r, 0, tx.Position, 0)
 		d := c.mark(r)
 		if d != nil {
 			d.Position, d.Blue, d.TX[0] = tx.Position, tx.Before, tx.ID
 		} else if t := c.tables[r.Table]; t != nil {
-			t.at, t.tx[0] = tx.Position, tx.ID
+			t.at = tx.Position
 		}
 	}
 }
@@ -92,14 +93,13 @@ func (c *Changes) Green(tx engines.Transaction) {
 		at, of = tx.Position, 1
 	}
 	for _, r := range tx.Rows {
+		c.hide(r.Table, 1, tx.ID)
 		c.counted(r, 1, at, of)
 		if d := c.mark(r); d != nil {
 			d.Green, d.TX[1] = tx.Before, tx.ID
 			if tx.Origin != "" {
 				d.Position = max(d.Position, tx.From)
 			}
-		} else if t := c.tables[r.Table]; t != nil {
-			t.tx[1] = tx.ID
 		}
 		if tx.Origin == "" && c.tables[r.Table] != nil {
 			c.strange++
@@ -248,6 +248,7 @@ func (c *Changes) Looked(table string, d Dirty, equal bool) {
 		delete(t.keys, ID(d.Key))
 	default:
 		is.Failed++
+		is.TX = [2]uint64{} // it was shown
 	}
 }
 
@@ -255,7 +256,7 @@ func (c *Changes) Looked(table string, d Dirty, equal bool) {
 // positions that their logs have not been read up to: it may have been written since.
 func (c *Changes) Doubted(table string, d Dirty, at [2]uint64) {
 	if is := c.tables[table].keys[ID(d.Key)]; is != nil && is.Turn == d.Turn {
-		is.Doubt = at
+		is.Doubt, is.TX = at, [2]uint64{}
 	}
 }
 

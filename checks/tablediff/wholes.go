@@ -1,6 +1,9 @@
 package tablediff
 
-import "slices"
+import (
+	"maps"
+	"slices"
+)
 
 // LookedWhole takes what a look at the whole of a table found, which began at a
 // turn. Rows that differ and have names are no difference here: they are marked. It
@@ -19,11 +22,33 @@ func (c *Changes) LookedWhole(table string, turn uint64, equal bool) bool {
 	return false
 }
 
-// Written is the turn of the newest change of a table whose rows have no names, and the
-// newest transactions of blue and green in which they were changed.
-func (c *Changes) Written(table string) (turn uint64, tx [2]uint64) {
+// Written is the turn of the newest change of a table whose rows have no names.
+func (c *Changes) Written(table string) uint64 { return c.tables[table].since }
+
+// hide notes a transaction that is told and may not be shown yet.
+func (c *Changes) hide(table string, side int, id uint64) {
 	t := c.tables[table]
-	return t.since, t.tx
+	if t == nil || id == 0 {
+		return
+	}
+	if t.hidden[side] == nil {
+		t.hidden[side] = map[uint64]bool{}
+	}
+	t.hidden[side][id] = true
+}
+
+// Shown forgets transactions of a side that its server shows.
+func (c *Changes) Shown(side int, unseen func(id uint64) bool) {
+	for _, t := range c.tables {
+		maps.DeleteFunc(t.hidden[side], func(id uint64, _ bool) bool { return !unseen(id) })
+	}
+}
+
+// Hidden are the transactions of blue and green that wrote to a table and that nobody
+// has seen the servers show.
+func (c *Changes) Hidden(table string) [2][]uint64 {
+	h := c.tables[table].hidden
+	return [2][]uint64{slices.Collect(maps.Keys(h[0])), slices.Collect(maps.Keys(h[1]))}
 }
 
 // Moved says that a look at the whole of a table was left out, for it is being written.

@@ -106,6 +106,9 @@ func (t *Tracker) open(ctx context.Context, from string) error {
 			err = t.published(ctx)
 		}
 		if err == nil {
+			err = t.alone(ctx)
+		}
+		if err == nil {
 			err = t.start(ctx, from)
 		}
 		if err == nil {
@@ -177,6 +180,25 @@ func (t *Tracker) published(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// alone waits until no transaction runs that is older than the newest table of the
+// publication: the stream leaves out what it wrote there before, and its rows are not
+// to be read before it ends. Making a slot waits likewise.
+func (t *Tracker) alone(ctx context.Context) error {
+	for {
+		res, err := t.pg.Exec(ctx, "SELECT count(*) FROM pg_catalog.pg_publication_rel r JOIN pg_catalog.pg_publication p ON p.oid = r.prpubid WHERE p.pubname = "+lit(t.req.Publication)+
+			" AND age(r.xmin) <= age(pg_snapshot_xmin(pg_current_snapshot())::xid)").ReadAll()
+		if err != nil {
+			return err
+		}
+		if string(res[0].Rows[0][0]) == "0" {
+			return nil
+		}
+		if err := rest(ctx, slotPoll); err != nil {
+			return fmt.Errorf("a transaction runs that is older than the publication of a table: %w", err)
+		}
+	}
 }
 
 // confirmedAt is the place from which on the slot still tells everything.

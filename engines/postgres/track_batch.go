@@ -23,7 +23,7 @@ var batchRows = 200_000 // changes that one answer holds, and the rest of its la
 // once, is cheaper.
 const (
 	dearFor  = 5 * time.Minute
-	dearTime = time.Second // and more than a quarter of the time between two
+	dearTime = time.Second // an answer that takes longer, and a quarter of the time between two, is dear
 )
 
 var dearRows = 1_000_000 // tests take fewer
@@ -154,7 +154,7 @@ func (t *Tracker) ask(ctx context.Context, every time.Duration) error {
 		b.end, b.asked = 0, time.Time{} // there is more
 	}
 	if took := time.Since(began); took > dearTime && took > every/4 || b.most > dearRows {
-		b.dear = time.Now().Add(dearFor)
+		b.dear, b.most = time.Now().Add(dearFor), 0
 	}
 	at, err := t.confirmedAt(ctx, b.pg)
 	if err == nil && at > seen {

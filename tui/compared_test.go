@@ -54,6 +54,27 @@ func followed() session.Snapshot {
 	return s
 }
 
+// busy is that night under a load that is read in batches, so late.
+func busy(late time.Duration) session.Snapshot {
+	s := followed()
+	c := *s.Compared
+	c.Every, c.Behind = 20*time.Second, late
+	s.Compared = &c
+	return s
+}
+
+// TestABusyLogIsToldFromALateOne: one that is read in batches is late by as much as
+// they are apart, and that is no alarm.
+func TestABusyLogIsToldFromALateOne(t *testing.T) {
+	for _, sz := range [][2]int{{80, 24}, {120, 40}, {170, 46}} {
+		for late, want := range map[time.Duration]string{12 * time.Second: "busy: read every 20.0 s", 40 * time.Second: "logs read 40.0 s late"} {
+			if f := zoomedRig(t, busy(late), sz[0], sz[1]).frame(); !strings.Contains(f, want) {
+				t.Errorf("%dx%d: no %q\n%s", sz[0], sz[1], want, f)
+			}
+		}
+	}
+}
+
 // zoomedRig looks at the gauges, zoomed.
 func zoomedRig(t *testing.T, s session.Snapshot, w, h int) *rig {
 	t.Helper()

@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	tea "charm.land/bubbletea/v2"
 
@@ -43,6 +44,8 @@ func TestDump(t *testing.T) {
 		{"followed-zoom-80x24", followed(), dark, 80, 24, func(r *rig) { r.typed("3"); r.typed("z") }},
 		{"followed-zoom-120x40", followed(), dark, 120, 40, func(r *rig) { r.typed("3"); r.typed("z") }},
 		{"followed-zoom-170x46", followed(), dark, 170, 46, func(r *rig) { r.typed("3"); r.typed("z") }},
+		{"busy-zoom-80x24", busy(12 * time.Second), dark, 80, 24, func(r *rig) { r.typed("3"); r.typed("z") }},
+		{"busy-zoom-120x40", busy(12 * time.Second), dark, 120, 40, func(r *rig) { r.typed("3"); r.typed("z") }},
 		{"keys-zoom-80x24", shown(), dark, 80, 24, func(r *rig) { r.typed("3"); r.typed("z") }},
 		{"keys-zoom-120x40", shown(), dark, 120, 40, func(r *rig) { r.typed("3"); r.typed("z") }},
 		{"light-120x40", ready(), light, 120, 40, nil},

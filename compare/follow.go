@@ -176,7 +176,12 @@ func (w *Follower) wake() {
 
 // baseline reads every row once.
 func (w *Follower) baseline(ctx context.Context) error {
+	over := make(chan struct{})
+	var wg sync.WaitGroup
+	wg.Go(func() { w.forget(ctx, over, keepEvery) })
 	err := w.r.read(ctx)
+	close(over)
+	wg.Wait()
 	if cerr := w.r.o.Journal.Close(err == nil); err == nil {
 		err = cerr
 	}

@@ -66,15 +66,14 @@ func (w *Follower) At(ctx context.Context, token string) (Proof, error) {
 	p.Keys = w.ch.Open()
 	p.Wholes = slices.Sorted(maps.Keys(w.ch.Wholes()))
 	w.mu.Unlock()
-	// Rows of a table that was compared as a whole may become keys, and there may be more
-	// keys than one look takes.
-	// Or a commit is not shown yet. What differs is looked at twice.
+	// Rows of a table that was compared as a whole may become keys, there may be more keys
+	// than one look takes, and a commit may not be shown yet. What differs is looked at twice.
 	for twice := false; ; {
 		if err := w.verify(ctx, true, allWholes); err != nil {
 			return p, err
 		}
 		w.mu.Lock()
-		open, unlooked := w.ch.Open(), w.ch.Unlooked()
+		open, unlooked := w.ch.Open()+len(w.ch.Wholes()), w.ch.Unlooked()
 		w.mu.Unlock()
 		if open == 0 || unlooked == 0 && twice {
 			break

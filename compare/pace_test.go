@@ -128,3 +128,42 @@ func TestARewrittenTableIsNewsOnce(t *testing.T) {
 		t.Error("it was rewritten once more")
 	}
 }
+
+// seenSide shows every transaction but one.
+type seenSide struct {
+	engines.Comparer
+	but uint64
+}
+
+func (s seenSide) Unseen(context.Context) (func(id uint64) bool, error) {
+	return func(id uint64) bool { return id == s.but }, nil
+}
+
+// TestAFirstComparisonForgetsWhatIsShown: the logs tell hours of transactions while
+// nobody looks at a row.
+func TestAFirstComparisonForgetsWhatIsShown(t *testing.T) {
+	d := engines.TableDigest{Schema: "public", Name: "t", Key: []string{"id"}, Tracked: true}
+	w := &Follower{ch: tablediff.NewChanges([]engines.TableDigest{d}), look: make(turn, 1), tick: pair{seenSide{but: 7}, seenSide{}}}
+	for id := range uint64(10) {
+		w.ch.Blue(engines.Transaction{ID: id, Position: id, Rows: []engines.RowChange{{Table: d.Label(), Key: engines.Key{"1"}}}})
+	}
+	over, ended := make(chan struct{}), make(chan struct{})
+	go func() { defer close(ended); w.forget(t.Context(), over, time.Millisecond) }()
+	held := func() []uint64 {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		return w.ch.Hidden(d.Label())[0]
+	}
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for limit := time.Now().Add(10 * time.Second); len(held()) != 1; <-tick.C {
+		if time.Now().After(limit) {
+			t.Fatalf("held: %v", held())
+		}
+	}
+	close(over)
+	<-ended
+	if h := held(); h[0] != 7 {
+		t.Errorf("one is not shown yet, and %d is held", h)
+	}
+}

@@ -3,6 +3,7 @@ package compare
 import (
 	"context"
 	"slices"
+	"time"
 
 	"github.com/turquoise-db/turquoise/checks/tablediff"
 	"github.com/turquoise-db/turquoise/engines"
@@ -49,6 +50,28 @@ func (w *Follower) shown(ctx context.Context) (func([]tablediff.Dirty) []tabledi
 			return false
 		})
 	}, nil
+}
+
+// forget lets go of transactions that the servers show, while nobody looks at rows yet:
+// a first comparison may take hours, and the logs tell all of them meanwhile.
+func (w *Follower) forget(ctx context.Context, over <-chan struct{}, every time.Duration) {
+	t := time.NewTicker(every)
+	defer t.Stop()
+	for {
+		select {
+		case <-t.C:
+		case <-over:
+			return
+		}
+		err := w.enter(ctx)
+		if err == nil {
+			_, err = w.shown(ctx)
+			w.leave(ctx)
+		}
+		if err != nil {
+			return // whoever asks the servers next says so
+		}
+	}
 }
 
 // shows reports whether both servers show everything that was told of a table up to

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 
 	"github.com/turquoise-db/turquoise/engines"
@@ -29,46 +30,39 @@ func openRunDir(parent string) (*runDir, error) {
 		parent = os.TempDir()
 	}
 	sweep(parent)
-	var err error
-	for range runTries {
-		var d *runDir
-		if d, err = makeRunDir(parent); err == nil {
-			return d, nil
-		}
-		if !errors.Is(err, errSwept) {
-			break
-		}
+	d, err := makeRunDir(parent)
+	if err != nil {
+		return nil, &engines.Error{Op: "make a run folder", Object: parent, Err: err, Next: "choose another folder"}
 	}
-	return nil, &engines.Error{Op: "make a run folder", Object: parent, Err: err, Next: "choose another folder"}
+	return d, nil
 }
 
-// runTries is how often a folder may be lost to a sweep before that is an error.
-const runTries = 10
-
-// errSwept: another run took the new folder for one whose run is gone, in the
-// moment before its lock was held.
-var errSwept = errors.New("swept away by another run")
-
+// makeRunDir makes the folder under a name that no sweep looks at and gives it
+// its own when its lock is held: a folder that a sweep sees without a lock is
+// then always one whose run is gone.
 func makeRunDir(parent string) (*runDir, error) {
-	path, err := os.MkdirTemp(parent, runPrefix)
+	hidden, err := os.MkdirTemp(parent, "."+runPrefix)
 	if err != nil {
 		return nil, err
 	}
-	if err := os.Chmod(path, 0o755); err != nil { // the servers' user must pass
+	d, err := nameRunDir(hidden)
+	if err != nil {
+		return nil, errors.Join(err, os.RemoveAll(hidden))
+	}
+	return d, nil
+}
+
+func nameRunDir(hidden string) (*runDir, error) {
+	if err := os.Chmod(hidden, 0o755); err != nil { // the servers' user must pass
 		return nil, err
 	}
-	name := filepath.Join(path, runLock)
-	lock, err := lockFile(name, os.O_CREATE)
-	if errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.EWOULDBLOCK) {
-		return nil, errSwept
-	}
+	lock, err := lockFile(filepath.Join(hidden, runLock), os.O_CREATE)
 	if err != nil {
 		return nil, err
 	}
-	held, herr := lock.Stat()
-	there, terr := os.Stat(name)
-	if herr != nil || terr != nil || !os.SameFile(held, there) {
-		return nil, errors.Join(errSwept, lock.Close())
+	path := filepath.Join(filepath.Dir(hidden), strings.TrimPrefix(filepath.Base(hidden), "."))
+	if err := os.Rename(hidden, path); err != nil {
+		return nil, errors.Join(err, lock.Close())
 	}
 	return &runDir{path: path, lock: lock}, nil
 }
@@ -96,7 +90,7 @@ func sweep(parent string) {
 	for _, dir := range old {
 		lock, err := lockFile(filepath.Join(dir, runLock), 0)
 		if err != nil {
-			continue // alive, not ours, or just being made
+			continue // alive, or not ours
 		}
 		_ = os.RemoveAll(dir)
 		_ = lock.Close()

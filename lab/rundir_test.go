@@ -29,4 +29,7 @@ func TestRunsThatBeginTogetherKeepTheirFolders(t *testing.T) {
 		})
 	}
 	wg.Wait()
+	if left, err := os.ReadDir(parent); err != nil || len(left) != 0 {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
 }

@@ -77,6 +77,7 @@ func OpenTracker(o engines.OpenRequest, r engines.TrackRequest) (*Tracker, error
 		cfg.RuntimeParams["idle_in_transaction_session_timeout"] = "0"
 		*c = cfg
 	}
+	t.plain.RuntimeParams["statement_timeout"] = strconv.FormatInt(answerLimit.Milliseconds(), 10)
 	t.cfg.RuntimeParams["replication"] = "database"
 	// A walsender takes no read-only default, and its statement has no end.
 	delete(t.cfg.RuntimeParams, "default_transaction_read_only")
@@ -276,11 +277,11 @@ func (t *Tracker) Next(ctx context.Context) (engines.Transaction, error) {
 		if time.Now().Before(t.batch.dear) {
 			every = 0
 		}
-		tx, ok, err := t.ofBatch()
+		tx, ok := t.ofBatch()
+		var err error
 		switch {
 		case ok:
 			return tx, nil
-		case err != nil:
 		case every == 0 && t.pg != nil:
 			return t.ofStream(ctx)
 		case every == 0:

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync"
 	"time"
 
@@ -16,7 +17,10 @@ import (
 // since the last time, a session decodes the same in 4 to 6, and decodes again what lies
 // between the slot's restart_lsn and there: up to fifteen seconds of log, after which
 // a server notes a new place to begin from. So batches are far apart.
-var batchRows = 200_000 // changes that one answer holds, and the rest of its last transaction; tests take fewer
+//
+// An answer that does not reach the end of the log is told again by the next: it holds
+// what the busiest server writes between two of them.
+var batchRows = 1_000_000 // messages that one answer holds, and the rest of its last transaction; tests take fewer
 
 // What a slot is not told to let go is told by each batch again, and what lies behind a
 // long transaction is decoded by each: where that becomes much the stream, which decodes
@@ -24,9 +28,11 @@ var batchRows = 200_000 // changes that one answer holds, and the rest of its la
 const (
 	dearFor  = 5 * time.Minute
 	dearTime = time.Second // an answer that takes longer, and a quarter of the time between two, is dear
+
+	answerLimit = time.Minute // after which an answer is given up
 )
 
-var dearRows = 1_000_000 // tests take fewer
+var dearRows = 4_000_000 // messages that no answer holds; tests take fewer
 
 // pace is how long the next batch is kept waiting; 0: changes are told at once.
 type pace struct {
@@ -62,36 +68,31 @@ func (p *pace) now() (every time.Duration, news <-chan struct{}) {
 // batch is what one answer told and nobody has taken yet.
 type batch struct {
 	pg    *pgconn.PgConn
-	queue [][]byte
-	end   uint64 // up to which the answer tells everything; 0: up to its last transaction
+	queue []engines.Transaction // that were not told before
+	end   uint64                // up to which the answer tells everything; 0: up to its last transaction
 	asked time.Time
-	most  int       // changes that the answer may hold
+	most  int       // messages that the answer may hold
 	news  bool      // it told a transaction that was not told before
+	cut   bool      // it held as many messages as it may
 	freed uint64    // up to which the slot was told that nothing is needed
 	dear  time.Time // until when no batch is asked for
 }
 
 // ofBatch gives the next transaction of the batch, or word of where it ends. ok is
 // false where there is none left.
-func (t *Tracker) ofBatch() (tx engines.Transaction, ok bool, err error) {
+func (t *Tracker) ofBatch() (tx engines.Transaction, ok bool) {
 	b := &t.batch
-	for len(b.queue) > 0 {
-		m := b.queue[0]
+	if len(b.queue) > 0 {
+		tx, b.queue[0] = b.queue[0], tx
 		b.queue = b.queue[1:]
-		tx, ok, err = t.decoder.message(m)
-		switch {
-		case err != nil:
-			return tx, false, err
-		case ok && tx.Position > t.seen: // what the slot still holds is told again
-			t.seen, b.news = tx.Position, true
-			return tx, true, nil
-		}
+		t.seen = tx.Position
+		return tx, true
 	}
 	if b.end > t.seen {
 		t.seen = b.end
-		return engines.Transaction{Position: t.seen}, true, nil
+		return engines.Transaction{Position: t.seen}, true
 	}
-	return tx, false, nil
+	return tx, false
 }
 
 // wait rests until the next batch is due, or the pace changes.
@@ -114,7 +115,7 @@ func (b *batch) wait(ctx context.Context, every time.Duration, news <-chan struc
 // ask reads the next batch. Nobody holds the slot between two of them: one that was
 // read by others meanwhile, beyond what we have seen, tells a gap.
 func (t *Tracker) ask(ctx context.Context, every time.Duration) error {
-	b, seen, began := &t.batch, t.seen, time.Now()
+	b, seen := &t.batch, t.seen
 	if b.pg == nil {
 		var m engines.Meter
 		var err error
@@ -122,36 +123,15 @@ func (t *Tracker) ask(ctx context.Context, every time.Duration) error {
 			return err
 		}
 	}
-	// The slot tells again what is not confirmed: if that is all an answer holds, the
-	// next must hold more.
-	if b.most *= 2; b.most == 0 || b.news || b.end > 0 {
-		b.most = batchRows
+	began := time.Now()
+	b.asked = began
+	err := t.read(ctx)
+	if tooMuch(err) {
+		b.end, b.dear, t.decoder.open = 0, time.Now().Add(dearFor), false
+		return nil
 	}
-	b.asked, b.news = time.Now(), false
-	if done := t.confirmed.Load(); done > b.freed {
-		if _, err := b.rows(ctx, inText, "SELECT pg_catalog.pg_replication_slot_advance("+lit(t.req.Slot)+", "+lit(t.Text(done))+")"); err != nil {
-			return err
-		}
-		b.freed = done
-	}
-	rows, err := b.rows(ctx, inText, "SELECT pg_catalog.pg_current_wal_flush_lsn()")
 	if err != nil {
 		return err
-	}
-	end := string(rows[0][0])
-	if b.end, err = t.Parse(end); err != nil {
-		return err
-	}
-	rows, err = b.rows(ctx, inBinary, "SELECT data FROM pg_catalog.pg_logical_slot_peek_binary_changes("+lit(t.req.Slot)+", "+lit(end)+", "+itoa(b.most)+
-		", 'proto_version', '1', 'publication_names', "+lit(ident(t.req.Publication))+")")
-	if err != nil {
-		return err
-	}
-	for _, r := range rows {
-		b.queue = append(b.queue, r[0])
-	}
-	if len(rows) >= b.most {
-		b.end, b.asked = 0, time.Time{} // there is more
 	}
 	if took := time.Since(began); took > dearTime && took > every/4 || b.most > dearRows {
 		b.dear, b.most = time.Now().Add(dearFor), 0
@@ -163,21 +143,88 @@ func (t *Tracker) ask(ctx context.Context, every time.Duration) error {
 	return err
 }
 
+// tooMuch reports whether the server had not the time or the room for an answer; the
+// stream needs neither.
+func tooMuch(err error) bool {
+	var pe *pgconn.PgError
+	return errors.As(err, &pe) && (pe.Code == canceled || strings.HasPrefix(pe.Code, "53"))
+}
+
+// canceled is the SQLSTATE of a statement that took too long, 53 the class of
+// insufficient resources (Appendix A of PostgreSQL's documentation).
+const canceled = "57014"
+
+// read lets go of what is confirmed and reads what was committed since, up to where
+// the log ends now or as many messages as an answer may hold.
+func (t *Tracker) read(ctx context.Context) error {
+	b := &t.batch
+	freed := false
+	if done := t.confirmed.Load(); done > b.freed {
+		if _, err := b.text(ctx, "SELECT pg_catalog.pg_replication_slot_advance("+lit(t.req.Slot)+", "+lit(t.Text(done))+")"); err != nil {
+			return err
+		}
+		b.freed, freed = done, true
+	}
+	// The slot tells again what is not confirmed: if that is all an answer holds, the
+	// next must hold more.
+	if b.cut && !(freed && b.news) {
+		b.most *= 2
+	} else {
+		b.most = batchRows
+	}
+	end, err := b.text(ctx, "SELECT pg_catalog.pg_current_wal_flush_lsn()")
+	if err != nil {
+		return err
+	}
+	if b.end, err = t.Parse(end); err != nil {
+		return err
+	}
+	n := 0
+	err = b.rows(ctx, inBinary, "SELECT data FROM pg_catalog.pg_logical_slot_peek_binary_changes("+lit(t.req.Slot)+", "+lit(end)+", "+itoa(b.most)+
+		", 'proto_version', '1', 'publication_names', "+lit(ident(t.req.Publication))+")", func(data []byte) error {
+		n++
+		tx, whole, err := t.decoder.message(data)
+		if whole && tx.Position > t.seen {
+			b.queue = append(b.queue, tx)
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	b.news, b.cut = len(b.queue) > 0, n >= b.most
+	if b.cut {
+		b.end, b.asked = 0, time.Time{} // there is more
+	}
+	return nil
+}
+
 // Formats of an answer, as the protocol numbers them.
 var inText, inBinary = []int16{0}, []int16{1}
 
+// text asks for one value.
+func (b *batch) text(ctx context.Context, sql string) (out string, err error) {
+	err = b.rows(ctx, inText, sql, func(v []byte) error { out = string(v); return nil })
+	return out, err
+}
+
 // rows asks one question, and again while a walsender of ours still has the slot: it
-// sees late that its client has gone.
-func (b *batch) rows(ctx context.Context, format []int16, sql string) ([][][]byte, error) {
+// sees late that its client has gone. Each row's value is taken as it comes.
+func (b *batch) rows(ctx context.Context, format []int16, sql string, take func(value []byte) error) error {
 	over := time.Now().Add(slotFree)
 	for {
-		r := b.pg.ExecParams(ctx, marked(b.pg, sql), nil, nil, nil, format).Read()
+		r := b.pg.ExecParams(ctx, marked(b.pg, sql), nil, nil, nil, format)
+		var bad error
+		for bad == nil && r.NextRow() {
+			bad = take(r.Values()[0])
+		}
+		_, err := r.Close()
 		var pe *pgconn.PgError
-		if r.Err == nil || !errors.As(r.Err, &pe) || pe.Code != slotInUse || time.Now().After(over) {
-			return r.Rows, r.Err
+		if bad != nil || err == nil || !errors.As(err, &pe) || pe.Code != slotInUse || time.Now().After(over) {
+			return errors.Join(bad, err)
 		}
 		if err := rest(ctx, slotPoll); err != nil {
-			return nil, err
+			return err
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"strconv"
 	"sync"
 	"testing"
@@ -198,5 +199,35 @@ func TestAStreamMayBeClosedAtOnce(t *testing.T) {
 		if err := k.Close(); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// TestAServerWithoutRoomForAnAnswerIsStreamed: an answer lies in a file of the server
+// where it is large, and a limit on such files ends it.
+func TestAServerWithoutRoomForAnAnswerIsStreamed(t *testing.T) {
+	dsn, root, open := pacedTable(t)
+	u, err := url.Parse(dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range []string{"temp_file_limit = '64kB'", "work_mem = '64kB'"} {
+		if _, err := root.Exec(t.Context(), "ALTER DATABASE "+u.Path[1:]+" SET "+s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	k := open("")
+	k.Pace(50 * time.Millisecond)
+	const many = 20_000
+	if _, err := root.Exec(t.Context(), "INSERT INTO told SELECT generate_series(1, $1::int)", many); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	for told := 0; told < many; {
+		tx, err := k.Next(ctx)
+		if err != nil {
+			t.Fatalf("after %d rows: %v", told, err)
+		}
+		told += len(tx.Rows)
 	}
 }

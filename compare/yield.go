@@ -21,7 +21,7 @@ const (
 // A busy log is read in batches, for its server's sake, until a proof is near. Below
 // a rate that few servers feel, each change is told at once.
 const (
-	batchEvery = 20 * time.Second
+	batchEvery = 30 * time.Second
 	busyAbove  = 500 // transactions per second
 	busyUntil  = 250
 	rateOver   = 5 * time.Second // of what a rate is taken

@@ -54,14 +54,6 @@ func releaseArgs(kind string) map[string]string {
 	}[kind]
 }
 
-// SetDearRows makes answers dear that hold more changes, until the returned function
-// is called.
-func SetDearRows(n int) func() {
-	was := dearRows
-	dearRows = n
-	return func() { dearRows = was }
-}
-
 // SetBatchRows makes answers of batches hold fewer changes, until the returned
 // function is called.
 func SetBatchRows(n int) func() {

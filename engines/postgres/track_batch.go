@@ -14,25 +14,20 @@ import (
 
 // A walsender sends each change by itself and is woken by each commit: 60
 // microseconds of processor time for a transaction of pgbench. Asked for all changes
-// since the last time, a session decodes the same in 4 to 6, and decodes again what lies
-// between the slot's restart_lsn and there: up to fifteen seconds of log, after which
-// a server notes a new place to begin from. So batches are far apart.
+// since the last time, a session decodes the same in 5 to 6, and decodes again what lies
+// between the slot's restart_lsn and there: up to thirty seconds of log, because a server
+// notes a new place to begin from every fifteen. So batches are far apart.
 //
-// An answer that does not reach the end of the log is told again by the next: it holds
-// what the busiest server writes between two of them.
-var batchRows = 1_000_000 // messages that one answer holds, and the rest of its last transaction; tests take fewer
-
 // What a slot is not told to let go is told by each batch again, and what lies behind a
-// long transaction is decoded by each: where that becomes much the stream, which decodes
-// once, is cheaper.
+// long transaction is decoded by each: where an answer holds too much or takes too long
+// the stream is cheaper, which decodes once.
 const (
-	dearFor  = 5 * time.Minute
-	dearTime = time.Second // an answer that takes longer, and a quarter of the time between two, is dear
-
+	dearFor     = 5 * time.Minute
+	dearTime    = time.Second // an answer that takes longer, and a quarter of the time between two, is dear
 	answerLimit = time.Minute // after which an answer is given up
 )
 
-var dearRows = 4_000_000 // messages that no answer holds; tests take fewer
+var batchRows = 2_000_000 // messages that one answer holds, and the rest of its last transaction; tests take fewer
 
 // pace is how long the next batch is kept waiting; 0: changes are told at once.
 type pace struct {
@@ -71,9 +66,6 @@ type batch struct {
 	queue []engines.Transaction // that were not told before
 	end   uint64                // up to which the answer tells everything; 0: up to its last transaction
 	asked time.Time
-	most  int       // messages that the answer may hold
-	news  bool      // it told a transaction that was not told before
-	cut   bool      // it held as many messages as it may
 	freed uint64    // up to which the slot was told that nothing is needed
 	dear  time.Time // until when no batch is asked for
 }
@@ -123,18 +115,16 @@ func (t *Tracker) ask(ctx context.Context, every time.Duration) error {
 			return err
 		}
 	}
-	began := time.Now()
-	b.asked = began
-	err := t.read(ctx)
-	if tooMuch(err) {
-		b.end, b.dear, t.decoder.open = 0, time.Now().Add(dearFor), false
-		return nil
-	}
-	if err != nil {
+	b.asked = time.Now()
+	whole, err := t.read(ctx)
+	switch {
+	case tooMuch(err):
+		t.decoder.open = false // what it was told of a transaction comes again
+	case err != nil:
 		return err
 	}
-	if took := time.Since(began); took > dearTime && took > every/4 || b.most > dearRows {
-		b.dear, b.most = time.Now().Add(dearFor), 0
+	if took := time.Since(b.asked); !whole || took > dearTime && took > every/4 {
+		b.dear = time.Now().Add(dearFor)
 	}
 	at, err := t.confirmedAt(ctx, b.pg)
 	if err == nil && at > seen {
@@ -154,49 +144,40 @@ func tooMuch(err error) bool {
 // insufficient resources (Appendix A of PostgreSQL's documentation).
 const canceled = "57014"
 
-// read lets go of what is confirmed and reads what was committed since, up to where
-// the log ends now or as many messages as an answer may hold.
-func (t *Tracker) read(ctx context.Context) error {
+// read lets go of what is confirmed and reads what was committed since. whole says that
+// this is everything up to where the log ended.
+func (t *Tracker) read(ctx context.Context) (whole bool, err error) {
 	b := &t.batch
-	freed := false
+	b.end = 0
 	if done := t.confirmed.Load(); done > b.freed {
 		if _, err := b.text(ctx, "SELECT pg_catalog.pg_replication_slot_advance("+lit(t.req.Slot)+", "+lit(t.Text(done))+")"); err != nil {
-			return err
+			return false, err
 		}
-		b.freed, freed = done, true
-	}
-	// The slot tells again what is not confirmed: if that is all an answer holds, the
-	// next must hold more.
-	if b.cut && !(freed && b.news) {
-		b.most *= 2
-	} else {
-		b.most = batchRows
+		b.freed = done
 	}
 	end, err := b.text(ctx, "SELECT pg_catalog.pg_current_wal_flush_lsn()")
 	if err != nil {
-		return err
+		return false, err
 	}
-	if b.end, err = t.Parse(end); err != nil {
-		return err
+	at, err := t.Parse(end)
+	if err != nil {
+		return false, err
 	}
 	n := 0
-	err = b.rows(ctx, inBinary, "SELECT data FROM pg_catalog.pg_logical_slot_peek_binary_changes("+lit(t.req.Slot)+", "+lit(end)+", "+itoa(b.most)+
+	err = b.rows(ctx, inBinary, "SELECT data FROM pg_catalog.pg_logical_slot_peek_binary_changes("+lit(t.req.Slot)+", "+lit(end)+", "+itoa(batchRows)+
 		", 'proto_version', '1', 'publication_names', "+lit(ident(t.req.Publication))+")", func(data []byte) error {
 		n++
-		tx, whole, err := t.decoder.message(data)
-		if whole && tx.Position > t.seen {
+		tx, ok, err := t.decoder.message(data)
+		if ok && tx.Position > t.seen { // what the slot still holds is told again
 			b.queue = append(b.queue, tx)
 		}
 		return err
 	})
-	if err != nil {
-		return err
+	if err != nil || n >= batchRows {
+		return false, err
 	}
-	b.news, b.cut = len(b.queue) > 0, n >= b.most
-	if b.cut {
-		b.end, b.asked = 0, time.Time{} // there is more
-	}
-	return nil
+	b.end = at
+	return true, nil
 }
 
 // Formats of an answer, as the protocol numbers them.

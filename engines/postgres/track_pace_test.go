@@ -62,7 +62,6 @@ func pacedTable(t *testing.T) (dsn string, root *pgx.Conn, open func(from string
 // told again, whenever one gives way to the other.
 func TestChangesAreToldOnceAtAnyPace(t *testing.T) {
 	const writers, each = 4, 600
-	defer postgres.SetBatchRows(50)() // fewer than the slot tells again
 	dsn, _, open := pacedTable(t)
 	k := open("")
 	var wg sync.WaitGroup
@@ -116,10 +115,9 @@ func TestChangesAreToldOnceAtAnyPace(t *testing.T) {
 }
 
 // TestWhatIsToldAgainEachTimeIsStreamed: a slot that is not told to let go would tell a
-// day of changes again with each batch.
+// day of changes again with each batch, and never come to what is new.
 func TestWhatIsToldAgainEachTimeIsStreamed(t *testing.T) {
-	defer postgres.SetBatchRows(100)()
-	defer postgres.SetDearRows(400)()
+	defer postgres.SetBatchRows(1000)()
 	_, root, open := pacedTable(t)
 	k := open("")
 	k.Pace(time.Minute)

@@ -26,6 +26,7 @@ type Comparer struct {
 	cfg    *pgconn.Config
 	pg     *pgconn.PgConn
 	meter  engines.Meter
+	known  map[string]string // statements that this session has prepared, by their text
 }
 
 var (
@@ -59,7 +60,7 @@ func OpenComparer(o engines.OpenRequest) (*Comparer, error) {
 	} {
 		cfg.RuntimeParams[k] = v
 	}
-	c := &Comparer{target: o.Target, cfg: cfg}
+	c := &Comparer{target: o.Target, cfg: cfg, known: map[string]string{}}
 	if c.pg, err = dial(o.Ctx, cfg, &c.meter); err != nil {
 		return nil, &engines.Error{Op: "connect", Object: object(o.Target, cfg), Err: mask(err),
 			Next: "check that the server runs and that the role may log in from here"}
@@ -93,6 +94,24 @@ func (c *Comparer) fail(op string, err error) error {
 
 func (c *Comparer) query(ctx context.Context, op, text string, args ...string) ([][]*string, error) {
 	res, err := run(ctx, c.pg, text, args)
+	if err != nil {
+		return nil, c.fail(op, err)
+	}
+	return res.Rows, nil
+}
+
+// poll is query for what is asked again and again: the server parses and plans it once,
+// which is most of what such a question costs.
+func (c *Comparer) poll(ctx context.Context, op, text string, args ...string) ([][]*string, error) {
+	name, ok := c.known[text]
+	if !ok {
+		name = "tq_" + itoa(len(c.known))
+		if _, err := c.pg.Prepare(ctx, name, marked(c.pg, text), nil); err != nil {
+			return nil, c.fail(op, err)
+		}
+		c.known[text] = name
+	}
+	res, err := result(c.pg.ExecPrepared(ctx, name, bytesOf(args), nil, nil).Read())
 	if err != nil {
 		return nil, c.fail(op, err)
 	}

@@ -75,7 +75,7 @@ func (c *Comparer) walk(ctx context.Context, d engines.TableDigest, rows int64) 
 
 // Load is what the server suffers now.
 func (c *Comparer) Load(ctx context.Context) (engines.Load, error) {
-	rows, err := c.query(ctx, "read the load", `SELECT count(*) FILTER (WHERE state = 'active' AND backend_type = 'client backend' AND NOT ours),
+	rows, err := c.poll(ctx, "read the load", `SELECT count(*) FILTER (WHERE state = 'active' AND backend_type = 'client backend' AND NOT ours),
  count(*) FILTER (WHERE state = 'active' AND wait_event_type = 'Lock' AND NOT ours), coalesce(extract(epoch FROM max(clock_timestamp() - xact_start) FILTER (WHERE ours)), 0),
  count(*) FILTER (WHERE query = '<insufficient privilege>')
 FROM (SELECT *, usename = current_user AND application_name LIKE '`+AppPrefix+`%' AS ours FROM pg_stat_activity WHERE pid <> pg_backend_pid()) a`)
@@ -94,7 +94,7 @@ FROM (SELECT *, usename = current_user AND application_name LIKE '`+AppPrefix+`%
 
 // Position is behind every commit that this session has seen.
 func (c *Comparer) Position(ctx context.Context) (string, error) {
-	rows, err := c.query(ctx, "read the position", `SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_insert_lsn() END`)
+	rows, err := c.poll(ctx, "read the position", `SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_insert_lsn() END`)
 	if err != nil {
 		return "", err
 	}
@@ -108,7 +108,7 @@ func (c *Comparer) Applied(ctx context.Context, from engines.Comparer, position 
 	if !ok {
 		return false, false, c.fail("look for the replication", errCompared)
 	}
-	subs, err := c.query(ctx, "read the subscriptions", `SELECT s.subslotname, coalesce(o.remote_lsn >= $1::pg_lsn, false) FROM pg_subscription s
+	subs, err := c.poll(ctx, "read the subscriptions", `SELECT s.subslotname, coalesce(o.remote_lsn >= $1::pg_lsn, false) FROM pg_subscription s
  LEFT JOIN pg_replication_origin_status o ON o.external_id = 'pg_' || s.oid
  WHERE s.subdbid = (SELECT oid FROM pg_database WHERE datname = current_database()) AND s.subenabled AND s.subslotname IS NOT NULL`, position)
 	if err != nil {
@@ -123,7 +123,7 @@ func (c *Comparer) Applied(ctx context.Context, from engines.Comparer, position 
 	if len(slots) == 0 {
 		return false, false, nil
 	}
-	at, err := other.query(ctx, "read the slots", `SELECT slot_name, coalesce(confirmed_flush_lsn >= $1::pg_lsn, false) FROM pg_replication_slots
+	at, err := other.poll(ctx, "read the slots", `SELECT slot_name, coalesce(confirmed_flush_lsn >= $1::pg_lsn, false) FROM pg_replication_slots
  WHERE slot_name = ANY ($2::name[]) AND database = current_database()`, position, arrayText(slots))
 	if err != nil {
 		return false, false, err

@@ -10,28 +10,58 @@ import (
 	"github.com/turquoise-db/turquoise/engines"
 )
 
-// byKey joins the table with lists of the key's columns; q.o is which key of the
-// request a row belongs to, from 0. They are looked up in the order of the key: what
-// lies side by side in the index is read from one page.
+// byKey joins the table with lists of the key's columns. They are looked up in the
+// order of the key: what lies side by side in the index is read from one page.
 func byKey(d engines.TableDigest, keys []engines.Key, what string) (string, []string) {
-	n := len(d.Key)
-	from, names, on, args := make([]string, n+1), make([]string, n+1), make([]string, n), make([]string, n+1)
-	order := inOrder(d, keys)
-	column := func(j int, name, typ string, value func(i int) string) {
-		names[j], from[j] = name, "$"+itoa(j+1)+"::"+typ+"[]"
-		vs := make([]string, len(order))
+	from := make([]string, len(d.Key))
+	for j := range from {
+		from[j] = asked(d, j)
+	}
+	return "SELECT " + what + " FROM " + joined(d, from), lists(d, keys, inOrder(d, keys))
+}
+
+// joined are the rows of the table that have one of the keys of lists.
+func joined(d engines.TableDigest, from []string) string {
+	names, on := make([]string, len(d.Key)), make([]string, len(d.Key))
+	for j, k := range d.Key {
+		names[j] = "k" + itoa(j)
+		on[j] = col(k) + " = q." + names[j]
+		if !listed(d.Types[j]) {
+			on[j] += "::" + d.Types[j]
+		}
+	}
+	return "unnest(" + strings.Join(from, ", ") + ") q(" + strings.Join(names, ", ") + ") JOIN " + source(d) + " ON " + strings.Join(on, " AND ")
+}
+
+// asked is the list of the values of a key's column, as a parameter.
+func asked(d engines.TableDigest, j int) string {
+	typ := "text"
+	if listed(d.Types[j]) {
+		typ = d.Types[j]
+	}
+	return "$" + itoa(j+1) + "::" + typ + "[]"
+}
+
+// listed are types whose values are read once, as a list of their own type; a text of
+// another would have to be read for each row. All of them print as they are asked for.
+func listed(typ string) bool {
+	switch typ {
+	case "smallint", "integer", "bigint", "uuid":
+		return true
+	}
+	return false
+}
+
+// lists are the keys' columns, each as an array, in an order.
+func lists(d engines.TableDigest, keys []engines.Key, order []int) []string {
+	args, vs := make([]string, len(d.Key)), make([]string, len(keys))
+	for j := range args {
 		for at, i := range order {
-			vs[at] = value(i)
+			vs[at] = keys[i][j]
 		}
 		args[j] = arrayText(vs)
 	}
-	for j, k := range d.Key {
-		column(j, "k"+itoa(j), "text", func(i int) string { return keys[i][j] })
-		on[j] = col(k) + " = q." + names[j] + "::" + d.Types[j]
-	}
-	column(n, "o", "int", itoa)
-	return "SELECT " + what + " FROM unnest(" + strings.Join(from, ", ") + ") q(" + strings.Join(names, ", ") + ") JOIN " + source(d) +
-		" ON " + strings.Join(on, " AND "), args
+	return args
 }
 
 // inOrder are the places of the keys in about the order of their index: exactly for
@@ -58,10 +88,25 @@ func inOrder(d engines.TableDigest, keys []engines.Key) []int {
 	return order
 }
 
-// SumsByKey is number and sum of the rows of each group of keys.
+// SumsByKey is number and sum of the rows of each group of keys. Groups are summed one
+// after the other: grouping rows that come together costs a fifth more.
 func (c *Comparer) SumsByKey(ctx context.Context, d engines.TableDigest, keys []engines.Key, group int) ([]engines.Sum, error) {
-	sql, args := byKey(d, keys, "q.o / "+itoa(group)+", "+total(d))
-	rows, err := c.query(ctx, "sum rows of "+d.Label()+" by key", sql+" GROUP BY 1", args...)
+	if len(keys) == 0 {
+		return nil, nil
+	}
+	n := itoa(group)
+	from := make([]string, len(d.Key))
+	for j := range from {
+		from[j] = "(" + asked(d, j) + ")[g.o * " + n + " + 1 : g.o * " + n + " + " + n + "]"
+	}
+	order := make([]int, 0, len(keys))
+	for at := 0; at < len(keys); at += group {
+		for _, i := range inOrder(d, keys[at:min(at+group, len(keys))]) {
+			order = append(order, at+i)
+		}
+	}
+	rows, err := c.query(ctx, "sum rows of "+d.Label()+" by key", "SELECT g.o, s.* FROM generate_series(0, "+itoa((len(keys)-1)/group)+") g(o), LATERAL (SELECT "+total(d)+
+		" FROM "+joined(d, from)+") s", lists(d, keys, order)...)
 	if err != nil {
 		return nil, err
 	}

@@ -16,7 +16,7 @@ var _ engines.Seer = (*Comparer)(nil)
 // (https://www.postgresql.org/docs/current/warm-standby.html#SYNCHRONOUS-REPLICATION).
 func (c *Comparer) Unseen(ctx context.Context) (func(id uint64) bool, error) {
 	const op = "ask which transactions are shown"
-	rows, err := c.query(ctx, op, "SELECT pg_current_snapshot()")
+	rows, err := c.poll(ctx, op, "SELECT pg_current_snapshot()")
 	if err != nil {
 		return nil, err
 	}

@@ -172,11 +172,18 @@ func tagged(s engines.Statement) string {
 // run sends one text by the extended protocol: the server itself refuses two
 // statements in one text, and a lost answer is seen as lost.
 func run(ctx context.Context, pg *pgconn.PgConn, text string, args []string) (engines.Result, error) {
+	return result(pg.ExecParams(ctx, marked(pg, text), bytesOf(args), nil, nil, nil).Read())
+}
+
+func bytesOf(args []string) [][]byte {
 	values := make([][]byte, len(args))
 	for i, a := range args {
 		values[i] = []byte(a)
 	}
-	r := pg.ExecParams(ctx, marked(pg, text), values, nil, nil, nil).Read()
+	return values
+}
+
+func result(r *pgconn.Result) (engines.Result, error) {
 	res := engines.Result{Affected: r.CommandTag.RowsAffected(), Command: r.CommandTag.String()}
 	for _, f := range r.FieldDescriptions {
 		res.Columns = append(res.Columns, f.Name)

@@ -135,7 +135,7 @@ func pairsOf(rows [][]*string) map[string]string {
 // Stored is a text for each table that changes when a file of its rows is another
 // one, or a partition comes or goes: decoding tells nothing of that.
 func (c *Comparer) Stored(ctx context.Context) (map[string]string, error) {
-	rows, err := c.query(ctx, "read where the rows lie", `SELECT n.nspname || '.' || c.relname, md5(string_agg(l.oid || ' ' || pg_relation_filenode(l.oid), ',' ORDER BY l.oid))
+	rows, err := c.poll(ctx, "read where the rows lie", `SELECT n.nspname || '.' || c.relname, md5(string_agg(l.oid || ' ' || pg_relation_filenode(l.oid), ',' ORDER BY l.oid))
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
  JOIN LATERAL (SELECT c.oid WHERE c.relkind = 'r' UNION ALL SELECT t.relid FROM pg_partition_tree(c.oid) t WHERE c.relkind = 'p' AND t.isleaf) l ON true
 WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND `+userData+` GROUP BY 1`)

@@ -7,3 +7,9 @@ func SetMostDue(n int) func() {
 	mostDue = n
 	return func() { mostDue = was }
 }
+
+// Together is together, for tests.
+var Together = together
+
+// Batch is how many keys one statement takes.
+const Batch = batch

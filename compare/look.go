@@ -1,8 +1,10 @@
 package compare
 
 import (
+	"cmp"
 	"context"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/turquoise-db/turquoise/checks/tablediff"
@@ -47,6 +49,7 @@ func (w *Follower) verify(ctx context.Context, all bool, wholes int) error {
 		due := w.ch.Due(n, mostDue, all)
 		w.mu.Unlock()
 		due = shown(due)
+		together(due)
 		for at := 0; at < len(due); at += batch {
 			if !all && w.hurried() {
 				return nil
@@ -61,6 +64,27 @@ func (w *Follower) verify(ctx context.Context, all bool, wholes int) error {
 		return nil
 	}
 	return w.verifyWholes(ctx, all, wholes)
+}
+
+// together puts many keys in about the order of their values: rows that lie side by side
+// are read from the same pages, in half the time. Those that were written last stay where
+// they are, and so do those that differ.
+func together(due []tablediff.Dirty) {
+	fresh := slices.IndexFunc(due, func(d tablediff.Dirty) bool { return d.Failed > 0 })
+	if fresh < 0 {
+		fresh = len(due)
+	}
+	if fresh <= batch {
+		return
+	}
+	slices.SortFunc(due[:fresh-batch], func(a, b tablediff.Dirty) int {
+		for j := range min(len(a.Key), len(b.Key)) {
+			if c := cmp.Or(len(a.Key[j])-len(b.Key[j]), strings.Compare(a.Key[j], b.Key[j])); c != 0 {
+				return c
+			}
+		}
+		return 0
+	})
 }
 
 func (w *Follower) verifyWholes(ctx context.Context, all bool, wholes int) error {

@@ -26,7 +26,9 @@ import (
 // "durable" is how people run a server; without fsync the source is as fast as it can
 // be, and following costs it most. At a rate that leaves processors idle, throughput
 // shows nothing. %-of-source is the processor time of our sessions against that of
-// all processes of the source without us; it is far steadier than throughput.
+// all processes of the source without us; it is far steadier than throughput. So is
+// %-fewer-by-second: the throughput of seconds in which our sessions work against that
+// of the seconds beside them, which no drift of the machine is in.
 func BenchmarkTracking(b *testing.B) {
 	programs, err := lab.OpenServers(os.Stderr)
 	if err != nil {
@@ -55,15 +57,23 @@ func BenchmarkTracking(b *testing.B) {
 	}
 	// The server's own chores fall on both kinds of turns alike: before each, not within.
 	settings("ALTER SYSTEM SET autovacuum = off", "ALTER SYSTEM SET max_wal_size = '8GB'", "SELECT pg_reload_conf()")
-	long := []string{"-T", "40"} // twice as long as the batches of a busy log are apart
-	b.Run("durable", func(b *testing.B) {
+	long := []string{"-T", "120"} // several times as long as the batches of a busy log are apart
+	durable := func() (end func()) {
 		settings("ALTER SYSTEM SET fsync = on", "SELECT pg_reload_conf()")
-		defer settings("ALTER SYSTEM RESET fsync", "SELECT pg_reload_conf()")
+		return func() { settings("ALTER SYSTEM RESET fsync", "SELECT pg_reload_conf()") }
+	}
+	b.Run("durable", func(b *testing.B) {
+		defer durable()()
 		d.paired(b, bin, "durable", long...)
 	})
 	b.Run("own processor", func(b *testing.B) {
+		defer durable()()
 		d.pin(b)
 		d.paired(b, bin, "own", long...)
+	})
+	b.Run("own processor without fsync", func(b *testing.B) {
+		d.pin(b)
+		d.paired(b, bin, "ownfast", long...)
 	})
 	b.Run("full speed", func(b *testing.B) { d.paired(b, bin, "full", long...) })
 	b.Run("300 per second", func(b *testing.B) { d.paired(b, bin, "300", "-T", "8", "-R", "300") })
@@ -102,7 +112,7 @@ func (d *duo) paired(b *testing.B, bin, name string, args ...string) {
 			d.reaped(b)
 		}
 		before, ours, began := d.spent(b), d.ours(b), time.Now()
-		n := pgbench(b, bin, d.db[0].DSN, append(cmd, args...)...)
+		n, seconds := d.watched(b, bin, append(cmd, args...)...)
 		is := turn{"tps": n / time.Since(began).Seconds()}
 		for pid, now := range d.ours(b) {
 			is["ours"] += (now - ours[pid]) / n / 1000
@@ -114,6 +124,8 @@ func (d *duo) paired(b *testing.B, bin, name string, args ...string) {
 		if w != nil {
 			is["until-verified"] = caughtUp(b, w).Seconds()
 			w.Close()
+			is["fewer"], is["error"] = fewer(seconds)
+			b.Logf("%.2f %% fewer transactions by second, standard error %.2f, %d seconds", is["fewer"], is["error"], len(seconds))
 		}
 		turns[with] = append(turns[with], is)
 		d.fence(fmt.Sprintf("round.%s.%d", name, round)) // green has everything before the next turn
@@ -123,18 +135,18 @@ func (d *duo) paired(b *testing.B, bin, name string, args ...string) {
 		for _, t := range turns[with] {
 			v = append(v, t[what])
 		}
-		slices.Sort(v)
-		return v[len(v)/2]
+		return middle(v)
 	}
 	var fewer []float64
 	for i := range turns[0] {
 		fewer = append(fewer, 100*(1-turns[1][i]["tps"]/turns[0][i]["tps"]))
 	}
-	slices.Sort(fewer)
 	b.Logf("%% fewer transactions per second, pair by pair: %.1f", fewer)
 	b.ReportMetric(mid(0, "tps"), "tps-alone")
 	b.ReportMetric(mid(1, "tps"), "tps-followed")
-	b.ReportMetric((fewer[(len(fewer)-1)/2]+fewer[len(fewer)/2])/2, "%-fewer-tps")
+	b.ReportMetric(middle(fewer), "%-fewer-tps")
+	b.ReportMetric(mid(1, "fewer"), "%-fewer-by-second")
+	b.ReportMetric(mid(1, "error"), "%-standard-error")
 	b.ReportMetric(100*mid(1, "ours")/mid(0, "blue"), "%-of-source")
 	for _, side := range []string{"blue", "green"} {
 		b.ReportMetric(mid(0, side), "µs/tx-"+side+"-alone")
@@ -144,6 +156,11 @@ func (d *duo) paired(b *testing.B, bin, name string, args ...string) {
 	b.ReportMetric(mid(1, "follower"), "µs/tx-follower")
 	b.ReportMetric(mid(1, "until-verified"), "s-until-verified")
 	b.ReportMetric(0, "ns/op")
+}
+
+func middle(v []float64) float64 {
+	slices.Sort(v)
+	return (v[(len(v)-1)/2] + v[len(v)/2]) / 2
 }
 
 // caughtUp is how long it takes until everything is verified again.
@@ -166,6 +183,16 @@ var processed = regexp.MustCompile(`number of transactions actually processed: (
 // pgbench runs the program and returns how many transactions it counted.
 func pgbench(b *testing.B, bin, dsn string, args ...string) float64 {
 	b.Helper()
+	cmd := pgbenchCommand(b, bin, dsn, args...)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		b.Fatalf("pgbench: %v\n%s", err, out)
+	}
+	return counted(b, out)
+}
+
+func pgbenchCommand(b *testing.B, bin, dsn string, args ...string) *exec.Cmd {
+	b.Helper()
 	u, err := url.Parse(dsn)
 	if err != nil {
 		b.Fatal(err)
@@ -173,15 +200,16 @@ func pgbench(b *testing.B, bin, dsn string, args ...string) float64 {
 	pass, _ := u.User.Password()
 	cmd := exec.CommandContext(b.Context(), filepath.Join(bin, "pgbench"), append(args, "-h", u.Hostname(), "-p", u.Port(), "-U", u.User.Username(), strings.TrimPrefix(u.Path, "/"))...)
 	cmd.Env = append(os.Environ(), "PGPASSWORD="+pass)
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		b.Fatalf("pgbench: %v\n%s", err, out)
-	}
-	m := processed.FindStringSubmatch(string(out))
+	return cmd
+}
+
+func counted(b *testing.B, out []byte) float64 {
+	b.Helper()
+	m := processed.FindSubmatch(out)
 	if m == nil {
 		return 0
 	}
-	n, err := strconv.ParseFloat(m[1], 64)
+	n, err := strconv.ParseFloat(string(m[1]), 64)
 	if err != nil {
 		b.Fatal(err)
 	}

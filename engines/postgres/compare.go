@@ -86,7 +86,7 @@ func (c *Comparer) Close() error {
 func (c *Comparer) fail(op string, err error) error {
 	e := &engines.Error{Op: op, Object: object(c.target, c.cfg), Err: mask(err)}
 	var se *ServerError
-	if errors.As(e.Err, &se) && se.Code == "57014" {
+	if errors.As(e.Err, &se) && se.Code == canceled {
 		e.Next = "the statement was ended after the longest time a snapshot may be held; raise it, or compare fewer rows at once"
 	}
 	return e

@@ -63,7 +63,9 @@ type Seer interface {
 // rows are read one by one.
 type KeySummer interface {
 	// SumsByKey gives number and sum of the rows of each group of so many keys, in the
-	// order of the keys. Keys without a row add nothing.
+	// order of the keys. Keys without a row add nothing. Rows that lie between the keys
+	// of a group may be summed with it, which depends on the keys alone: all servers
+	// decide alike.
 	SumsByKey(ctx context.Context, d TableDigest, keys []Key, group int) ([]Sum, error)
 }
 

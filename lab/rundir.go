@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/turquoise-db/turquoise/engines"
 )
@@ -13,6 +14,10 @@ import (
 const (
 	runPrefix = "tq-lab-"
 	runLock   = "lock"
+
+	// unnamedFor is after how long a folder without its name has no maker any more:
+	// it is named within milliseconds.
+	unnamedFor = time.Hour
 )
 
 // runDir is the folder of one run: data, logs, settings. A lock on a file in
@@ -94,6 +99,15 @@ func sweep(parent string) {
 		}
 		_ = os.RemoveAll(dir)
 		_ = lock.Close()
+	}
+	unnamed, err := filepath.Glob(filepath.Join(parent, "."+runPrefix+"*"))
+	if err != nil {
+		return
+	}
+	for _, dir := range unnamed {
+		if is, err := os.Lstat(dir); err == nil && is.IsDir() && time.Since(is.ModTime()) > unnamedFor {
+			_ = os.RemoveAll(dir)
+		}
 	}
 }
 

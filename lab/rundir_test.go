@@ -2,8 +2,10 @@ package lab
 
 import (
 	"os"
+	"path/filepath"
 	"sync"
 	"testing"
+	"time"
 )
 
 // Runs begin at the same moment, each sweeping what it takes for left over: none
@@ -31,5 +33,32 @@ func TestRunsThatBeginTogetherKeepTheirFolders(t *testing.T) {
 	wg.Wait()
 	if left, err := os.ReadDir(parent); err != nil || len(left) != 0 {
 		t.Errorf("left behind: %v, %v", left, err)
+	}
+}
+
+// A run that was killed before its folder had a name leaves one that nobody locks:
+// its age alone tells that it is nobody's.
+func TestFoldersThatNeverGotTheirNameAreRemoved(t *testing.T) {
+	parent := t.TempDir()
+	young, old := filepath.Join(parent, ".tq-lab-1"), filepath.Join(parent, ".tq-lab-2")
+	for _, dir := range []string{young, old} {
+		if err := os.MkdirAll(filepath.Join(dir, "blue"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	long := time.Now().Add(-2 * unnamedFor)
+	if err := os.Chtimes(old, long, long); err != nil {
+		t.Fatal(err)
+	}
+	d, err := openRunDir(parent)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = d.close() }()
+	if _, err := os.Stat(old); !os.IsNotExist(err) {
+		t.Errorf("the old folder: %v", err)
+	}
+	if _, err := os.Stat(young); err != nil {
+		t.Errorf("the folder of a run that begins: %v", err)
 	}
 }

@@ -129,9 +129,9 @@ type Patient interface {
 // Paced is a Tracker whose server can tell changes in batches: one that sends each
 // change by itself works several times more for it.
 type Paced interface {
-	// Pace says how long the next batch is kept waiting behind the last one; 0: each
-	// change is told at once, as it is at first. Any goroutine may call it, and it
-	// ends a wait.
+	// Pace says how long the next batch is kept waiting behind the last one, at most; 0:
+	// each change is told at once, as it is at first, behind what was not read yet. Any
+	// goroutine may call it, and it ends a wait.
 	Pace(every time.Duration)
 }
 

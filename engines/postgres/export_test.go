@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/turquoise-db/turquoise/engines"
 )
@@ -60,4 +61,36 @@ func SetBatchRows(n int) func() {
 	was := batchRows
 	batchRows = n
 	return func() { batchRows = was }
+}
+
+// SetLateAfter makes a log late sooner, until the returned function is called.
+func SetLateAfter(d time.Duration) func() {
+	was := lateAfter
+	lateAfter = d
+	return func() { lateAfter = was }
+}
+
+// SetMostAgain makes a first batch tell less again, until the returned function is called.
+func SetMostAgain(n uint64) func() {
+	was := mostAgain
+	mostAgain = n
+	return func() { mostAgain = was }
+}
+
+// Asked is how far apart batches are after answers to what a log said in a while.
+func Asked(every time.Duration, answers ...Answer) time.Duration {
+	var b batch
+	for _, a := range answers {
+		b.fresh = a.Messages
+		b.learn(a.While, a.Bytes, !a.Cut)
+	}
+	return sooner(every, b.says)
+}
+
+// Answer is what one told of so much log.
+type Answer struct {
+	While    time.Duration
+	Messages int
+	Bytes    uint64
+	Cut      bool
 }

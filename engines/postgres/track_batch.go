@@ -25,9 +25,16 @@ const (
 	dearFor     = 5 * time.Minute
 	dearTime    = time.Second // an answer that takes longer, and a quarter of the time between two, is dear
 	answerLimit = time.Minute // after which an answer is given up
+	batchLog    = 1 << 30     // bytes of log that lie between two batches
+	steady      = 5 * time.Second
 )
 
-var batchRows = 2_000_000 // messages that one answer holds, and the rest of its last transaction; tests take fewer
+// Tests take less.
+var (
+	batchRows = 2_000_000        // messages that one answer holds, and the rest of its last transaction
+	lateAfter = 2 * time.Second  // unread for longer, a log is asked once more before it is streamed
+	mostAgain = uint64(64 << 20) // of a log that the first batch behind a stream may tell again
+)
 
 // pace is how long the next batch is kept waiting; 0: changes are told at once.
 type pace struct {
@@ -66,6 +73,10 @@ type batch struct {
 	queue []engines.Transaction // that were not told before
 	end   uint64                // up to which the answer tells everything; 0: up to its last transaction
 	asked time.Time
+	until time.Time // when the log was read last, as it was then
+	last  bool      // the stream comes next
+	fresh int       // messages of the last answer that were not told before
+	says  speed
 	freed uint64    // up to which the slot was told that nothing is needed
 	dear  time.Time // until when no batch is asked for
 }
@@ -87,9 +98,10 @@ func (t *Tracker) ofBatch() (tx engines.Transaction, ok bool) {
 	return tx, false
 }
 
-// wait rests until the next batch is due, or the pace changes.
+// wait rests until the next batch is due, or the pace changes. A log that says so much
+// that an answer might not hold it is asked earlier.
 func (b *batch) wait(ctx context.Context, every time.Duration, news <-chan struct{}) error {
-	left := every - time.Since(b.asked)
+	left := sooner(every, b.says) - time.Since(b.asked)
 	if left <= 0 {
 		return nil
 	}
@@ -104,14 +116,48 @@ func (b *batch) wait(ctx context.Context, every time.Duration, news <-chan struc
 	return nil
 }
 
-// ask reads the next batch. Nobody holds the slot between two of them: one that was
-// read by others meanwhile, beyond what we have seen, tells a gap.
+// speed is how much a log says in a second.
+type speed struct{ messages, bytes float64 }
+
+// sooner is how far apart batches of a log of that speed are: half an answer at most,
+// and no more of the log than a server may be asked to keep.
+func sooner(every time.Duration, is speed) time.Duration {
+	full := min(float64(batchRows/2)/max(is.messages, 1), batchLog/max(is.bytes, 1))
+	if full < every.Seconds() {
+		return time.Duration(full * float64(time.Second))
+	}
+	return every
+}
+
+// again is how much of the log a batch would tell again: what has been read, and not
+// been verified.
+func (t *Tracker) again() uint64 {
+	known := max(t.confirmed.Load(), t.begun)
+	return max(t.seen, known) - known
+}
+
+// late reports whether the log has not been read for so long that another batch brings
+// it here sooner, and for less, than the stream that is wanted now.
+func (b *batch) late() bool {
+	return !b.last && b.pg != nil && time.Since(b.until) > lateAfter && time.Now().After(b.dear)
+}
+
+// learn takes what an answer told of the log of a while. A moment says nothing of its
+// speed; an answer that was cut says the least it can be.
+func (b *batch) learn(while time.Duration, bytes uint64, whole bool) {
+	if whole && while < steady {
+		return
+	}
+	seconds := max(while, time.Second).Seconds()
+	b.says = speed{messages: float64(b.fresh) / seconds, bytes: float64(bytes) / seconds}
+}
+
+// ask reads the next batch. Nobody holds the slot between two of them: one that was read
+// by others meanwhile, beyond what we have seen, tells a gap.
 func (t *Tracker) ask(ctx context.Context, every time.Duration) error {
 	b, seen := &t.batch, t.seen
 	if b.pg == nil {
-		var m engines.Meter
-		var err error
-		if b.pg, err = dial(ctx, t.plain, &m); err != nil {
+		if err := t.openBatches(ctx); err != nil {
 			return err
 		}
 	}
@@ -123,13 +169,27 @@ func (t *Tracker) ask(ctx context.Context, every time.Duration) error {
 	case err != nil:
 		return err
 	}
-	if took := time.Since(b.asked); !whole || took > dearTime && took > every/4 {
+	b.learn(b.asked.Sub(b.until), max(b.end, seen)-seen, whole)
+	b.until = b.asked
+	took := time.Since(b.asked)
+	if slow := took > dearTime && took > every/4; !whole || slow && !b.last {
 		b.dear = time.Now().Add(dearFor)
 	}
 	at, err := t.confirmedAt(ctx, b.pg)
 	if err == nil && at > seen {
 		err = errGap
 	}
+	return err
+}
+
+// openBatches connects the session that asks. It may be idle for as long as the log is
+// streamed.
+func (t *Tracker) openBatches(ctx context.Context) (err error) {
+	var m engines.Meter
+	if t.batch.pg, err = dial(ctx, t.plain, &m); err != nil {
+		return err
+	}
+	_, err = t.batch.text(ctx, "SELECT pg_catalog.set_config('idle_session_timeout', '0', false) WHERE pg_catalog.current_setting('idle_session_timeout', true) IS NOT NULL") // from 14 on
 	return err
 }
 
@@ -164,12 +224,14 @@ func (t *Tracker) read(ctx context.Context) (whole bool, err error) {
 		return false, err
 	}
 	n := 0
+	b.fresh = 0
 	err = b.rows(ctx, inBinary, "SELECT data FROM pg_catalog.pg_logical_slot_peek_binary_changes("+lit(t.req.Slot)+", "+lit(end)+", "+itoa(batchRows)+
 		", 'proto_version', '1', 'publication_names', "+lit(ident(t.req.Publication))+")", func(data []byte) error {
 		n++
 		tx, ok, err := t.decoder.message(data)
 		if ok && tx.Position > t.seen { // what the slot still holds is told again
 			b.queue = append(b.queue, tx)
+			b.fresh += len(tx.Rows) + 2 // its begin and its commit
 		}
 		return err
 	})

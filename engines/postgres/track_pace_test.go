@@ -61,6 +61,7 @@ func pacedTable(t *testing.T) (dsn string, root *pgx.Conn, open func(from string
 // TestChangesAreToldOnceAtAnyPace: between the stream and batches nothing is lost or
 // told again, whenever one gives way to the other.
 func TestChangesAreToldOnceAtAnyPace(t *testing.T) {
+	defer postgres.SetLateAfter(20 * time.Millisecond)()
 	const writers, each = 4, 600
 	dsn, _, open := pacedTable(t)
 	k := open("")
@@ -145,6 +146,121 @@ func TestWhatIsToldAgainEachTimeIsStreamed(t *testing.T) {
 	write(0, 600)
 	if took := write(600, 601); took > 10*time.Second {
 		t.Errorf("the next change was told after %s: by a batch", took)
+	}
+}
+
+// telling reads on until a row is told, and says whether it came by a stream.
+func telling(t *testing.T, root *pgx.Conn, k *postgres.Tracker) (write func(id int), streamed func(id int) bool) {
+	t.Helper()
+	write = func(id int) {
+		t.Helper()
+		if _, err := root.Exec(t.Context(), "INSERT INTO told VALUES ($1)", id); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return write, func(id int) (is bool) {
+		t.Helper()
+		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+		defer cancel()
+		for last := ""; last != strconv.Itoa(id); {
+			tx, err := k.Next(ctx)
+			if err != nil {
+				t.Fatalf("row %d: %v", id, err)
+			}
+			if len(tx.Rows) > 0 {
+				last = tx.Rows[0].Key[0]
+			}
+		}
+		if err := root.QueryRow(ctx, "SELECT count(*) > 0 FROM pg_stat_replication JOIN pg_replication_slots ON pid = active_pid WHERE database = current_database()").Scan(&is); err != nil {
+			t.Fatal(err)
+		}
+		return is
+	}
+}
+
+// TestWhatIsUnreadComesInABatchBeforeTheStream: a log that was not read for a while is
+// asked for once more when each change is wanted at once, and then streamed.
+func TestWhatIsUnreadComesInABatchBeforeTheStream(t *testing.T) {
+	defer postgres.SetLateAfter(time.Millisecond)()
+	_, root, open := pacedTable(t)
+	k := open("")
+	write, streamed := telling(t, root, k)
+	for round := range 2 { // a stream is left for batches, and comes again
+		first := 3 * round
+		k.Pace(50 * time.Millisecond)
+		write(first)
+		if streamed(first) {
+			t.Fatal("it was streamed, not asked for")
+		}
+		k.Pace(time.Hour)
+		write(first + 1)
+		k.Pace(0)
+		if streamed(first + 1) {
+			t.Error("what was unread was streamed")
+		}
+		write(first + 2)
+		if !streamed(first + 2) {
+			t.Error("what comes now is not streamed")
+		}
+	}
+}
+
+// TestWhatIsNotVerifiedYetIsStreamed: a batch would tell all of it again; who comes back
+// after an hour has an hour of it.
+func TestWhatIsNotVerifiedYetIsStreamed(t *testing.T) {
+	defer postgres.SetMostAgain(0)()
+	_, root, open := pacedTable(t)
+	k := open("")
+	write, streamed := telling(t, root, k)
+	write(1)
+	if !streamed(1) {
+		t.Fatal("a log that is not busy is not streamed")
+	}
+	k.Pace(50 * time.Millisecond)
+	write(2)
+	if !streamed(2) {
+		t.Error("a batch told again what was not verified")
+	}
+	var at string
+	if err := root.QueryRow(t.Context(), "SELECT pg_current_wal_flush_lsn()::text").Scan(&at); err != nil {
+		t.Fatal(err)
+	}
+	done, err := k.Parse(at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	k.Confirm(done)
+	write(3)
+	streamed(3) // it may have been on its way
+	write(4)
+	if streamed(4) {
+		t.Error("everything is verified, and it is still streamed")
+	}
+}
+
+// TestBatchesOfAVeryBusyLogAreCloserTogether: each is half of what an answer holds, and
+// the server keeps no more than so much log for it. A moment of log behind a stream does
+// not undo what is known.
+func TestBatchesOfAVeryBusyLogAreCloserTogether(t *testing.T) {
+	const minute = time.Minute
+	busy := postgres.Answer{While: minute, Messages: 2_400_000}
+	for _, c := range []struct {
+		name    string
+		answers []postgres.Answer
+		want    time.Duration
+	}{
+		{"nothing known", nil, minute},
+		{"what an answer holds", []postgres.Answer{{While: minute, Messages: 960_000, Bytes: 1 << 29}}, minute},
+		{"many messages", []postgres.Answer{busy}, 25 * time.Second},
+		{"much log", []postgres.Answer{{While: 32 * time.Second, Messages: 9, Bytes: 1 << 30}}, 32 * time.Second},
+		{"a moment since", []postgres.Answer{busy, {While: 100 * time.Millisecond, Messages: 9}}, 25 * time.Second},
+		{"calm since", []postgres.Answer{busy, {While: 25 * time.Second, Messages: 9}}, minute},
+		{"cut at once", []postgres.Answer{{While: 100 * time.Millisecond, Messages: 50_000, Cut: true}}, 20 * time.Second},
+		{"much that waited long", []postgres.Answer{{While: 10 * minute, Messages: 2_400_000}}, minute},
+	} {
+		if got := postgres.Asked(minute, c.answers...); got != c.want {
+			t.Errorf("%s: %s apart, not %s", c.name, got, c.want)
+		}
 	}
 }
 

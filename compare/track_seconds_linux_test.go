@@ -30,6 +30,7 @@ func (d *duo) watched(b *testing.B, bin string, args ...string) (float64, []seco
 	if err != nil {
 		b.Fatal(err)
 	}
+	first(b, cmd.Process.Pid)
 	var all []second
 	before := d.ours(b)
 	for in := bufio.NewScanner(lines); in.Scan(); {

@@ -14,14 +14,14 @@ import (
 // for the freeze is bounded.
 const (
 	calmAfter = 3       // looks at the load without complaint, after which following goes on
-	mostOpen  = 100_000 // rows that wait to be verified: about a second of a freeze
+	mostOpen  = 250_000 // rows that wait to be verified: a second or two of a freeze
 	mostKept  = 1 << 30 // bytes of a log that a server keeps for us because we do not read it
 )
 
 // A busy log is read in batches, for its server's sake, until a proof is near. Below
 // a rate that few servers feel, each change is told at once.
 const (
-	batchEvery = 30 * time.Second
+	batchEvery = time.Minute
 	busyAbove  = 500 // transactions per second
 	busyUntil  = 250
 	rateOver   = 5 * time.Second // of what a rate is taken

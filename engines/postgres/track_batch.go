@@ -23,20 +23,21 @@ import (
 // the stream is cheaper, which decodes once.
 const (
 	dearFor     = 5 * time.Minute
-	dearTime    = time.Second // an answer that takes longer, and a quarter of the time between two, is dear
-	answerLimit = time.Minute // after which an answer is given up
-	batchLog    = 1 << 30     // bytes of log that lie between two batches
-	steady      = 5 * time.Second
+	dearTime    = time.Second     // an answer that takes longer, and a quarter of the time between two, is dear
+	answerLimit = time.Minute     // after which an answer is given up
+	batchLog    = 1 << 30         // bytes of log that lie between two batches
+	steady      = 5 * time.Second // of log, of which its speed is taken
 )
 
 // Tests take less.
 var (
 	batchRows = 2_000_000        // messages that one answer holds, and the rest of its last transaction
 	lateAfter = 2 * time.Second  // unread for longer, a log is asked once more before it is streamed
-	mostAgain = uint64(64 << 20) // of a log that the first batch behind a stream may tell again
+	mostAgain = uint64(64 << 20) // bytes of log that the first batch behind a stream may tell again
 )
 
-// pace is how long the next batch is kept waiting; 0: changes are told at once.
+// pace is how long the next batch is kept waiting at most; 0: changes are told at once,
+// behind a last batch of what is unread.
 type pace struct {
 	mu    sync.Mutex
 	every time.Duration

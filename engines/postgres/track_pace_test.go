@@ -205,6 +205,40 @@ func TestWhatIsUnreadComesInABatchBeforeTheStream(t *testing.T) {
 	}
 }
 
+// TestTheSessionOfBatchesMayBeIdle: while the log is streamed nobody asks it anything,
+// and a server may end sessions that are idle.
+func TestTheSessionOfBatchesMayBeIdle(t *testing.T) {
+	dsn, root, open := pacedTable(t)
+	if _, err := root.Exec(t.Context(), "ALTER DATABASE "+root.Config().Database+" SET idle_session_timeout = '200ms'"); err != nil {
+		t.Fatal(err)
+	}
+	k := open("")
+	write, streamed := telling(t, root, k)
+	k.Pace(50 * time.Millisecond)
+	write(1)
+	if streamed(1) {
+		t.Fatal("it was streamed, not asked for")
+	}
+	k.Pace(0)
+	write(2)
+	streamed(2)
+	other, err := pgx.Connect(t.Context(), dsn) // idle from later on than the session of batches
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = other.Close(context.WithoutCancel(t.Context())) }()
+	for open := true; open; {
+		if err := root.QueryRow(t.Context(), "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE pid = $1::int)", other.PgConn().PID()).Scan(&open); err != nil {
+			t.Fatal(err)
+		}
+	}
+	k.Pace(50 * time.Millisecond)
+	write(3)
+	if streamed(3) {
+		t.Error("it was streamed, not asked for")
+	}
+}
+
 // TestWhatIsNotVerifiedYetIsStreamed: a batch would tell all of it again; who comes back
 // after an hour has an hour of it.
 func TestWhatIsNotVerifiedYetIsStreamed(t *testing.T) {
